@@ -1,0 +1,1 @@
+"""alviz.initial"""

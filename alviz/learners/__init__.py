@@ -1,0 +1,23 @@
+"""Learners: what is trained in every round. `available()`, `create(name, **params)`, `card(name)`."""
+
+from typing import Any
+
+from alviz.learners.base import ConstantModel, Embeds, HasCommittee, HasDropout, Learner, Model, PredictsLoss, registry
+from alviz.registry import Card
+
+__all__ = ["ConstantModel", "Embeds", "HasCommittee", "HasDropout", "Learner", "Model", "PredictsLoss", "available", "card", "create"]
+
+
+def available() -> list[str]:
+    """The names of all learners."""
+    return registry.available()
+
+
+def create(name: str, **params: Any) -> Learner:
+    """A learner by name. Raises ValueError for an unknown name (with the nearest ones) or parameter."""
+    return registry.create(name, **params)
+
+
+def card(name: str) -> Card:
+    """What a person should know about the learner."""
+    return registry.card(name)
