@@ -1,1 +1,1 @@
-"""alviz.app"""
+"""The `alviz` command, the server behind `alviz app`, its page template and the shipped notebooks."""

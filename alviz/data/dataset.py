@@ -15,7 +15,8 @@ class Dataset:
     name: shown to people. ids: n stable strings (what is stored is stored by id). images: uint8 (n, H, W) or (n, H, W, C), or None.
     features: float32 (n, d), or None. targets: int64 (n,), −1 = unknown. class_names: K strings. test: a Dataset of the same form that no
     strategy ever sees, or None (then metrics are cross-validated on the labelled set). spec: JSON-able {"name": …, "params": …} that makes
-    the same dataset again, or None for arrays that were handed in. extractor: where the features came from.
+    the same dataset again, or None for arrays that were handed in. extractor: where the features came from. bayes_accuracy: the best
+    accuracy that any classifier can reach on the test set, where the distribution is known, else None.
     Raises ValueError when the arrays do not fit together.
     """
 
@@ -29,11 +30,14 @@ class Dataset:
     spec: dict[str, Any] | None = None
     extractor: str = "given"
     source_of: Callable[[int], Any] | None = field(default=None, repr=False)
+    bayes_accuracy: float | None = None
 
     def __post_init__(self) -> None:
         n = len(self.ids)
         if n == 0:
             raise ValueError(f"dataset {self.name!r} is empty")
+        if len(set(self.ids)) != n:
+            raise ValueError(f"dataset {self.name!r}: {n - len(set(self.ids))} of {n} ids occur more than once")
         if self.images is None and self.features is None:
             raise ValueError(f"dataset {self.name!r} has neither images nor features")
         for what, array in (("images", self.images), ("features", self.features), ("targets", self.targets)):
@@ -50,8 +54,16 @@ class Dataset:
             raise ValueError(f"dataset {self.name!r}: targets must be int64 (n,), not {self.targets.dtype} {self.targets.shape}")
         if self.targets.min() < -1 or self.targets.max() >= len(self.class_names):
             raise ValueError(f"dataset {self.name!r}: targets must lie in −1 … {len(self.class_names) - 1}")
-        if self.test is not None and self.test.class_names != self.class_names:
+        if self.test is not None:
+            self._check_test(self.test)
+
+    def _check_test(self, test: "Dataset") -> None:
+        if test.class_names != self.class_names:
             raise ValueError(f"dataset {self.name!r}: the test set has other classes")
+        for what, mine, its in (("images", self.images, test.images), ("features", self.features, test.features)):
+            if mine is not None and (its is None or its.shape[1:] != mine.shape[1:]):
+                got = "none" if its is None else its.shape
+                raise ValueError(f"dataset {self.name!r}: the test set's {what} must have the shape (m, {str(mine.shape[1:])[1:]}, got {got}")
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -22,8 +22,14 @@ class InitialPool:
             registry.add(cls.name, cls, cls.card)
 
     def choose(self, dataset: Dataset, n: int, rng: np.random.Generator, progress: Progress = silent) -> Indices:
-        """n distinct dataset indices (1 ≤ n ≤ len(dataset)); labels are not looked at."""
+        """n distinct dataset indices (1 ≤ n ≤ len(dataset), else ValueError); labels are not looked at."""
         raise NotImplementedError
 
 
 registry: Registry[InitialPool] = Registry("initial pool", "alviz.initial")
+
+
+def checked(dataset: Dataset, n: int) -> None:
+    """Raises ValueError when n samples cannot be chosen from `dataset`."""
+    if not 1 <= n <= len(dataset):
+        raise ValueError(f"an initial pool of {n} samples cannot be chosen from the {len(dataset)} of dataset {dataset.name!r}")

@@ -13,6 +13,11 @@ def available() -> list[str]:
     return registry.available()
 
 
+def simple() -> list[str]:
+    """The names of the learners that can be made without any parameter (menus offer these)."""
+    return [name for name in available() if all(p.default is not p.empty for p in registry.parameters(name).values())]
+
+
 def create(name: str, **params: Any) -> Learner:
     """A learner by name. Raises ValueError for an unknown name (with the nearest ones) or parameter."""
     return registry.create(name, **params)

@@ -120,14 +120,16 @@ def checked(x: Array, y: Array, n_classes: int | None) -> tuple[Array, NDArray[n
 
 
 class ConstantModel:
-    """Predicts one class with probability 1: all that one labelled class can teach."""
+    """What can be predicted before there are two classes: the one class seen with probability 1; with no label at all, 1/K each."""
 
-    def __init__(self, label: int, n_classes: int):
+    def __init__(self, label: int | None, n_classes: int):
         self.label = label
         self.n_classes = n_classes
 
     def predict_proba(self, x: Sequence[Any] | Array) -> Array:
-        """(n, K) with ones in the only class seen."""
+        """(n, K): the same row for every sample."""
+        if self.label is None:
+            return np.full((len(x), self.n_classes), 1.0 / self.n_classes)
         proba = np.zeros((len(x), self.n_classes))
         proba[:, self.label] = 1.0
         return proba

@@ -1,0 +1,5 @@
+"""``python -m alviz`` is the ``alviz`` command."""
+
+from alviz.app.cli import main
+
+main()

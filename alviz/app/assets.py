@@ -1,0 +1,79 @@
+"""Static files of the app: each has its content's hash in its address, so that a browser asks for it once and keeps it."""
+
+import gzip
+import hashlib
+import mimetypes
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from tornado.web import HTTPError, RequestHandler
+
+FOREVER = "private, max-age=31536000, immutable"
+
+
+@dataclass(frozen=True)
+class Asset:
+    """One file as it is sent: its bytes, the same compressed (None where that saves nothing), its hash and media type."""
+
+    plain: bytes
+    compressed: bytes | None
+    digest: str
+    media_type: str
+
+
+def load(path: Path) -> Asset:
+    """The file at ``path``; read and compressed once, and again when it has changed."""
+    stat = path.stat()
+    return _load(path, stat.st_mtime_ns, stat.st_size)
+
+
+@lru_cache(maxsize=512)
+def _load(path: Path, mtime_ns: int, size: int) -> Asset:
+    plain = path.read_bytes()
+    media_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    squeezable = media_type.startswith("text/") or media_type in {"application/javascript", "image/svg+xml", "application/json"}
+    compressed = gzip.compress(plain, 5) if squeezable and size > 1000 else None
+    return Asset(plain, compressed, hashlib.sha256(plain).hexdigest()[:16], media_type)
+
+
+class AssetHandler(RequestHandler):
+    """Serves the files of some folders (the first that has the name wins). ``named`` adds single files by name.
+
+    Addresses are kept forever by the browser, so whoever links a file puts something in the address that changes with it.
+    """
+
+    def initialize(self, folders: list[Path], named: dict[str, Path] | None = None) -> None:
+        self.folders = folders
+        self.named = named or {}
+
+    def get(self, name: str) -> None:
+        asset = load(self._find(name))
+        self.set_header("Content-Type", asset.media_type)
+        self.set_header("Cache-Control", FOREVER)
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.set_header("Vary", "Accept-Encoding")
+        self.set_header("ETag", f'"{asset.digest}"')
+        if self.check_etag_header():
+            self.set_status(304)
+            return
+        body = asset.plain
+        if asset.compressed and "gzip" in self.request.headers.get("Accept-Encoding", ""):
+            self.set_header("Content-Encoding", "gzip")
+            body = asset.compressed
+        self.finish(body)
+
+    def head(self, name: str) -> None:
+        self.get(name)
+
+    def _find(self, name: str) -> Path:
+        if name in self.named:
+            return self.named[name]
+        for folder in self.folders:
+            path = (folder / name).resolve()
+            if path.is_relative_to(folder.resolve()) and path.is_file():
+                return path
+        raise HTTPError(404)
+
+    def compute_etag(self) -> None:
+        """The handler sets its own."""

@@ -1,0 +1,86 @@
+"""The ``alviz`` command."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+import alviz
+
+cli = typer.Typer(name="alviz", help="See active learning happen.", no_args_is_help=True, add_completion=False)
+console = Console(highlight=False, soft_wrap=True)
+
+
+def main() -> None:
+    """Run the command line."""
+    cli()
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        version()
+        raise typer.Exit
+
+
+@cli.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")] = False,
+) -> None:
+    pass
+
+
+@cli.command()
+def version() -> None:
+    """Show the version."""
+    console.print(f"alviz {alviz.__version__}")
+
+
+@cli.command()
+def app(
+    page: Annotated[str, typer.Argument(help="Page to open: explore or toy; the home page when left out.", show_default=False)] = "",
+    port: Annotated[int, typer.Option(help="First port to try; 0 for any free one.", min=0, max=65535)] = 8866,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in a browser, where there is one.")] = True,
+    token: Annotated[str, typer.Option(help="Secret that visitors must show; part of the printed address.", show_default=False)] = "",
+    host: Annotated[str, typer.Option(help="Address to listen on; any but this machine's own loopback needs --token.")] = "localhost",
+    kernels: Annotated[int, typer.Option(help="Warm kernels kept ready per page.", min=0)] = 1,
+) -> None:
+    """Serve the app to a browser, until Ctrl-C."""
+    from alviz.app.gate import is_loopback
+    from alviz.app.pages import PAGES
+
+    names = [known.name for known in PAGES]
+    if page and page not in names:
+        _refuse(f"There is no page {page!r}: choose {' or '.join(names)}, or none for the home page.")
+    if not token and not is_loopback(host):
+        _refuse(f"Refused to listen on {host} without a token: add --token, so that only people you give it to can use the app.")
+    with console.status("Starting the server …"):
+        from alviz.app.server import serve
+
+    def ready(address: str) -> None:
+        console.print(f"alviz is at [bold]{address}[/bold]")
+        console.print("Ctrl-C ends it.", style="dim")
+        if browser:
+            _open_browser(address)
+
+    try:
+        serve(page, host=host, port=port, token=token, kernels=kernels, on_ready=ready)
+    except ValueError as error:
+        _refuse(str(error))
+    console.print("Stopped; no kernel is left running.", style="dim")
+
+
+def _refuse(sentence: str) -> None:
+    Console(stderr=True, highlight=False, soft_wrap=True).print(sentence, style="red", markup=False)
+    raise typer.Exit(2)
+
+
+def _open_browser(address: str) -> None:
+    """Open ``address`` in the user's browser; on a machine without a screen, do nothing."""
+    import os
+    import sys
+    import threading
+    import webbrowser
+
+    graphical = sys.platform in {"darwin", "win32"} or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))
+    if graphical:  # else the standard library would start a text browser in this very terminal
+        threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()

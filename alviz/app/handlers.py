@@ -1,0 +1,112 @@
+"""The app's own addresses: the home page, the pages with a kernel, the status, and the pages that say what went wrong."""
+
+import asyncio
+import traceback
+from typing import Any
+
+from jinja2 import Environment
+from tornado.iostream import StreamClosedError
+from tornado.web import HTTPError, RequestHandler
+from voila.tornado.handler import TornadoVoilaHandler
+
+from alviz.app.pages import PAGES, Page
+
+# Everything from this server only. Plots compile WebGL code and widgets load their modules from blobs, hence eval and blob.
+CONTENT_POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; font-src 'self' data:; worker-src 'self' blob:; connect-src 'self' data: blob:; "
+    "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
+)
+HEADERS = {"Content-Security-Policy": CONTENT_POLICY, "X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin"}
+
+
+class ShellHandler(RequestHandler):
+    """A page without a kernel, drawn from a template of the app."""
+
+    def set_default_headers(self) -> None:
+        for name, value in HEADERS.items():
+            self.set_header(name, value)
+        self.set_header("Cache-Control", "no-store")
+
+    def show(self, template: str, **values: Any) -> None:
+        """Answer with a template, filled with ``values``."""
+        self.finish(_render(self, template, **values))
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        if status_code == 404:
+            self.show("message.html.j2", title="Not found", sentence="There is no page at this address.")
+        else:
+            self.show("message.html.j2", title="Something went wrong", sentence="The server could not answer this request.")
+
+
+class HomeHandler(ShellHandler):
+    """``/``: what there is to see."""
+
+    def get(self) -> None:
+        self.show("home.html.j2", title="alviz")
+
+
+class NotFoundHandler(ShellHandler):
+    """Every address that nothing else answers."""
+
+    def prepare(self) -> None:
+        raise HTTPError(404)
+
+
+class RefusedHandler(ShellHandler):
+    """What a visitor without the token sees: one sentence."""
+
+    def initialize(self, sentence: str) -> None:
+        self.sentence = sentence
+
+    def prepare(self) -> None:
+        self.set_status(403)
+        self.show("message.html.j2", title="No entry", sentence=self.sentence, links=False)
+
+
+class StatusHandler(ShellHandler):
+    """``/alviz/status``: numbers of kernels and visitors; with ``?kernel=id`` also whether that kernel lives."""
+
+    def get(self) -> None:
+        manager = self.settings["kernel_manager"]
+        status: dict[str, Any] = manager.counts()
+        kernel = self.get_query_argument("kernel", "")
+        if kernel:
+            status["alive"] = kernel in manager
+        self.finish(status)
+
+
+class PageHandler(TornadoVoilaHandler):
+    """A page with a kernel. Its head and a loading picture go out at once; Voila's rendering of the notebook follows."""
+
+    def initialize(self, page: Page, **kwargs: Any) -> None:
+        super().initialize(**kwargs)
+        self.page = page
+
+    async def get(self) -> None:
+        # Reading the XSRF token sets its cookie, without which the page's goodbye to its kernel would be refused.
+        _ = self.xsrf_token
+        self.set_header("Content-Type", "text/html; charset=utf-8")
+        self.set_header("Cache-Control", "no-store")
+        self.write(_render(self, "page.html.j2", title=self.page.title, page=self.page))
+        try:
+            await self.flush()
+            async for html in self.get_generator(path=f"{self.page.name}.ipynb"):
+                self.write(html)
+                await self.flush()
+        except StreamClosedError:
+            pass  # the visitor has left; the kernel is ended by the manager
+        except asyncio.CancelledError:
+            raise
+        except Exception:
+            self.log.exception("page %s could not be rendered", self.page.name)
+            self.write(_render(self, "failure.html.j2", details=traceback.format_exc()))
+
+    # The page's address says all that Voila may know: nothing in the query chooses templates or files.
+    def get_argument(self, name: str, default: Any = None, strip: bool = True) -> Any:
+        return default
+
+
+def _render(handler: RequestHandler, template: str, **values: Any) -> str:
+    environment: Environment = handler.settings["shell_templates"]
+    return environment.get_template(template).render(pages=PAGES, path=handler.request.path, **values)

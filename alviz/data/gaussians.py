@@ -1,0 +1,106 @@
+"""`gaussians`: two equal-variance Gaussian classes in the plane (paper 002, section 3.3), or K of them where you like."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from alviz.data.base import registry, whole
+from alviz.data.dataset import Dataset
+from alviz.data.plane import Labels, Points, Settings, build, separation, two_gaussians_accuracy
+from alviz.registry import Card
+
+
+def gaussians(
+    n: int = 5000,
+    n_test: int = 500,
+    class_ratio: float = 1.0,
+    overlap: float | None = 0.28,
+    spread: float = 1.0,
+    label_noise: float = 0.0,
+    seed: int = 0,
+    classes: int = 2,
+    centers: Sequence[Sequence[float]] | None = None,
+    spreads: Sequence[float] | None = None,
+) -> Dataset:
+    """Round Gaussian classes. `dataset.bayes_accuracy` is the best accuracy possible on the (balanced) test set.
+
+    overlap: probability mass that the two nearest classes share at spread 1 and equal widths, so that two classes have a Bayes accuracy
+    of exactly 1 − overlap/2 (the default gives 86 %). classes: how many; they stand on a ring, neighbours equally far apart. centers: K points
+    (x, y) instead of the ring; they are blown up or shrunk so that the nearest two share `overlap`, or, with overlap=None, taken as they are.
+    spreads: K relative widths (standard deviations before `spread` multiplies them), default 1 each. The other settings are those of
+    every 2D pool (`alviz.data.plane`). Raises ValueError for settings out of range.
+    """
+    classes = whole("classes", classes if centers is None else len(centers), 2, 10)
+    settings = Settings(n, n_test, class_ratio, 0.0 if overlap is None else overlap, spread, label_noise, seed)
+    if overlap is None and centers is None:
+        raise ValueError("overlap=None needs centers: it means that they are taken as they are")
+    middle = _ring(classes) if centers is None else _points(centers)
+    if overlap is not None:
+        middle = middle * (separation(settings.overlap) / _nearest(middle))
+    widths = settings.spread * _widths(spreads, classes)
+
+    def draw(y: Labels, rng: np.random.Generator) -> Points:
+        return middle[y] + widths[y, None] * rng.standard_normal((len(y), 2))
+
+    exact = classes == 2 and spreads is None and overlap is not None
+    accuracy = two_gaussians_accuracy(settings.overlap, settings.spread) if exact else mixture_accuracy(middle, widths)
+    return build("gaussians", draw, settings, n_classes=classes, bayes_accuracy=accuracy)
+
+
+def mixture_accuracy(centers: Points, widths: Points, cells: int = 1000) -> float:
+    """Bayes accuracy ∫ max_k p_k(x) dx / K of K equally likely round Gaussians, as a sum over a `cells` × `cells` grid reaching 6 σ out."""
+    low, high = (centers - 6.0 * widths[:, None]).min(axis=0), (centers + 6.0 * widths[:, None]).max(axis=0)
+    step = (high - low) / cells
+    axes = [low[a] + (np.arange(cells) + 0.5) * step[a] for a in range(2)]
+    best = np.zeros((cells, cells))
+    for center, width in zip(centers, widths, strict=True):
+        # The two coordinates are independent, so the mass of a cell is a product (density at the cell's middle times its area).
+        mass = [step[a] * np.exp(-0.5 * ((axes[a] - center[a]) / width) ** 2) / (width * np.sqrt(2.0 * np.pi)) for a in range(2)]
+        np.maximum(best, mass[0][:, None] * mass[1][None, :], out=best)
+    return float(best.sum() / len(centers))
+
+
+def _ring(classes: int) -> Points:
+    if classes == 2:
+        return np.array([[-0.5, 0.0], [0.5, 0.0]])
+    angles = 2.0 * np.pi * np.arange(classes) / classes
+    return np.column_stack([np.cos(angles), np.sin(angles)])
+
+
+def _points(centers: Sequence[Sequence[float]]) -> Points:
+    try:
+        points = np.asarray(centers, dtype=np.float64)
+    except (TypeError, ValueError):
+        points = np.empty(0)
+    if points.ndim != 2 or points.shape[1] != 2 or not np.isfinite(points).all() or _nearest(points) == 0.0:
+        raise ValueError(f"centers must be different points (x, y), one per class, got {centers!r}")
+    return points
+
+
+def _nearest(points: Points) -> float:
+    distances = np.linalg.norm(points[:, None] - points[None, :], axis=2)
+    return float(distances[np.triu_indices(len(points), 1)].min())
+
+
+def _widths(spreads: Sequence[float] | None, classes: int) -> Points:
+    if spreads is None:
+        return np.ones(classes)
+    widths = np.asarray(spreads, dtype=np.float64)
+    if widths.shape != (classes,) or not np.isfinite(widths).all() or (widths <= 0).any():
+        raise ValueError(f"spreads must be {classes} positive numbers, one per class, got {spreads!r}")
+    return widths
+
+
+registry.add(
+    "gaussians",
+    gaussians,
+    Card(
+        title="Two Gaussians",
+        idea="Two round clouds, one per class, that touch: the simplest task with a known best answer. Or K clouds where you like.",
+        formula="overlap = ∫ min(p₀, p₁) dx = 2Φ(−δ/2); Bayes accuracy = Φ(δ/(2·spread)) = 1 − overlap/2 at spread 1",
+        needs="nothing",
+        reference="Paper 002, section 3.3 (5,000 points, 500 for testing); the overlap is not stated there.",
+        shines="Uncertainty: its picks hug the one boundary that matters.",
+        fails="k-center: it labels the rim of the clouds, far from the boundary.",
+    ),
+)

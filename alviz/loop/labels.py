@@ -1,0 +1,92 @@
+"""The label log and the state that follows from it."""
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Kind = Literal["label", "skip", "ignore", "relabel", "undo"]
+
+
+@dataclass(frozen=True)
+class Event:
+    """One line of the append-only label log.
+
+    round: the round in which it happened (for "undo": the round gone back to). sample: dataset index (−1 for "undo"). kind: "label", "skip" (the annotator
+    does not know), "ignore" (leave it out), "relabel" (a correction) or "undo". label: class index, −1 where there is none.
+    annotator: who said it. time: seconds since the epoch.
+    """
+
+    round: int
+    sample: int
+    kind: Kind
+    label: int = -1
+    annotator: str = "simulated"
+    time: float = field(default_factory=time.time)
+
+
+class LabelState:
+    """What the log says now. n: samples in the pool.
+
+    labelled_in_round (n,) int64, −1 = unlabelled; labels (n,) int64, −1 = unknown; ignored (n,) bool: skipped or left out, never asked again.
+    """
+
+    def __init__(self, n: int, events: Iterable[Event] = ()):
+        self.n = n
+        self.events: list[Event] = []
+        self._clear()
+        self.append(events)
+
+    def _clear(self) -> None:
+        self.labelled_in_round: NDArray[np.int64] = np.full(self.n, -1, dtype=np.int64)
+        self.labels: NDArray[np.int64] = np.full(self.n, -1, dtype=np.int64)
+        self.ignored: NDArray[np.bool_] = np.zeros(self.n, dtype=bool)
+
+    def append(self, events: Iterable[Event]) -> None:
+        """Add events to the log and follow them. An "undo" takes back everything said after its round, relabels and ignores included."""
+        for event in events:
+            self.events.append(event)
+            if event.kind == "undo":
+                self._clear()
+                for kept in standing(self.events):
+                    self._apply(kept)
+            else:
+                self._apply(event)
+
+    def _apply(self, event: Event) -> None:
+        if event.kind in ("label", "relabel"):
+            if self.labelled_in_round[event.sample] < 0:
+                self.labelled_in_round[event.sample] = event.round
+            self.labels[event.sample] = event.label
+            self.ignored[event.sample] = False
+        else:
+            self.ignored[event.sample] = True
+
+    @property
+    def labelled(self) -> NDArray[np.int64]:
+        """(l,) dataset indices with a label, ascending."""
+        return np.flatnonzero((self.labelled_in_round >= 0) & ~self.ignored).astype(np.int64)
+
+    @property
+    def candidates(self) -> NDArray[np.int64]:
+        """(m,) dataset indices that may be queried: unlabelled and not ignored, ascending."""
+        return np.flatnonzero((self.labelled_in_round < 0) & ~self.ignored).astype(np.int64)
+
+
+def standing(events: Sequence[Event]) -> list[Event]:
+    """The events that no later "undo" has taken back, in order."""
+    kept: list[Event] = []
+    for event in events:
+        if event.kind == "undo":
+            kept = [earlier for earlier in kept if earlier.round <= event.round]
+        else:
+            kept.append(event)
+    return kept
+
+
+def said_by_people(events: Iterable[Event]) -> dict[int, Event]:
+    """The last thing a person said about each sample, undone or not: undoing a step never loses it."""
+    return {event.sample: event for event in events if event.kind != "undo" and event.annotator != "simulated"}

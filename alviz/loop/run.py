@@ -1,0 +1,550 @@
+"""Run: one active-learning run that can be driven, undone, branched and resumed."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from alviz import initial as initial_pools
+from alviz import learners, strategies
+from alviz.data.dataset import Dataset
+from alviz.initial.base import InitialPool
+from alviz.learners.base import ConstantModel, Learner, Model
+from alviz.loop.evaluate import evaluate
+from alviz.loop.labels import Event, LabelState, said_by_people
+from alviz.loop.oracles import DONT_KNOW, NOT_YET, Oracle, TrueLabels
+from alviz.loop.metrics import ROUND_METRICS, Metric
+from alviz.loop.round import PHASES, Round
+from alviz.loop.signals import ModelSignals, check_needs, inputs
+from alviz.progress import Cancelled, Progress, silent
+from alviz.registry import spec_of
+from alviz.strategies.base import QueryStrategy, Selection
+from alviz.strategies.pool import Indices, PoolView, SignalSource
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+OnPhase = Callable[[str], None]
+
+
+class CancelToken(Protocol):
+    """Anything with `is_set`, such as a `threading.Event`."""
+
+    def is_set(self) -> bool:
+        """Whether the user asked to stop."""
+        ...
+
+
+class RunStore(Protocol):
+    """Where runs are kept (alviz.studies.Store). Everything is written before the user sees it as done."""
+
+    def create(self, config: dict[str, Any], dataset: Dataset) -> str:
+        """Start a run; gives its id."""
+        ...
+
+    def commit(self, run: str, finished: Round, events: list[Event]) -> None:
+        """Keep a finished round and its label events, all or nothing; what was pending is done."""
+        ...
+
+    def keep_pending(self, run: str, pending: "Pending", events: list[Event]) -> None:
+        """Keep a query that waits for a person, and what they said so far."""
+        ...
+
+    def truncate(self, run: str, event: Event) -> None:
+        """Drop the rounds after event.round; keep the undo event itself in the log."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class StoredRun:
+    """A run as a store gives it back for a dataset: indices are that dataset's. grown: the dataset has samples that the store does not know."""
+
+    id: str
+    config: dict[str, Any]
+    rounds: list[Round]
+    events: list[Event]
+    pending: "Pending | None"
+    grown: bool
+
+
+class PoolExhausted(ValueError):
+    """Every sample of the pool is labelled or left out."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pending:
+    """A query that waits for a person: its round, what was selected by which strategy, the seconds so far, and what was said already."""
+
+    round: int
+    selection: Selection
+    strategy: str
+    seconds: dict[str, float]
+    events: tuple[Event, ...]
+
+
+class Run:
+    """One run on `dataset`. Round 0 (initial pool chosen, labelled, trained on, evaluated) happens when it is made.
+
+    learner, strategy, initial: registry names or objects (`learner` also any scikit-learn classifier). n_queries: labels per round.
+    n_initial: labels in round 0 (default n_queries). seed: all randomness comes from `default_rng([seed, round, phase])`. oracle: who answers
+    (default: the dataset's targets). metrics: measured beside the standard ones in every round. store: keeps every round before it counts as done (default: in memory only). on_phase: called with
+    each phase's name as it begins; progress: called with the share of the phase that is done; cancel: stops between any two mini-batches and leaves
+    everything as it was. Raises ValueError for settings that cannot work, naming the setting.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        *,
+        learner: Any = "linear-svm",
+        strategy: "str | QueryStrategy" = "margin",
+        initial: "str | InitialPool" = "random",
+        n_queries: int = 10,
+        n_initial: int | None = None,
+        seed: int = 0,
+        oracle: Oracle | None = None,
+        metrics: Sequence[Metric] = (),
+        store: RunStore | None = None,
+        name: str = "",
+        on_phase: OnPhase | None = None,
+        progress: Progress | None = None,
+        cancel: CancelToken | None = None,
+    ):
+        self._configure(dataset, learner, strategy, initial, n_queries, n_initial, seed, oracle, name, metrics)
+        self.store = store
+        self.id: str | None = None
+        self.parent: tuple[str | None, int] | None = None
+        self.state = LabelState(len(dataset))
+        self._rounds: list[Round] = []
+        self._models: list[Model | None] = []
+        self.pending: Pending | None = None
+        self._cache: dict[Any, Any] = {}
+        self._advance(on_phase, progress, cancel, self.n_initial)
+
+    def _configure(
+        self,
+        dataset: Dataset,
+        learner: Any,
+        strategy: "str | QueryStrategy",
+        initial: "str | InitialPool",
+        n_queries: int,
+        n_initial: int | None,
+        seed: int,
+        oracle: Oracle | None,
+        name: str,
+        metrics: Sequence[Metric] = (),
+    ) -> None:
+        if not isinstance(dataset, Dataset):
+            raise ValueError(f"dataset must be a Dataset (see alviz.data.create and alviz.data.from_arrays), got {type(dataset).__name__}")
+        self.dataset = dataset
+        self.strategy = strategies.create(strategy) if isinstance(strategy, str) else strategy
+        base = learners.as_learner(learner)
+        self.learner: Learner = self.strategy.learner(base)
+        self.base_learner = base
+        self.initial = initial_pools.create(initial) if isinstance(initial, str) else initial
+        self.n_queries = whole("n_queries", n_queries, 1)
+        self.n_initial = whole("n_initial", self.n_queries if n_initial is None else n_initial, 1)
+        self.seed = whole("seed", seed, 0)
+        if self.n_initial > len(dataset):
+            raise ValueError(f"n_initial is {self.n_initial}, but dataset {dataset.name!r} has only {len(dataset)} samples")
+        check_needs(self.strategy, self.learner, dataset)
+        inputs(dataset, self.learner)
+        self.oracle: Oracle = TrueLabels(dataset) if oracle is None else oracle
+        self.metrics = (*ROUND_METRICS, *metrics)
+        self.name = name or strategy_name(self.strategy)
+
+    # ---- what happened -------------------------------------------------------------------------------------------------------------
+
+    @property
+    def rounds(self) -> tuple[Round, ...]:
+        """All finished rounds, round 0 first."""
+        return tuple(self._rounds)
+
+    @property
+    def position(self) -> int:
+        """The index of the last finished round (−1 while round 0 waits for a person)."""
+        return len(self._rounds) - 1
+
+    @property
+    def n_labelled(self) -> int:
+        """Labelled samples now."""
+        return self._rounds[-1].n_labelled if self._rounds else 0
+
+    def config(self) -> dict[str, Any]:
+        """The run's settings as JSON-able values; objects that were not made by name stand as None."""
+        return {
+            "name": self.name,
+            "dataset": self.dataset.spec,
+            "learner": spec_of(self.base_learner),
+            "strategy": spec_of(self.strategy),
+            "initial": spec_of(self.initial),
+            "n_queries": self.n_queries,
+            "n_initial": self.n_initial,
+            "seed": self.seed,
+            "extractor": self.dataset.extractor,
+        }
+
+    def model(self, round: int | None = None) -> Model:
+        """The model of a round (default: the last one); trained again from the labels of that round where it is not in memory."""
+        r = self.position if round is None else round
+        if not 0 <= r <= self.position:
+            raise ValueError(f"round must lie in 0 … {self.position}, got {r}")
+        model = self._models[r]
+        if model is None:
+            previous = self.model(r - 1) if r > 0 else None
+            state = LabelState(len(self.dataset), [event for event in self.state.events if event.round <= r])
+            model = self._models[r] = self._train(r, state, previous, silent)
+        return model
+
+    def view(self, round: int | None = None, progress: Progress = silent) -> PoolView:
+        """What the query strategy sees after a round (default: the last one)."""
+        r = self.position if round is None else round
+        model = self.model(r)
+        state = self.state if r == self.position else LabelState(len(self.dataset), [e for e in self.state.events if e.round <= r])
+        previous = self._rounds[r - 1].probabilities if r > 0 else None
+
+        def refit(extra: Indices, labels: Indices) -> SignalSource:
+            together = LabelState(
+                len(self.dataset), [*state.events, *(Event(r, int(i), "label", int(y)) for i, y in zip(extra, labels, strict=True))]
+            )
+            changed = self._train(r, together, model, progress)
+            after = np.asarray(changed.predict_proba(inputs(self.dataset, self.learner)))
+            return ModelSignals(self.dataset, self.learner, changed, after, self._rounds[r].probabilities, passes, refit)
+
+        def passes() -> np.random.Generator:
+            return self._rng(r + 1, 0)
+
+        source = ModelSignals(self.dataset, self.learner, model, self._rounds[r].probabilities, previous, passes, refit)
+        labelled = state.labelled
+        return PoolView(
+            source,
+            state.candidates,
+            labelled,
+            state.labels[labelled],
+            self.dataset.n_classes,
+            len(self.dataset),
+            seed=self.seed,
+            run_cache=self._cache,
+            progress=progress,
+            true_targets=self.dataset.targets if self.strategy.oracle else None,
+        )
+
+    # ---- driving -------------------------------------------------------------------------------------------------------------------
+
+    def step(self, *, on_phase: OnPhase | None = None, progress: Progress | None = None, cancel: CancelToken | None = None) -> Round | None:
+        """One more round: score with the last model, select, label, train, evaluate. None while a person has not answered everything.
+
+        Raises PoolExhausted when nothing is left to ask, Cancelled when `cancel` was set (the run is then as before).
+        """
+        return self._advance(on_phase, progress, cancel, self.n_queries)
+
+    def run(
+        self, until: int, *, on_phase: OnPhase | None = None, progress: Progress | None = None, cancel: CancelToken | None = None
+    ) -> None:
+        """Step until `until` samples are labelled in all (the last batch is cut to fit), the pool is exhausted or a person is waited for."""
+        until = whole("until", until, 1)
+        while self.n_labelled < until and (self.pending is not None or len(self.state.candidates)):
+            if self._advance(on_phase, progress, cancel, min(self.n_queries, until - self.n_labelled)) is None:
+                return
+
+    def undo(self) -> None:
+        """Take back the last round, its labels included; what a person said is kept and answers the same query again."""
+        if self.pending is not None:
+            self._go_back(self.position)
+        elif self.position < 1:
+            raise ValueError("there is no round to undo: the run stands at round 0")
+        else:
+            self._go_back(self.position - 1)
+
+    def goto(self, round: int) -> None:
+        """Stand at the end of `round`: back by undoing, or forward by stepping."""
+        round = whole("round", round, 0)
+        if round < self.position:
+            self._go_back(round)
+        while self.position < round and self.step() is not None:
+            pass
+
+    def fork(
+        self, *, round: int | None = None, strategy: "str | QueryStrategy | None" = None, n_queries: int | None = None, name: str = ""
+    ) -> "Run":
+        """A second run with the same past up to `round` (default: now) that goes on with another strategy or batch size."""
+        r = self.position if round is None else whole("round", round, 0)
+        if r > self.position:
+            raise ValueError(f"round must lie in 0 … {self.position}, got {r}")
+        twin = object.__new__(Run)
+        new = self.strategy if strategy is None else strategy
+        n_new = self.n_queries if n_queries is None else n_queries
+        twin._configure(
+            self.dataset,
+            self.base_learner,
+            new,
+            self.initial,
+            n_new,
+            self.n_initial,
+            self.seed,
+            self.oracle,
+            name,
+            self.metrics[len(ROUND_METRICS) :],
+        )
+        if self.learner is not self.base_learner or twin.learner is not twin.base_learner:
+            raise ValueError(f"strategy {strategy_name(twin.strategy)!r} changes the training itself: start a run of its own for it")
+        twin.state = LabelState(len(self.dataset), [event for event in self.state.events if event.round <= r])
+        twin._rounds = self._rounds[: r + 1]
+        twin._models = self._models[: r + 1]
+        twin.pending = None
+        twin._cache = {}
+        twin.parent = (self.id, r)
+        twin.store, twin.id = self.store, None
+        if twin.store is not None:
+            twin.id = twin.store.create({**twin.config(), "parent": list(twin.parent)}, twin.dataset)
+            for finished in twin._rounds:
+                twin.store.commit(twin.id, finished, [event for event in twin.state.events if event.round == finished.index])
+        return twin
+
+    @classmethod
+    def resume(
+        cls, stored: "StoredRun", dataset: Dataset, *, store: RunStore | None = None, oracle: Oracle | None = None, **objects: Any
+    ) -> "Run":
+        """Go on with a stored run where it stopped: the same picks as if it had never stopped.
+
+        stored: from `Store.load`. dataset: the run's dataset; samples are matched by id, so new ones shift no label. objects: `learner`,
+        `strategy` or `initial` where the stored run's was not made by name. Raises ValueError where a stored sample is missing.
+        """
+        run = object.__new__(cls)
+        config = stored.config
+        parts = {part: objects.get(part) or _made(part, config[part]) for part in ("learner", "strategy", "initial")}
+        numbers = {key: config[key] for key in ("n_queries", "n_initial", "seed", "name")}
+        run._configure(dataset, oracle=oracle, **parts, **numbers)
+        run.store, run.id = store, stored.id
+        run.parent = tuple(config["parent"]) if config.get("parent") else None
+        run._cache = {}
+        run.state = LabelState(len(dataset), stored.events)
+        run._rounds = list(stored.rounds)
+        run._models = [None] * len(run._rounds)
+        run.pending = stored.pending
+        if stored.grown:  # samples were added since: their probabilities are not in the store
+            for r, finished in enumerate(run._rounds):
+                after = np.asarray(run.model(r).predict_proba(inputs(dataset, run.learner)), dtype=np.float32)
+                run._rounds[r] = replace(finished, probabilities=after)
+        return run
+
+    # ---- taking a run away ---------------------------------------------------------------------------------------------------------
+
+    def to_frame(self) -> "pd.DataFrame":
+        """One row per round: round, strategy, n_labelled, every metric, seconds per phase."""
+        import pandas as pd
+
+        rows = [
+            {
+                "round": finished.index,
+                "strategy": finished.strategy,
+                "n_labelled": finished.n_labelled,
+                **finished.metrics,
+                **{f"seconds_{phase}": seconds for phase, seconds in finished.seconds.items()},
+            }
+            for finished in self._rounds
+        ]
+        return pd.DataFrame(rows)
+
+    def to_python(self) -> str:
+        """A script that makes this run again. Raises ValueError where a part was not made by name."""
+        config = self.config()
+        unnamed = [part for part in ("dataset", "learner", "strategy", "initial") if config[part] is None]
+        if unnamed:
+            raise ValueError(f"the {unnamed[0]} of this run was not made by name, so no script can make it again")
+        call = {part: f"alviz.{module}.create({_arguments(config[part])})" for part, module in _PARTS.items()}
+        lines = [
+            "import alviz",
+            "",
+            f"dataset = {call['dataset']}",
+            "run = alviz.Run(",
+            "    dataset,",
+            *(f"    {part}={call[part]}," for part in ("learner", "strategy", "initial")),
+            *(f"    {key}={config[key]!r}," for key in ("n_queries", "n_initial", "seed")),
+            ")",
+            f"run.goto({self.position})",
+            "print(run.to_frame())",
+        ]
+        return "\n".join(lines) + "\n"
+
+    # ---- inside --------------------------------------------------------------------------------------------------------------------
+
+    def _rng(self, round: int, phase: int) -> np.random.Generator:
+        return np.random.default_rng([self.seed, round, phase])
+
+    def _advance(self, on_phase: OnPhase | None, progress: Progress | None, cancel: CancelToken | None, n_wanted: int) -> Round | None:
+        report = _reporter(progress, cancel)
+        clock = _Clock(on_phase, report)
+        r = len(self._rounds)
+        waiting = self.pending
+        if waiting is None:
+            waiting = Pending(r, *self._select(r, n_wanted, clock, report), clock.seconds, ())
+        else:
+            clock.seconds.update(waiting.seconds)
+        selection = waiting.selection
+
+        clock.begin("label")
+        answers = self._ask(selection.indices)
+        already = {event.sample for event in waiting.events}
+        fresh = [
+            Event(r, int(i), "skip" if answer == DONT_KNOW else "label", int(answer), self.oracle.annotator)
+            for i, answer in zip(selection.indices, answers, strict=True)
+            if answer != NOT_YET and int(i) not in already
+        ]
+        if self.oracle.annotator != "simulated":  # what a person said is kept before anything else can go wrong
+            self.pending = replace(waiting, seconds=dict(clock.seconds), events=(*waiting.events, *fresh))
+            if self.store is not None:
+                self.store.keep_pending(self._stored_id(), self.pending, fresh)
+            if (answers == NOT_YET).any():
+                return None
+            fresh_for_state, fresh = [*self.pending.events], []
+        else:
+            fresh_for_state = fresh
+
+        state = LabelState(len(self.dataset), [*self.state.events, *fresh_for_state])
+        clock.begin("train")
+        model = self._train(r, state, self._models[-1] if self._models else None, report)
+        clock.begin("evaluate")
+        finished = evaluate(
+            self.dataset,
+            self.learner,
+            model,
+            state,
+            index=r,
+            strategy=waiting.strategy,
+            selection=selection,
+            answers=answers,
+            metrics=self.metrics,
+            rng=self._rng(r, 4),
+            progress=report,
+        )
+        report(1.0)
+        finished = replace(finished, seconds=clock.stop())
+        if self.store is not None:
+            self.store.commit(self._stored_id(), finished, fresh)
+        self.state = state
+        self._rounds.append(finished)
+        self._models.append(model)
+        self.pending = None
+        return finished
+
+    def _select(self, r: int, n_wanted: int, clock: "_Clock", report: Progress) -> tuple[Selection, str]:
+        if r == 0:
+            clock.begin("select")
+            indices = self.initial.choose(self.dataset, n_wanted, self._rng(0, 1), report)
+            return Selection(indices, np.full(len(self.dataset), np.nan)), getattr(self.initial, "name", "")
+        clock.begin("score")
+        view = self.view(progress=report)
+        if len(view) == 0:
+            raise PoolExhausted("nothing is left to query: every sample of the pool is labelled or left out")
+        strategy = self.strategy.fallback(view.provides)
+        for need in strategy.needs:  # what scoring needs is computed here, so that the phases say where the time goes
+            if isinstance(need, str) and need not in ("predict", "refit", "module", "gradients", "target_posterior"):
+                view.signal(need)
+        report(1.0)
+        clock.begin("select")
+        selection = strategy.select(view, min(n_wanted, len(view)), self._rng(r, 1))
+        return selection, strategy_name(strategy)
+
+    def _ask(self, indices: Indices) -> Indices:
+        answers = np.array(self.oracle.ask(indices), dtype=np.int64)
+        known = said_by_people(self.state.events)
+        for position, i in enumerate(indices):
+            if answers[position] == NOT_YET and int(i) in known:
+                answers[position] = known[int(i)].label
+        if answers.shape != indices.shape or answers.min(initial=0) < NOT_YET or answers.max(initial=0) >= self.dataset.n_classes:
+            raise ValueError(f"the oracle must give one answer per query in −2 … {self.dataset.n_classes - 1}")
+        return answers
+
+    def _train(self, r: int, state: LabelState, previous: Model | None, progress: Progress) -> Model:
+        labelled = state.labelled
+        if len(labelled) == 0:
+            return ConstantModel(None, self.dataset.n_classes)
+        x = inputs(self.dataset, self.learner)
+        return self.learner.fit(
+            x[labelled],
+            state.labels[labelled],
+            n_classes=self.dataset.n_classes,
+            unlabelled=x,
+            previous=previous,
+            rng=self._rng(r, 3),
+            progress=progress,
+        )
+
+    def _go_back(self, r: int) -> None:
+        event = Event(r, -1, "undo", annotator="")
+        if self.store is not None and self.id is not None:
+            self.store.truncate(self.id, event)
+        said = () if self.pending is None else self.pending.events
+        self.state.append([*said, event])
+        self.pending = None
+        del self._rounds[r + 1 :]
+        del self._models[r + 1 :]
+
+    def _stored_id(self) -> str:
+        assert self.store is not None
+        if self.id is None:
+            self.id = self.store.create(self.config(), self.dataset)
+        return self.id
+
+
+_PARTS = {"dataset": "data", "learner": "learners", "strategy": "strategies", "initial": "initial"}
+
+
+def _made(part: str, spec: dict[str, Any] | None) -> Any:
+    if spec is None:
+        raise ValueError(f"the {part} of this run was not made by name: hand it in as {part}=…")
+    return {"learner": learners, "strategy": strategies, "initial": initial_pools}[part].create(spec["name"], **spec["params"])  # type: ignore[attr-defined]
+
+
+def _arguments(spec: dict[str, Any]) -> str:
+    return ", ".join([repr(spec["name"]), *(f"{key}={value!r}" for key, value in spec["params"].items())])
+
+
+def strategy_name(strategy: QueryStrategy) -> str:
+    """The name a strategy goes by."""
+    return strategy.name or type(strategy).__name__
+
+
+def whole(setting: str, value: Any, least: int) -> int:
+    """`value` as an int ≥ least. Raises ValueError naming the setting."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        raise ValueError(f"{setting} must be a whole number of at least {least}, got {value!r}")
+    return int(value)
+
+
+def _reporter(progress: Progress | None, cancel: CancelToken | None) -> Progress:
+    def report(fraction: float) -> None:
+        if cancel is not None and cancel.is_set():
+            raise Cancelled("stopped at your request; the run is as it was before")
+        if progress is not None:
+            progress(fraction)
+
+    return report
+
+
+class _Clock:
+    """Announces each phase and keeps its seconds."""
+
+    def __init__(self, on_phase: OnPhase | None, report: Progress):
+        self._on_phase = on_phase
+        self._report = report
+        self._phase: str | None = None
+        self._began = 0.0
+        self.seconds: dict[str, float] = {}
+
+    def begin(self, phase: str) -> None:
+        assert phase in PHASES
+        self.stop()
+        self._report(0.0)
+        if self._on_phase is not None:
+            self._on_phase(phase)
+        self._phase, self._began = phase, time.perf_counter()
+
+    def stop(self) -> dict[str, float]:
+        if self._phase is not None:
+            self.seconds[self._phase] = self.seconds.get(self._phase, 0.0) + time.perf_counter() - self._began
+        self._phase = None
+        return self.seconds

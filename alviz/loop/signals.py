@@ -1,0 +1,183 @@
+"""ModelSignals: what a dataset under a fitted model can tell a query strategy."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alviz import learners
+from alviz.data.dataset import Dataset
+from alviz.learners.base import ConstantModel, Embeds, Learner, Model
+from alviz.strategies.base import QueryStrategy, missing_needs
+from alviz.strategies.pool import Array, Indices, MissingSignal, SignalSource
+
+DRAWS = 10
+"""Stochastic passes of the dropout strategies (paper 004)."""
+
+
+def offered(learner: Learner, dataset: Dataset | None = None) -> frozenset[str]:
+    """The signals that runs of `learner` give from the second round on, known before anything is trained.
+
+    dataset: leave it out for one with both features and images.
+    """
+    signals = {"probabilities", "previous_probabilities", "refit", *learner.provides}
+    if dataset is None or dataset.features is not None:
+        signals |= {"features", "embeddings", "predict"}
+    if dataset is None or dataset.images is not None:
+        signals.add("images")
+    return frozenset(signals)
+
+
+def unmet(strategy: QueryStrategy | type[QueryStrategy], learner: Learner, dataset: Dataset | None = None) -> str:
+    """What `strategy` needs and `learner` does not give, in words; "" where it can be served."""
+    missing = missing_needs(strategy, offered(learner, dataset))
+    ways = [(need,) if isinstance(need, str) else need for need in missing]
+    return " and ".join(" or ".join(signal.replace("_", " ") for signal in way) for way in ways)
+
+
+def check_needs(strategy: QueryStrategy, learner: Learner, dataset: Dataset) -> None:
+    """Raises ValueError naming the signal, the strategy and the learners that would do, where `learner` cannot serve `strategy`."""
+    needed = unmet(strategy, learner, dataset)
+    if not needed:
+        return
+    capable = [name for name in learners.simple() if not unmet(strategy, learners.create(name), dataset)]
+    hint = f"; learners that do: {', '.join(capable)}" if capable else f", nor does any other on dataset {dataset.name!r}"
+    raise ValueError(f"strategy {strategy.name!r} needs {needed}, which learner {learner.name!r} does not give{hint}")
+
+
+def inputs(dataset: Dataset, learner: Learner) -> Array:
+    """The array of `dataset` that `learner` takes. Raises ValueError where the dataset has none."""
+    x = dataset.features if learner.takes == "features" else dataset.images
+    if x is None:
+        raise ValueError(f"learner {learner.name!r} takes {learner.takes}, and dataset {dataset.name!r} has none")
+    return x
+
+
+class ModelSignals:
+    """A SignalSource over `dataset` under `model`.
+
+    probabilities, previous: (n, K) of this and last round's model on the whole pool (previous None in a first round). rng: makes the
+    generator for stochastic passes (the same each time, so that asking twice gives the same). refit: trains on extra labels.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        learner: Learner,
+        model: Model,
+        probabilities: Array,
+        previous: Array | None,
+        rng: Callable[[], np.random.Generator],
+        refit: Callable[[Indices, Indices], SignalSource],
+    ):
+        self.dataset = dataset
+        self.learner = learner
+        self.model = model
+        self._probabilities = probabilities
+        self._previous = previous
+        self._rng = rng
+        self.refit = refit
+
+    @property
+    def provides(self) -> frozenset[str]:
+        """The signals that this round can give."""
+        signals = offered(self.learner, self.dataset)
+        if self._previous is None:
+            signals -= {"previous_probabilities"}
+        return signals
+
+    def rows(self, signal: str, indices: Indices | None) -> Array:
+        """Rows `indices` (all where None) of `signal`. Raises MissingSignal."""
+        match signal:
+            case "features":
+                return self._take(self.dataset.features, signal, indices)
+            case "images":
+                return self._take(self.dataset.images, signal, indices)
+            case "probabilities":
+                return self._take(self._probabilities, signal, indices)
+            case "previous_probabilities":
+                return self._take(self._previous, signal, indices)
+            case "embeddings":
+                if isinstance(self.model, Embeds):
+                    return self.model.embed(self._x(indices))
+                return self._take(self.dataset.features, signal, indices)
+        if signal not in self.learner.provides:
+            raise MissingSignal(f"learner {self.learner.name!r} gives no {signal}")
+        model: Any = self.model
+        if isinstance(self.model, ConstantModel):  # one class so far: a committee of one stands in
+            return np.asarray(model.predict_proba(self._x(indices)))[None]
+        match signal:
+            case "committee_posterior":
+                return np.asarray(model.committee_proba(self._x(indices)))
+            case "dropout_posterior":
+                return np.asarray(model.dropout_proba(self._x(indices), DRAWS, self._rng()))
+            case "predicted_loss":
+                return np.asarray(model.predicted_loss(self._x(indices)))
+        raise MissingSignal(f"there is no array signal {signal!r}")
+
+    def predict(self, features: Array) -> Array:
+        """(m, K) probabilities of any points."""
+        return np.asarray(self.model.predict_proba(features))
+
+    @property
+    def module(self) -> Any:
+        """The torch module of the model."""
+        if "module" not in self.learner.provides:
+            raise MissingSignal(f"learner {self.learner.name!r} has no torch module")
+        model: Any = self.model
+        return model.module
+
+    def _x(self, indices: Indices | None) -> Array:
+        x = inputs(self.dataset, self.learner)
+        return x if indices is None else x[indices]
+
+    def _take(self, array: NDArray[Any] | None, signal: str, indices: Indices | None) -> Array:
+        if array is None:
+            raise MissingSignal(f"dataset {self.dataset.name!r} gives no {signal} in this round")
+        return array if indices is None else array[indices]
+
+
+class PointSignals:
+    """A SignalSource for points that are not in the dataset (a grid over the plane), under `now` and last round's model `before`."""
+
+    def __init__(
+        self, points: NDArray[np.float32], dataset: Dataset, learner: Learner, now: Model, before: Model | None, rng: Callable[[], Any]
+    ):
+        probabilities = np.asarray(now.predict_proba(points))
+        previous = None if before is None else np.asarray(before.predict_proba(points))
+        grid = Dataset(
+            name=f"points over {dataset.name}",
+            ids=range_ids(len(points)),
+            images=None,
+            features=points,
+            targets=np.full(len(points), -1, dtype=np.int64),
+            class_names=dataset.class_names,
+        )
+        self._signals = ModelSignals(grid, learner, now, probabilities, previous, rng, _no_refit)
+        self.provides = self._signals.provides - {"refit"}
+        self.rows = self._signals.rows
+        self.predict = self._signals.predict
+        self.refit = _no_refit
+
+    @property
+    def module(self) -> Any:
+        """The torch module of the model."""
+        return self._signals.module
+
+
+class range_ids:
+    """The ids "0" … "n − 1" without a list of n strings."""
+
+    def __init__(self, n: int):
+        self.n = n
+
+    def __len__(self) -> int:
+        return self.n
+
+    def __getitem__(self, i: int) -> str:
+        return str(i)
+
+
+def _no_refit(extra: Indices, labels: Indices) -> SignalSource:
+    raise MissingSignal("points outside the dataset cannot be trained on")

@@ -1,0 +1,34 @@
+"""Field: one labelled control (a menu, a number, a slider, a switch), the same in Voila and JupyterLab.
+
+ipywidgets' Dropdown cannot grey out single options or say why; this one can.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import traitlets
+
+STATIC = Path(__file__).parent / "static"
+
+
+class Field(anywidget.AnyWidget):
+    """kind: "menu", "number", "range" or "switch". options: dicts with value, label and optionally group, disabled, why. note: small print below."""
+
+    _esm = STATIC / "field.js"
+
+    kind = traitlets.Enum(["menu", "number", "range", "switch"], default_value="menu").tag(sync=True)
+    label = traitlets.Unicode("").tag(sync=True)
+    value: Any = traitlets.Any(None, allow_none=True).tag(sync=True)
+    options: Any = traitlets.List(traitlets.Dict()).tag(sync=True)
+    minimum = traitlets.Float(0).tag(sync=True)
+    maximum = traitlets.Float(100).tag(sync=True)
+    step = traitlets.Float(1).tag(sync=True)
+    disabled = traitlets.Bool(False).tag(sync=True)
+    help = traitlets.Unicode("").tag(sync=True)
+    note = traitlets.Unicode("").tag(sync=True)
+
+
+def option(value: str, label: str | None = None, **more: Any) -> dict[str, Any]:
+    """One entry of a menu."""
+    return {"value": value, "label": value if label is None else label, **more}

@@ -1,0 +1,159 @@
+"""Settings: the pickers for data, learner, strategy, initial pool, budget and seed, bound to a Workbench's config."""
+
+from html import escape
+from types import ModuleType
+from typing import Any
+
+import ipywidgets as widgets
+
+from alviz import data, initial, learners, strategies
+from alviz.loop.signals import unmet
+from alviz.panels.field import Field, option
+from alviz.panels.workbench import Workbench
+from alviz.registry import Card
+from alviz.strategies import readable_needs
+
+IMBALANCES = (
+    option("none", "as it is"),
+    option("ir=0.5", "thinned to ir = 0.5"),
+    option("ir=0.75", "thinned to ir = 0.75 (papers)"),
+    option("ir=1", "thinned to ir = 1"),
+    option("1:10", "rising 1 : … : 10"),
+)
+
+SLIDERS = {
+    "class_ratio": ("Class ratio", 0.02, 1.0, 0.02, "Rarest class against largest class in the pool; 1 = balanced."),
+    "overlap": ("Overlap", 0.0, 1.0, 0.02, "How far the classes reach into one another."),
+    "spread": ("Spread", 0.2, 3.0, 0.1, "Width of the clouds; 1 = as drawn on the card."),
+    "label_noise": ("Label noise", 0.0, 0.5, 0.01, "Share of the pool's labels that are wrong."),
+}
+"""What can be turned on every 2D pool: label, least, most, step, help."""
+
+SUGGESTED = {"plane": (5, 100), "digits": (20, 300), "fashion-mnist": (100, 1500)}
+"""Labels per round and total budget that suit a dataset; others: 50 and 600."""
+
+
+def is_plane(dataset: str) -> bool:
+    """Whether a dataset is one of the 2D pools."""
+    return "overlap" in data.registry.parameters(dataset)
+
+
+def card_html(card: Card, needs: str = "") -> str:
+    """A method's card as escaped HTML."""
+    rows = [("Formula", card.formula), ("Needs", needs or card.needs), ("Cost", card.cost), ("Shines", card.shines), ("Fails", card.fails)]
+    rows += [("Ours", card.deviation), ("Paper", card.reference)]
+    items = "".join(f"<dt>{name}</dt><dd>{escape(value)}</dd>" for name, value in rows if value)
+    return f'<div class="alviz-card"><p><strong>{escape(card.title)}.</strong> {escape(card.idea)}</p><dl>{items}</dl></div>'
+
+
+def menu(module: ModuleType, names: list[str]) -> list[dict[str, Any]]:
+    """The menu of a registry: its names, explained by their cards."""
+    return [option(name, title=f"{module.card(name).title}: {module.card(name).idea}") for name in names]
+
+
+def strategy_menu(learner: str) -> list[dict[str, Any]]:
+    """All strategies; those that `learner` cannot serve are disabled and say why."""
+    teacher = learners.create(learner)
+    entries = []
+    for name in strategies.available():
+        needed = unmet(strategies.registry.factory(name), teacher)  # type: ignore[arg-type]
+        entries.append(option(name, title=strategies.card(name).idea, disabled=bool(needed), why=f"needs {needed}" if needed else ""))
+    return sorted(entries, key=lambda entry: entry["disabled"])
+
+
+class Settings:
+    """The left column. `widget` is what to show; every change lands in `workbench.config`."""
+
+    def __init__(self, workbench: Workbench):
+        self.workbench = workbench
+        self._filling = False
+        self.fields = {
+            "dataset": Field(kind="menu", label="Data", help="The pool whose labels are asked for.", options=menu(data, data.available())),
+            "imbalance": Field(
+                kind="menu",
+                label="Class imbalance",
+                help="ir: standard deviation of the class counts over their mean.",
+                options=list(IMBALANCES),
+            ),
+            "learner": Field(
+                kind="menu", label="Learner", help="What is trained in every round.", options=menu(learners, learners.simple())
+            ),
+            "strategy": Field(
+                kind="menu", label="Query strategy", help="How the next samples are chosen; the greyed-out ones say what they miss."
+            ),
+            "initial": Field(
+                kind="menu",
+                label="Initial pool",
+                help="How round 0 is chosen, before there is any model.",
+                options=menu(initial, initial.available()),
+            ),
+            "n_queries": Field(kind="number", label="Labels per round", minimum=1, maximum=100_000, help="Round 0 takes as many."),
+            "budget": Field(kind="number", label="Total budget", minimum=1, maximum=10_000_000, help="Labels in all, round 0 included."),
+            "seed": Field(
+                kind="number", label="Seed", minimum=0, maximum=2**31 - 1, help="The same seed makes the same run, pick for pick."
+            ),
+        }
+        self.sliders = {
+            key: Field(kind="range", label=label, minimum=low, maximum=high, step=step, help=help)
+            for key, (label, low, high, step, help) in SLIDERS.items()
+        }
+        self.card = widgets.HTML()
+        card = widgets.VBox([self.card])
+        card.add_class("alviz-card-box")
+        numbers = widgets.HBox([self.fields[key] for key in ("n_queries", "budget")])
+        numbers.add_class("alviz-pair")
+        f = self.fields
+        self.widget = widgets.VBox(
+            [f["dataset"], *self.sliders.values(), f["imbalance"], f["learner"], f["strategy"], card, f["initial"], numbers, f["seed"]]
+        )
+        self.widget.add_class("alviz-settings")
+        self._show()
+        for key, field in self.fields.items():
+            field.observe(lambda change, key=key: self._set(key, change["new"]), ["value"])
+        for key, slider in self.sliders.items():
+            slider.observe(lambda change, key=key: self._set_parameter(key, change["new"]), ["value"])
+        workbench.observe(lambda _: self._show(), ["config"])
+        workbench.observe(lambda change: self._lock(change["new"]), ["busy"])
+
+    def _set(self, key: str, value: Any) -> None:
+        if self._filling or value == self.workbench.config.get(key):
+            return
+        changed = {**self.workbench.config, key: int(value) if self.fields[key].kind == "number" else value}
+        if key == "dataset":
+            changed["params"] = {}
+            changed["imbalance"] = "none"
+            changed["n_queries"], changed["budget"] = SUGGESTED.get("plane" if is_plane(value) else value, (50, 600))
+        if key in ("dataset", "learner") and any(
+            e["disabled"] and e["value"] == changed["strategy"] for e in strategy_menu(changed["learner"])
+        ):
+            self.workbench.notice = f"{changed['learner']} cannot serve {changed['strategy']}: the query strategy is now margin."
+            changed["strategy"] = "margin"
+        self.workbench.config = changed
+
+    def _set_parameter(self, key: str, value: float) -> None:
+        if not self._filling:
+            params = {**self.workbench.config.get("params", {}), key: float(value)}
+            self.workbench.config = {**self.workbench.config, "params": params}
+
+    def _show(self) -> None:
+        """Bring every control in line with the config."""
+        config = self.workbench.config
+        self._filling = True
+        try:
+            parameters = data.registry.parameters(config["dataset"])
+            for key, slider in self.sliders.items():
+                slider.layout.display = None if key in parameters else "none"
+                if key in parameters:
+                    slider.value = config.get("params", {}).get(key, parameters[key].default)
+            self.fields["imbalance"].layout.display = "none" if is_plane(config["dataset"]) else None
+            self.fields["strategy"].options = strategy_menu(config["learner"])
+            for key, field in self.fields.items():
+                field.value = config[key]
+            strategy = strategies.registry.factory(config["strategy"])
+            self.card.value = card_html(strategies.card(config["strategy"]), readable_needs(strategy))
+        finally:
+            self._filling = False
+
+    def _lock(self, busy: bool) -> None:
+        for field in [*self.fields.values(), *self.sliders.values()]:
+            field.disabled = busy

@@ -1,0 +1,90 @@
+// One labelled control. Text from Python is only ever set as text, never as HTML.
+let serial = 0;
+
+function make(tag, properties = {}, ...children) {
+  const node = Object.assign(document.createElement(tag), properties);
+  node.append(...children);
+  return node;
+}
+
+function render({ model, el }) {
+  const id = `alviz-field-${++serial}`;
+  const kind = model.get("kind");
+  el.classList.add("alviz-field", `alviz-field-${kind}`);
+  const label = make("label", { htmlFor: id });
+  const note = make("div", { className: "alviz-field-note", id: `${id}-note` });
+  const input = kind === "menu" ? make("select", { id }) : make("input", { id });
+  if (kind !== "menu") input.type = { number: "number", range: "range", switch: "checkbox" }[kind];
+  input.setAttribute("aria-describedby", note.id);
+  const shown = kind === "range" ? make("output", { htmlFor: id }) : null;
+  if (kind === "switch") el.append(make("div", { className: "alviz-field-row" }, input, label), note);
+  else if (shown) el.append(make("div", { className: "alviz-field-head" }, label, shown), input, note);
+  else el.append(label, input, note);
+
+  const decimals = () => Math.min(6, (String(model.get("step")).split(".")[1] || "").length);
+  const draw = () => {
+    label.textContent = model.get("label");
+    note.textContent = model.get("note");
+    note.hidden = !model.get("note");
+    el.title = model.get("help");
+    input.disabled = model.get("disabled");
+    if (kind !== "menu" && kind !== "switch") {
+      input.min = model.get("minimum");
+      input.max = model.get("maximum");
+      input.step = model.get("step");
+    }
+    setValue();
+  };
+  const setValue = () => {
+    const value = model.get("value");
+    if (kind === "switch") input.checked = Boolean(value);
+    else if (kind === "menu") input.value = value === null ? "" : String(value);
+    else if (document.activeElement !== input || kind === "range") input.value = value === null ? "" : value;
+    if (shown) shown.textContent = value === null ? "" : Number(value).toFixed(decimals());
+  };
+  const setOptions = () => {
+    if (kind !== "menu") return;
+    const groups = new Map();
+    input.replaceChildren();
+    for (const entry of model.get("options")) {
+      const why = entry.disabled && entry.why ? ` – ${entry.why}` : "";
+      const node = make("option", { value: entry.value, textContent: entry.label + why, disabled: Boolean(entry.disabled) });
+      if (entry.title || entry.why) node.title = entry.title || entry.why;
+      if (!entry.group) { input.append(node); continue; }
+      if (!groups.has(entry.group)) {
+        groups.set(entry.group, make("optgroup", { label: entry.group }));
+        input.append(groups.get(entry.group));
+      }
+      groups.get(entry.group).append(node);
+    }
+    setValue();
+  };
+  const send = (value) => { model.set("value", value); model.save_changes(); };
+  input.addEventListener("change", () => {
+    if (kind === "menu") return send(input.value);
+    if (kind === "switch") return send(input.checked);
+    if (input.value === "" || !Number.isFinite(Number(input.value))) { input.value = model.get("value") ?? ""; return; }
+    send(Number(input.value));
+  });
+  if (kind === "range") {
+    let last = 0;
+    input.addEventListener("input", () => {  // follow the drag, at most some 8 messages a second
+      shown.textContent = Number(input.value).toFixed(decimals());
+      const now = performance.now();
+      if (now - last > 120) { last = now; send(Number(input.value)); }
+    });
+  }
+  setOptions();
+  draw();
+  const drawn = ["label", "note", "help", "disabled", "minimum", "maximum", "step"];
+  drawn.forEach((name) => model.on(`change:${name}`, draw));
+  model.on("change:value", setValue);
+  model.on("change:options", setOptions);
+  return () => {
+    drawn.forEach((name) => model.off(`change:${name}`, draw));
+    model.off("change:value", setValue);
+    model.off("change:options", setOptions);
+  };
+}
+
+export default { render };

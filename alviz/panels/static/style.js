@@ -1,0 +1,8 @@
+export default {
+  initialize(home) {
+    ensureTheme(home);
+  },
+  render({ el }) {
+    el.style.display = "none";
+  },
+};

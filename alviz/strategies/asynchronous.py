@@ -1,0 +1,57 @@
+"""alamp: shift from certainty to uncertainty between the last two models."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from alviz.registry import Card
+from alviz.strategies.base import QueryStrategy, ScoringStrategy, registry
+from alviz.strategies.pool import Array, PoolView
+from alviz.strategies.uncertainty import Scores, confidence, entropy, margin
+
+
+def negentropy(p: Array) -> Scores:
+    """(m,) ln K − H(p) ≥ 0: how far from uniform each row of p (m, K) is."""
+    return np.maximum(np.log(p.shape[1]) - entropy(p), 0.0)
+
+
+CERTAINTIES: dict[str, Callable[[Array], Scores]] = {"margin": margin, "least-confidence": confidence, "entropy": negentropy}
+"""The certainty m ≥ 0 that belongs to each base: p₁ − p₂, max p, ln K − H(p)."""
+
+
+def shift(now: Scores, before: Scores) -> Scores:
+    """(m' − m)/(m' + m) in [−1, 1] from the certainties m now and m' under the previous model; 0/0 → 0 (paper's equation 3)."""
+    total = before + now
+    return np.divide(before - now, total, out=np.zeros_like(total), where=total > 0)
+
+
+class Alamp(ScoringStrategy):
+    name = "alamp"
+    card = Card(
+        title="alamp",
+        idea="Label what the previous model was sure of and the new one no longer is: something was learned there that does not fit yet.",
+        formula="(m' − m)/(m' + m); m certainty now, m' under the previous model, 0/0 → 0. "
+        "m = p₁ − p₂ (base margin), max p (least-confidence), ln K − H(p) (entropy)",
+        needs="probabilities and last round's probabilities of the same samples",
+        cost="O(nK) time; keeps one (n, K) table from the round before",
+        reference="Aggarwal, Popescu and Hudelot, Optimizing active learning for low annotation budgets (2022), equation 3",
+        shines="Small budgets with a shallow classifier on fixed features.",
+        fails="With fine-tuned networks, where two models in a row share no feature space; it says nothing about diversity.",
+        deviation="The paper defines it for the margin and says any uncertainty will do; the certainties of the other two are our choice. "
+        "A run's first round has no previous model and uses the base strategy, as in the paper.",
+    )
+    needs = ("probabilities", "previous_probabilities")
+
+    def __init__(self, base: str = "margin"):
+        if base not in CERTAINTIES:
+            raise ValueError(f"alamp: base must be one of {', '.join(CERTAINTIES)}, got {base!r}")
+        self.base = base
+
+    def score(self, pool: PoolView) -> Array:
+        """Relative shift towards uncertainty."""
+        certainty = CERTAINTIES[self.base]
+        return shift(certainty(pool.probabilities), certainty(pool.previous_probabilities))
+
+    def fallback(self, provides: frozenset[str]) -> QueryStrategy:
+        """The base strategy while there is no previous model."""
+        return self if "previous_probabilities" in provides else registry.create(self.base)

@@ -1,0 +1,24 @@
+"""Random sampling: the baseline that every other strategy has to beat."""
+
+import numpy as np
+
+from alviz.registry import Card
+from alviz.strategies.base import QueryStrategy, Selection
+from alviz.strategies.pool import PoolView
+
+
+class Random(QueryStrategy):
+    name = "random"
+    card = Card(
+        title="Random",
+        idea="Every candidate is as likely as any other.",
+        needs="nothing",
+        cost="O(n)",
+        reference="The baseline of every active-learning paper.",
+        shines="Hard to beat while the model knows little, and it never biases the labelled set.",
+        fails="It repeats the imbalance of the pool and spends labels on what the model already knows.",
+    )
+
+    def select(self, pool: PoolView, n_queries: int, rng: np.random.Generator) -> Selection:
+        """n_queries candidates without replacement; nothing is scored."""
+        return Selection(pool.candidates[rng.choice(len(pool), n_queries, replace=False)], np.full(pool.n, np.nan))
