@@ -12,6 +12,7 @@ library versions give the same file, byte for byte. It takes a minute on two cor
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +37,7 @@ def main() -> None:
     pool = fashion_mnist(arguments.root)
     assert pool.test is not None
     rng = np.random.default_rng(0)
-    table: dict[str, NDArray] = {}
+    table: dict[str, Any] = {}
     raw = {}
     for part, dataset in (("train", pool), ("test", pool.test)):
         assert dataset.images is not None
@@ -44,8 +45,8 @@ def main() -> None:
         table[f"{part}_rows"] = rows.astype(np.uint16)
         table[f"{part}_images"] = dataset.images[rows]
         table[f"{part}_targets"] = dataset.targets[rows].astype(np.uint8)
-        raw[part] = EfficientNetLite0(precision="float32").extract(table[f"{part}_images"], lambda f, part=part: print(f"\r{part} {f:4.0%}", end=""))
-        print()
+        print(f"{part}: features of {len(rows)} pictures")
+        raw[part] = EfficientNetLite0(precision="float32").extract(table[f"{part}_images"])
     center = raw["train"].mean(axis=0, dtype=np.float64)
     pool_features = raw["train"] - center
     vectors, scale = components(pool_features.T @ pool_features / len(pool_features), DIMENSIONS)
@@ -63,7 +64,7 @@ def main() -> None:
         print(f"{name:20}", *(f"{labels:5} labels: {accuracy(features, table, labels):.3f}" for labels in (200, 1000, 3200)))
 
 
-def accuracy(features: dict[str, NDArray], table: dict[str, NDArray], labels: int) -> float:
+def accuracy(features: dict[str, NDArray], table: dict[str, Any], labels: int) -> float:
     """Mean test accuracy of a linear SVM (C = 0.01) over five random labelled sets."""
     from sklearn.svm import LinearSVC
 

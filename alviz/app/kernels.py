@@ -12,6 +12,7 @@ from time import monotonic
 from typing import Any
 
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager, NoSuchKernel
+from jupyter_core.utils import ensure_async
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 from tornado.web import HTTPError
 
@@ -47,6 +48,8 @@ class VisitorKernels(AsyncMappingKernelManager):
         super().__init__(**kwargs)
         self._was_connected: set[str] = set()
         self._alone_since: dict[str, float] = {}
+        # Filled by Voila's subclass: per notebook, tasks that give {"kernel_id", "task" (the rendering), "renderer"}.
+        self._pools: dict[str, list[asyncio.Task[dict[str, Any]]]] = {}
 
     def cwd_for_path(self, path: str, **kwargs: Any) -> str:
         """Kernels work in the folder the app was started from, so that relative paths mean what the user thinks."""
@@ -56,13 +59,13 @@ class VisitorKernels(AsyncMappingKernelManager):
         super().notify_connect(kernel_id)
         self._was_connected.add(kernel_id)
 
-    async def shutdown_kernel(self, kernel_id: str, now: bool = True, restart: bool = False) -> None:
+    async def shutdown_kernel(self, kernel_id: str, now: bool = True, restart: bool = False) -> None:  # type: ignore[override]
         """End a kernel and its child processes at once, busy or not: what a visitor must keep is in the database by then."""
         await super().shutdown_kernel(kernel_id, now=True, restart=restart)
 
     def pooled(self) -> set[str]:
         """Ids of the warm kernels that wait for a visitor."""
-        tasks = [task for pool in getattr(self, "_pools", {}).values() for task in pool]
+        tasks = [task for pool in self._pools.values() for task in pool]
         return {task.result()["kernel_id"] for task in tasks if _succeeded(task)}
 
     async def fill_pool(self, notebook_name: str) -> None:
@@ -76,7 +79,7 @@ class VisitorKernels(AsyncMappingKernelManager):
 
     async def end_all(self) -> None:
         """End every kernel, also those that are just being started."""
-        for task in [task for pool in getattr(self, "_pools", {}).values() for task in pool]:
+        for task in [task for pool in self._pools.values() for task in pool]:
             task.cancel()
         await self.shutdown_all(now=True)
 
@@ -96,7 +99,7 @@ class VisitorKernels(AsyncMappingKernelManager):
 
     async def reap(self, now: float) -> None:
         """End dead kernels, and those without a connection for too long at the time ``now`` (monotonic seconds)."""
-        for pool in getattr(self, "_pools", {}).values():
+        for pool in self._pools.values():
             pool[:] = [task for task in pool if not task.done() or _succeeded(task)]
         pooled = self.pooled()
         living = set(self.list_kernel_ids())
@@ -109,7 +112,7 @@ class VisitorKernels(AsyncMappingKernelManager):
 
     async def _is_over(self, kernel_id: str, now: float) -> bool:
         kernel = self.get_kernel(kernel_id)
-        if kernel.has_kernel and not await kernel.is_alive():
+        if kernel.has_kernel and not await ensure_async(kernel.is_alive()):
             return True
         connected = self._kernel_connections.get(kernel_id, 0) > 0
         seen = kernel_id in self._was_connected
@@ -122,5 +125,5 @@ class VisitorKernels(AsyncMappingKernelManager):
         return alone > (AFTER_DISCONNECT if seen else BEFORE_CONNECT)
 
 
-def _succeeded(task: "asyncio.Task[Any]") -> bool:
+def _succeeded(task: asyncio.Task[Any]) -> bool:
     return task.done() and not task.cancelled() and task.exception() is None

@@ -29,7 +29,7 @@ from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler
 import alviz
 from alviz.app import handlers
 from alviz.app.assets import AssetHandler, load
-from alviz.app.gate import Gate, GatedApplication, is_loopback
+from alviz.app.gate import Gate, GatedApplication
 from alviz.app.kernels import OwnKernelSpec, VisitorKernels
 from alviz.app.pages import PAGES, notebook_dir
 
@@ -41,6 +41,8 @@ PORTS_TRIED = 100
 IDLE_LIMIT = 3600
 # Seconds between a visitor's taking a warm kernel and the start of the next: the visitor's own first picture comes first.
 REFILL_DELAY = 3.0
+# Milliseconds between pings; a page that has answered none for three of them (a closed laptop) counts as gone.
+PING_INTERVAL = 10_000
 # What the browser loads beside Voila's core, out of all the extensions that JupyterLab may have installed.
 EXTENSIONS = ["@jupyter-widgets/jupyterlab-manager", "@voila-dashboards/widgets-manager8", "anywidget"]
 
@@ -51,13 +53,19 @@ def serve(page: str, *, host: str, port: int, token: str, kernels: int, on_ready
     ``page``: name of the page whose warm kernel is started first ("" for the home page). ``port``: the first one tried, 0 for
     any. ``kernels``: warm kernels kept per page. ``on_ready`` is called with the address (token included) once it answers.
     """
+    logging.getLogger("tornado").setLevel(logging.ERROR)  # a mistyped address is no news for the terminal
     sockets, port = listen(host, port)
     shown = socket.gethostname() if host in {"", "0.0.0.0", "::"} else f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{port}/{page}" + (f"?{urlencode({'token': token})}" if token else "")
-    server = AppServer(config=_configuration(kernels), config_file_paths=[], root_dir=str(notebook_dir()), port=port)
-    server.initialize(argv=[])
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(server.run(sockets, Gate(token, port), page, lambda: on_ready(address)))
+        asyncio.run(make_server(kernels).run(sockets, Gate(token, port), page, lambda: on_ready(address)))
+
+
+def make_server(kernels: int) -> "AppServer":
+    """The server, not yet running, with ``kernels`` warm kernels per page. No configuration file on the machine is read."""
+    server = AppServer(config=_configuration(kernels), config_file_paths=[], root_dir=str(notebook_dir()))
+    server.initialize(argv=[])
+    return server
 
 
 def listen(host: str, port: int) -> tuple[list[socket.socket], int]:
@@ -84,7 +92,7 @@ class AppServer(Voila):
         shell = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)
         shell.globals.update(asset=asset_address, voila_files=voila_files_address())
         ours = {"headers": handlers.HEADERS, "shell_templates": shell, "refused_handler": handlers.RefusedHandler}
-        return {**super().init_settings(), **ours}
+        return {**super().init_settings(), **ours, "ws_ping_interval": PING_INTERVAL}
 
     def init_handlers(self) -> list[Any]:
         """The addresses that are answered, and no others: no file browser, no notebook sources, no REST beyond the kernel's own."""
@@ -113,11 +121,9 @@ class AppServer(Voila):
             for ending in (signal.SIGTERM, signal.SIGHUP):
                 asyncio.get_running_loop().add_signal_handler(ending, this.cancel)
         self.connection_dir = tempfile.mkdtemp(prefix="alviz-")
+        http = HTTPServer(self.application(gate))
+        http.add_sockets(sockets)
         try:
-            self.app = GatedApplication(**self.init_settings(), gate=gate)
-            self.app.add_handlers(".*$", self.init_handlers())
-            http = HTTPServer(self.app)
-            http.add_sockets(sockets)
             on_ready()
             await asyncio.gather(self.kernel_manager.reap_forever(), self._warm_up(first_page))
         except asyncio.CancelledError:
@@ -126,6 +132,12 @@ class AppServer(Voila):
             http.stop()
             await self.kernel_manager.end_all()
             shutil.rmtree(self.connection_dir, ignore_errors=True)
+
+    def application(self, gate: Gate) -> GatedApplication:
+        """Everything the server answers, behind ``gate``."""
+        self.app = GatedApplication(**self.init_settings(), gate=gate)
+        self.app.add_handlers(".*$", self.init_handlers())
+        return self.app
 
     async def _warm_up(self, first_page: str) -> None:
         """Fill the pools one page after the other: two kernels starting at once would both be late for the first visitor."""
@@ -161,26 +173,23 @@ def _page_config(page_config: dict[str, Any], **_: Any) -> dict[str, Any]:
 
 
 def _configuration(kernels: int) -> Config:
-    config = Config()
-    config.AppServer.log_level = logging.ERROR
-    config.VoilaConfiguration = {
-        "template": "alviz",
-        "allow_template_override": "NO",
-        "allow_theme_override": "NO",
-        "multi_kernel_manager_class": VisitorKernels,
-        "kernel_spec_manager_class": OwnKernelSpec,
-        "preheat_kernel": kernels > 0,
-        "default_pool_size": kernels,
-        "extension_allowlist": EXTENSIONS,
-        "page_config_hook": _page_config,
-        "show_tracebacks": True,  # the template folds them away
-        "http_keep_alive_timeout": 10,
+    settings = {
+        "VoilaConfiguration": {
+            "template": "alviz",
+            "allow_template_override": "NO",
+            "allow_theme_override": "NO",
+            "multi_kernel_manager_class": VisitorKernels,
+            "kernel_spec_manager_class": OwnKernelSpec,
+            "preheat_kernel": kernels > 0,
+            "default_pool_size": kernels,
+            "extension_allowlist": EXTENSIONS,
+            "page_config_hook": _page_config,
+            "show_tracebacks": True,  # the template folds them away
+        },
+        # The pools are filled one after the other by the server, not all at once by Voila.
+        "VoilaKernelManager": {"fill_delay": REFILL_DELAY, "preheat_denylist": [".*"]},
+        "MappingKernelManager": {"cull_idle_timeout": IDLE_LIMIT, "cull_interval": 60, "cull_connected": True},
+        "KernelManager": {"autorestart": False, "transport": "ipc"},
+        "Application": {"log_level": logging.ERROR},
     }
-    # The pools are filled one after the other by the server, not all at once by Voila.
-    config.VoilaKernelManager = {"fill_delay": REFILL_DELAY, "preheat_denylist": [".*"]}
-    config.MappingKernelManager = {"cull_idle_timeout": IDLE_LIMIT, "cull_interval": 60, "cull_connected": True}
-    config.KernelManager = {"autorestart": False, "transport": "ipc"}
-    return config
-
-
-__all__ = ["AppServer", "is_loopback", "serve"]
+    return Config({name: Config(values) for name, values in settings.items()})

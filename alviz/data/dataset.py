@@ -44,7 +44,9 @@ class Dataset:
             if array is not None and len(array) != n:
                 raise ValueError(f"dataset {self.name!r}: {what} has {len(array)} rows, ids has {n}")
         if self.images is not None and (self.images.dtype != np.uint8 or self.images.ndim not in (3, 4)):
-            raise ValueError(f"dataset {self.name!r}: images must be uint8 (n, H, W) or (n, H, W, C), not {self.images.dtype} {self.images.shape}")
+            raise ValueError(
+                f"dataset {self.name!r}: images must be uint8 (n, H, W) or (n, H, W, C), not {self.images.dtype} {self.images.shape}"
+            )
         if self.features is not None:
             if self.features.dtype != np.float32 or self.features.ndim != 2:
                 raise ValueError(f"dataset {self.name!r}: features must be float32 (n, d), not {self.features.dtype} {self.features.shape}")
@@ -63,7 +65,9 @@ class Dataset:
         for what, mine, its in (("images", self.images, test.images), ("features", self.features, test.features)):
             if mine is not None and (its is None or its.shape[1:] != mine.shape[1:]):
                 got = "none" if its is None else its.shape
-                raise ValueError(f"dataset {self.name!r}: the test set's {what} must have the shape (m, {str(mine.shape[1:])[1:]}, got {got}")
+                raise ValueError(
+                    f"dataset {self.name!r}: the test set's {what} must have the shape (m, {str(mine.shape[1:])[1:]}, got {got}"
+                )
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -46,7 +46,7 @@ class _Fitted:
 
     def features(self, images: Images, progress: Progress) -> Features:
         key = self.extractor.key
-        if key is None:
+        if key is None or not self.extractor.name:
             return self._compute(images, progress)
         own = self.pool_hash if images is self.pool else hash_arrays(images)
         named = [self.extractor.name, self.extractor.version, key, self.learned_from, own]

@@ -44,15 +44,15 @@ def fashion_mnist(root: str | None = None) -> Dataset:
     saying what was looked for, where, and how to get it, and ValueError for a file that is not what its name says.
     """
     folder = _find(places(root), root)
-    parts = {part: [read_idx(_file(folder, name)) for name in names] for part, names in FILES.items()}
-    for part, (images, labels) in parts.items():
-        if images.ndim != 3 or labels.shape != images.shape[:1] or labels.max() >= len(CLASS_NAMES):
-            raise ValueError(f"the {part} files in {folder} do not fit together: images {images.shape}, labels {labels.shape}")
-    return _full("fashion-mnist", *parts["train"], "train", _full("fashion-mnist (test)", *parts["test"], "test", None))
+    return _full("fashion-mnist", folder, "train", _full("fashion-mnist (test)", folder, "test", None))
 
 
-def _full(name: str, images: NDArray[np.uint8], labels: NDArray[np.uint8], part: str, test: Dataset | None) -> Dataset:
-    return Dataset(name, [f"{part}/{i:05d}" for i in range(len(images))], images, None, labels.astype(np.int64), CLASS_NAMES, test=test)
+def _full(name: str, folder: Path, part: str, test: Dataset | None) -> Dataset:
+    images, labels = (read_idx(_file(folder, file)) for file in FILES[part])
+    if images.ndim != 3 or labels.shape != images.shape[:1] or labels.max() >= len(CLASS_NAMES):
+        raise ValueError(f"the {part} files in {folder} do not fit together: images {images.shape}, labels {labels.shape}")
+    ids = [f"{part}/{i:05d}" for i in range(len(images))]
+    return Dataset(name, ids, images, None, labels.astype(np.int64), CLASS_NAMES, test=test)
 
 
 def places(root: str | None = None) -> list[Path]:

@@ -47,7 +47,9 @@ def thin(dataset: Dataset, ir: float = 0.75, seed: int = 0) -> Dataset:
     reached = plans.std(axis=1) / plans.mean(axis=1)
     best = int(np.argmin(np.abs(reached - ir)))
     if abs(reached[best] - ir) > TOLERANCE:
-        raise ValueError(f"ir={ir:g} cannot be reached with class sizes {counts.tolist()}; possible: {reached.min():.2f} … {reached.max():.2f}")
+        raise ValueError(
+            f"ir={ir:g} cannot be reached with class sizes {counts.tolist()}; possible: {reached.min():.2f} … {reached.max():.2f}"
+        )
     return _keep(dataset, plans[best].astype(np.int64), rng, f"ir={_text(ir)}", seed)
 
 
@@ -76,7 +78,9 @@ def apply(dataset: Dataset, imbalance: str | None) -> Dataset:
         return dataset
     found = _RULE.fullmatch(imbalance.replace(" ", "")) if isinstance(imbalance, str) else None
     if found is None:
-        raise ValueError(f"imbalance must be none, ir=<number> or 1:<number>, with ', seed=<whole number>' after it if need be, got {imbalance!r}")
+        raise ValueError(
+            f"imbalance must be none, ir=<number> or 1:<number>, with ', seed=<whole number>' after it if need be, got {imbalance!r}"
+        )
     thinned = thin if found["kind"] == "ir=" else thin_ratio
     return thinned(dataset, float(found["value"]), int(found["seed"] or 0))
 

@@ -24,6 +24,8 @@ Points = NDArray[np.float64]
 Labels = NDArray[np.int64]
 Draw = Callable[[Labels, np.random.Generator], Points]
 """(m,) classes, generator -> (m, 2) positions drawn for them."""
+Change = Callable[[Points, Labels, np.random.Generator], tuple[Points, Labels]]
+"""Positions and classes of a pool -> the same after a rework."""
 
 LIMITS: dict[str, tuple[float, float]] = {
     "n": (20, 200_000),
@@ -107,7 +109,7 @@ def build(
     settings: Settings,
     *,
     n_classes: int = 2,
-    change: Callable[[Points, Labels, np.random.Generator], tuple[Points, Labels]] | None = None,
+    change: Change | None = None,
     bayes_accuracy: float | None = None,
 ) -> Dataset:
     """A 2D pool and its balanced test set.

@@ -66,9 +66,18 @@ def layout(uirevision: str, **changes: Any) -> dict[str, Any]:
         "autosize": True,
         "uirevision": uirevision,
         "hovermode": "closest",
-        "dragmode": "pan",
+        "dragmode": False,
         "showlegend": False,
-        "legend": {"orientation": "h", "x": 0, "y": 1, "xanchor": "left", "yanchor": "bottom", "itemsizing": "constant", "bgcolor": CLEAR},
+        "legend": {
+            "orientation": "h",
+            "x": 0,
+            "y": 1,
+            "xanchor": "left",
+            "yanchor": "bottom",
+            "itemsizing": "constant",
+            "traceorder": "normal",
+            "bgcolor": CLEAR,
+        },
         "xaxis": axis(),
         "yaxis": axis(),
     }
@@ -118,11 +127,14 @@ def label(name: str, width: int = NAME_WIDTH) -> str:
 
 
 def percent(share: float) -> str:
-    """A share as people read it: "31 %", "0.4 %", "under 0.1 %"; one decimal below 10 % only where it is not zero."""
+    """A share as people read it: "31 %", "0.4 %", "under 0.1 %", "99.7 %"; nothing but 0 and 1 reads as 0 % and 100 %."""
     value = 100 * share
     if 0 < value < 0.1:
         return "under 0.1 %"
-    text = f"{value:.0f}" if value >= 10 or value == 0 else f"{value:.1f}".removesuffix(".0")
+    if 99.9 < value < 100:
+        return "over 99.9 %"
+    exact = 10 <= value < 99.5 or value in (0, 100)
+    text = f"{value:.0f}" if exact else f"{value:.1f}".removesuffix(".0")
     return f"{text} %"
 
 
@@ -136,5 +148,5 @@ def number(value: float, digits: int = 3) -> str:
 
 
 def plural(count: int, noun: str) -> str:
-    """"1 label", "2,000 labels"."""
+    """ "1 label", "2,000 labels"."""
     return f"{count:,} {noun}" + ("" if count == 1 else "s")

@@ -3,19 +3,17 @@
 ipywidgets' Dropdown cannot grey out single options or say why; this one can.
 """
 
-from pathlib import Path
 from typing import Any
 
-import anywidget
 import traitlets
 
-STATIC = Path(__file__).parent / "static"
+from alviz.panels.theme import Themed, script
 
 
-class Field(anywidget.AnyWidget):
+class Field(Themed):
     """kind: "menu", "number", "range" or "switch". options: dicts with value, label and optionally group, disabled, why. note: small print below."""
 
-    _esm = STATIC / "field.js"
+    _esm = script("field.js")
 
     kind = traitlets.Enum(["menu", "number", "range", "switch"], default_value="menu").tag(sync=True)
     label = traitlets.Unicode("").tag(sync=True)

@@ -1,18 +1,17 @@
 """Timeline: the rounds as dots, to look back at any of them."""
 
-from pathlib import Path
-
-import anywidget
 import traitlets
 
+from alviz.panels.theme import Themed, script
 
-class Timeline(anywidget.AnyWidget):
+
+class Timeline(Themed):
     """shown: the round looked at. last: the last finished round (−1: none). planned: rounds that the budget allows. titles: a tooltip per round.
 
     Moved with the mouse (click or drag) or the arrow keys, Home and End.
     """
 
-    _esm = Path(__file__).parent / "static" / "timeline.js"
+    _esm = script("timeline.js")
 
     shown = traitlets.Int(0).tag(sync=True)
     last = traitlets.Int(-1).tag(sync=True)

@@ -1,11 +1,12 @@
 """PageUrl: the settings that the page's address carries."""
 
+import anywidget
 import traitlets
 
-from alviz.panels.theme import Themed, script
+from alviz.panels.theme import script
 
 
-class PageUrl(Themed):
+class PageUrl(anywidget.AnyWidget):
     """An invisible widget between Python and the address of the page it is on. It need not be displayed.
 
     From the page: query: dict of str, the address's "?name=value" pairs ("token" left out), set once when a page opens, just before opened
@@ -17,4 +18,6 @@ class PageUrl(Themed):
 
     query = traitlets.Dict(value_trait=traitlets.Unicode(), key_trait=traitlets.Unicode()).tag(sync=True, echo_update=False)
     opened = traitlets.Bool(False).tag(sync=True, echo_update=False)
-    share = traitlets.Dict(value_trait=traitlets.Unicode(), key_trait=traitlets.Unicode(), allow_none=True, default_value=None).tag(sync=True)
+    share = traitlets.Dict(value_trait=traitlets.Unicode(), key_trait=traitlets.Unicode(), allow_none=True, default_value=None).tag(
+        sync=True
+    )

@@ -1,8 +1,7 @@
 """Workbench: the one state that every panel of a page is bound to."""
 
+import json
 import math
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +14,7 @@ from alviz.data.dataset import Dataset
 from alviz.loop import Run
 from alviz.loop.round import Round
 from alviz.panels.jobs import Job, Lane
+from alviz.panels.working import Working, readable
 from alviz.progress import Cancelled
 from alviz.projections import Projection, project
 
@@ -29,9 +29,8 @@ DEFAULTS: dict[str, Any] = {
     "seed": 0,
 }
 MAX_TRACKS = 8
-"""Runs kept for comparison on one page; the oldest goes first."""
-
-WORDS = {"score": "scoring the pool", "select": "selecting", "label": "labelling", "train": "training", "evaluate": "evaluating"}
+MAX_BYTES = 150_000_000
+"""Runs kept for comparison on one page, and what their rounds may take in memory; the oldest goes first."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,28 +48,56 @@ class Track:
         return max(math.ceil((budget - self.run.n_initial) / self.run.n_queries), self.run.position, 0)
 
 
-class Workbench(traitlets.HasTraits):
+@dataclass(frozen=True, eq=False)
+class View:
+    """One run at one round, as a snapshot that a step under way does not change.
+
+    rounds: all finished rounds; shown: the one looked at. labelled_in_round: (n,) int64, −1 = not labelled until the round looked at.
+    """
+
+    track: Track
+    rounds: tuple[Round, ...]
+    shown: int
+    labelled_in_round: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, track: Track, shown: int) -> "View":
+        """The run of `track` as it stands now, at round `shown` (cut to the last one)."""
+        rounds = track.run.rounds
+        shown = max(0, min(shown, len(rounds) - 1))
+        when = track.run.state.labelled_in_round.copy()
+        when[when > shown] = -1
+        return cls(track, rounds, shown, when)
+
+    @property
+    def dataset(self) -> Dataset:
+        """The pool."""
+        return self.track.run.dataset
+
+    @property
+    def round(self) -> Round:
+        """The round looked at."""
+        return self.rounds[self.shown]
+
+    def status(self) -> str:
+        """Where the run stands: "round r/R · n/N labels"."""
+        budget = min(self.track.budget, len(self.dataset))
+        return f"round {self.shown}/{self.track.planned} · {self.round.n_labelled:,}/{budget:,} labels"
+
+
+class Workbench(Working):
     """What a page knows. Panels read and write these traits and never talk to each other.
 
-    config: the settings for the next Start. track: the run looked at, or None; tracks: it, its branches and what ran before it on the same dataset. version: counts
-    up whenever rounds came or went. shown: the round looked at. selected: dataset indices marked in every view. hovered: dataset
-    index or −1. busy, phase, progress (0 … 1), left (seconds, NaN = unknown): the job under way. error: a sentence for the user, or "";
-    notice: the same, without alarm. method, projection: what the map shows; projecting, projected (0 … 1): a projection is being computed.
+    config: the settings for the next Start. view: what is looked at, or None before the first Start; a new one after every change. tracks:
+    the run looked at, its branches and what ran before it on the same dataset. selected: dataset indices marked in every
+    view. hovered: dataset index, or None. method, projection: what the map shows; projecting, projected (0 … 1): a map is being computed.
     """
 
     config = traitlets.Dict()
-    track: Track | None = traitlets.Any(None, allow_none=True)  # type: ignore[assignment]
+    view: View | None = traitlets.Any(None, allow_none=True)  # type: ignore[assignment]
     tracks = traitlets.List()
-    version = traitlets.Int(0)
-    shown = traitlets.Int(0)
     selected = traitlets.List(traitlets.Int())
-    hovered = traitlets.Int(-1)
-    busy = traitlets.Bool(False)
-    phase = traitlets.Unicode("")
-    progress = traitlets.Float(0.0)
-    left = traitlets.Float(math.nan)
-    error = traitlets.Unicode("")
-    notice = traitlets.Unicode("")
+    hovered = traitlets.Int(None, allow_none=True)
     method = traitlets.Unicode("pca")
     projection: Projection | None = traitlets.Any(None, allow_none=True)  # type: ignore[assignment]
     projecting = traitlets.Bool(False)
@@ -79,39 +106,9 @@ class Workbench(traitlets.HasTraits):
     def __init__(self, store: Any = None, **config: Any):
         super().__init__(config={**DEFAULTS, **config})
         self.store = store
-        self._jobs = Lane("job", self._job_changed, self._job_progressed, self._failed)
         self._maps = Lane("map", self._map_changed, self._map_progressed, self._map_failed)
-        self._span = (0.0, 1.0)
-        self._began = 0.0
+        self._loaded: tuple[Any, Dataset] | None = None
         self.observe(lambda _: self._refresh_map(), ["method"])
-
-    # ---- what panels ask ----
-
-    @property
-    def run(self) -> Run | None:
-        """The run looked at."""
-        return None if self.track is None else self.track.run
-
-    @property
-    def round(self) -> Round | None:
-        """The round looked at."""
-        run = self.run
-        return None if run is None or not run.rounds else run.rounds[min(self.shown, run.position)]
-
-    @property
-    def labelled_in_round(self) -> NDArray[np.int64]:
-        """(n,) the round in which each sample was labelled, −1 = not until the round looked at."""
-        assert self.run is not None
-        when = self.run.state.labelled_in_round.copy()
-        when[when > self.shown] = -1
-        return when
-
-    def status(self) -> str:
-        """Where the run stands: "round r/R · n/N labels"."""
-        if self.track is None or self.round is None:
-            return "not started"
-        done, labels = self.round.index, self.round.n_labelled
-        return f"round {done}/{self.track.planned} · {labels:,}/{min(self.track.budget, len(self.track.run.dataset)):,} labels"
 
     # ---- what buttons do (each returns at once; False when something is already under way) ----
 
@@ -133,14 +130,13 @@ class Workbench(traitlets.HasTraits):
                 n_queries=n_queries,
                 seed=int(config["seed"]),
                 store=self.store,
-                **self._hooks(job),
+                **self.hooks(job),
             )
-            if self.run is not None and self.run.dataset is not dataset:
-                with self.hold_trait_notifications():
-                    self.tracks, self.selected, self.projection = [], [], None
+            if self.view is not None and self.view.dataset is not dataset:
+                self.tracks, self.selected, self.projection = [], [], None
             self._show(Track(run, self._label(run.name), budget), 0)
 
-        return self._begin(work)
+        return self.begin(work)
 
     def step(self) -> bool:
         """One round."""
@@ -151,7 +147,7 @@ class Workbench(traitlets.HasTraits):
                 raise ValueError(f"the budget of {track.budget:,} labels is spent: raise it or start again")
             self._step(track, job, (0.0, 1.0))
 
-        return self._begin(work)
+        return self.begin(work)
 
     def run_to_end(self) -> bool:
         """Rounds until the budget is spent."""
@@ -164,7 +160,7 @@ class Workbench(traitlets.HasTraits):
                     break
                 self._step(track, job, (k / total, (k + 1) / total))
 
-        return self._begin(work)
+        return self.begin(work)
 
     def undo(self) -> bool:
         """Take the last round back."""
@@ -172,9 +168,9 @@ class Workbench(traitlets.HasTraits):
         def work(job: Job) -> None:
             track = self._needed()
             track.run.undo()
-            self._changed(track.run.position)
+            self.view = View.of(track, track.run.position)
 
-        return self._begin(work)
+        return self.begin(work)
 
     def branch(self) -> bool:
         """A second run that shares the rounds up to the one looked at and goes on with the strategy of `config`."""
@@ -182,11 +178,13 @@ class Workbench(traitlets.HasTraits):
         def work(job: Job) -> None:
             track = self._needed()
             strategy = self.config["strategy"]
-            twin = track.run.fork(round=self.shown, strategy=strategy, n_queries=int(self.config["n_queries"]))
-            label = self._label(f"{strategy} from round {self.shown}")
-            self._show(Track(twin, label, max(track.budget, int(self.config["budget"]))), self.shown)
+            assert self.view is not None
+            shown = self.view.shown
+            twin = track.run.fork(round=shown, strategy=strategy, n_queries=int(self.config["n_queries"]))
+            label = self._label(f"{strategy} from round {shown}")
+            self._show(Track(twin, label, max(track.budget, int(self.config["budget"]))), shown)
 
-        return self._begin(work)
+        return self.begin(work)
 
     def resume(self, run: str) -> bool:
         """Go on with a run of the store."""
@@ -205,111 +203,65 @@ class Workbench(traitlets.HasTraits):
             self.config = {**self.config, **settings, "n_queries": resumed.n_queries, "seed": resumed.seed, "budget": budget}
             self._show(Track(resumed, self._label(resumed.name), budget), resumed.position)
 
-        return self._begin(work)
+        return self.begin(work)
 
-    def look_at(self, track: Track) -> None:
-        """Show another of the runs."""
-        with self.hold_trait_notifications():
-            self.track = track
-            self.shown = max(track.run.position, 0)
-            self.version += 1
+    def look_at(self, track: Track | None = None, shown: int | None = None) -> None:
+        """Look at another run (default: the same), or another round (default: the last one)."""
+        track = track or (None if self.view is None else self.view.track)
+        if track is not None:
+            self.view = View.of(track, track.run.position if shown is None else shown)
 
     def cancel(self) -> None:
         """Ask whatever is under way to stop; it does so between any two mini-batches."""
-        self._jobs.cancel()
+        super().cancel()
         self._maps.cancel()
 
     def wait(self, timeout: float | None = None) -> None:
-        """Block until nothing is under way (for scripts and tests)."""
-        if not (self._jobs.wait(timeout) and self._maps.wait(timeout)):
-            raise TimeoutError("the work under way did not finish in time")
+        """Block until nothing is under way (for scripts and tests). Raises TimeoutError."""
+        super().wait(timeout)
+        if not self._maps.wait(timeout):
+            raise TimeoutError("the map was not finished in time")
 
     # ---- inside ----
 
     def _dataset(self, config: dict[str, Any], job: Job) -> Dataset:
-        spec = {"name": config["dataset"], "params": {**config.get("params", {}), "imbalance": config["imbalance"]}}
-        if self.run is not None and self.run.dataset.spec == spec:
-            return self.run.dataset
-        return data.create(spec["name"], **spec["params"])
+        wanted = (config["dataset"], config["imbalance"], json.dumps(config.get("params", {}), sort_keys=True))
+        if self._loaded is None or self._loaded[0] != wanted:
+            made = data.create(config["dataset"], imbalance=config["imbalance"], progress=job.progress, **config.get("params", {}))
+            self._loaded = (wanted, made)
+        return self._loaded[1]
 
     def _needed(self) -> Track:
-        if self.track is None:
+        if self.view is None:
             raise ValueError("there is no run yet: press Start first")
-        return self.track
+        return self.view.track
 
     def _step(self, track: Track, job: Job, span: tuple[float, float]) -> None:
-        self._span = span
         run = track.run
-        run.run(until=min(run.n_labelled + run.n_queries, track.budget), **self._hooks(job))
-        self._changed(run.position)
-
-    def _hooks(self, job: Job) -> dict[str, Any]:
-        phases = list(WORDS)
-        low, high = self._span
-
-        def on_phase(phase: str) -> None:
-            nonlocal low
-            self.phase = WORDS[phase]
-            low = self._span[0] + (high - self._span[0]) * phases.index(phase) / len(phases)
-
-        def progress(fraction: float) -> None:
-            job.progress(low + (high - self._span[0]) * fraction / len(phases))
-
-        return {"on_phase": on_phase, "progress": progress, "cancel": job.cancel}
+        run.run(until=min(run.n_labelled + run.n_queries, track.budget), **self.hooks(job, span))
+        self.view = View.of(track, run.position)
 
     def _show(self, track: Track, shown: int) -> None:
-        with self.hold_trait_notifications():
-            self.tracks = [*self.tracks, track][-MAX_TRACKS:]
-            self.track = track
-            self.shown = shown
-            self.version += 1
+        tracks = [*self.tracks, track][-MAX_TRACKS:]
+        while len(tracks) > 2 and sum(r.probabilities.nbytes for t in tracks for r in t.run.rounds) > MAX_BYTES:
+            tracks = tracks[1:]
+        self.tracks = tracks
+        self.view = View.of(track, shown)
         self._refresh_map()
-
-    def _changed(self, shown: int) -> None:
-        with self.hold_trait_notifications():
-            self.shown = shown
-            self.version += 1
 
     def _label(self, name: str) -> str:
         taken = {track.label for track in self.tracks}
         return next(label for k in range(1, 10_000) if (label := name if k == 1 else f"{name} ({k})") not in taken)
 
     def _refresh_map(self) -> None:
-        run = self.run
-        if run is None:
+        if self.view is None:
             return
-        dataset, method = run.dataset, self.method
+        dataset, method = self.view.dataset, self.method
 
         def work(job: Job) -> None:
-            found = project(dataset, method, seed=0, progress=job.progress)
-            if self.run is not None and self.run.dataset is dataset and self.method == method:
-                self.projection = found
+            self.projection = project(dataset, method, seed=0, progress=job.progress)
 
         self._maps.instead(work)
-
-    def _begin(self, work: Callable[[Job], None]) -> bool:
-        return self._jobs.start(work)
-
-    def _job_changed(self, busy: bool) -> None:
-        if busy:
-            self._began, self._span = time.monotonic(), (0.0, 1.0)
-            self.error = self.notice = self.phase = ""
-            self.progress, self.left = 0.0, math.nan
-        else:
-            self.phase = ""
-        self.busy = busy
-
-    def _job_progressed(self, fraction: float) -> None:
-        self.progress = fraction
-        spent = time.monotonic() - self._began
-        if fraction > 0.02 and spent > 1:
-            self.left = spent * (1 - fraction) / fraction
-
-    def _failed(self, error: Exception) -> None:
-        if isinstance(error, Cancelled):
-            self.notice = "Cancelled. The run is as it was before."
-        else:
-            self.error = readable(error)
 
     def _map_changed(self, busy: bool) -> None:
         self.projected = 0.0
@@ -325,11 +277,3 @@ class Workbench(traitlets.HasTraits):
                 self.method = self.projection.method
         else:
             self.error = f"The map could not be computed: {readable(error)}"
-
-
-def readable(error: Exception) -> str:
-    """One sentence for the page: ours as they are, others with the kind of error in front."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    if isinstance(error, (ValueError, FileNotFoundError)):
-        return text[:1].upper() + text[1:]
-    return f"{type(error).__name__}: {text}"

@@ -5,9 +5,10 @@ from typing import Any
 from alviz.registry import Card
 from alviz.strategies.base import QueryStrategy, ScoringStrategy, Selection, missing_needs, registry
 from alviz.strategies.pool import Gradients, MissingSignal, PoolView, SignalSource
+from alviz.strategies.query import query
 
 __all__ = ["Gradients", "MissingSignal", "PoolView", "QueryStrategy", "ScoringStrategy", "Selection", "SignalSource"]
-__all__ += ["available", "card", "create", "missing_needs"]
+__all__ += ["available", "card", "create", "missing_needs", "query"]
 
 
 def available() -> list[str]:

@@ -17,7 +17,7 @@ class Extractor:
     """Turns images into features. Subclass it with a `name` and a `card`, implement `extract`, and it is registered.
 
     version: raise it when the same images give other features than before. key: JSON-able values that, with name and version, fix the result;
-    None where nothing can (then nothing is cached).
+    None where nothing can. Results of an extractor without a key or without a name are not cached.
     """
 
     name: ClassVar[str] = ""

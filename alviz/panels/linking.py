@@ -1,0 +1,31 @@
+"""Linked views: what is selected or pointed at in one is marked in all."""
+
+from alviz.panels.plot import Plot
+from alviz.panels.thumbnails import Thumbnails
+from alviz.panels.workbench import Workbench
+
+
+def link_selection(workbench: Workbench, view: Plot | Thumbnails) -> None:
+    """Bind a view's selection and hovering to the Workbench's, both ways."""
+
+    def from_view(change: dict[str, list[int]]) -> None:
+        if list(change["new"]) != workbench.selected:
+            workbench.selected = list(change["new"])
+
+    def to_view(_: object) -> None:
+        if isinstance(view, Plot):
+            view.selection = workbench.selected
+        elif list(view.selected) != workbench.selected:
+            view.selected = workbench.selected
+
+    def hover_from(change: dict[str, int | None]) -> None:
+        workbench.hovered = change["new"]
+
+    def hover_to(_: object) -> None:
+        if view.hovered != workbench.hovered:
+            view.pointed = workbench.hovered
+
+    view.observe(from_view, ["selected"])
+    view.observe(hover_from, ["hovered"])
+    workbench.observe(to_view, ["selected"])
+    workbench.observe(hover_to, ["hovered"])

@@ -1,0 +1,73 @@
+"""MapPanel: the embedding map, with its projection and colour switches and the lasso."""
+
+from typing import Any
+
+import ipywidgets as widgets
+
+from alviz import projections
+from alviz.figures import embedding_map
+from alviz.panels.field import Field, option
+from alviz.panels.linking import link_selection
+from alviz.panels.plot import Plot
+from alviz.panels.workbench import Workbench
+
+COLORS = (
+    option("class", "true class"),
+    option("label", "labels given so far"),
+    option("prediction", "prediction"),
+    option("score", "acquisition score"),
+    option("round", "round labelled"),
+)
+
+
+class MapPanel:
+    """The pool in two dimensions. Lasso or box to select; what is selected is marked in every view."""
+
+    def __init__(self, workbench: Workbench):
+        self.workbench = workbench
+        self.method = Field(
+            kind="menu", label="Projection", help="Computed once per dataset and kept; UMAP and t-SNE take their time the first time."
+        )
+        self.color = Field(
+            kind="menu", label="Colour by", options=list(COLORS), value="class", help="What the colours stand for; shapes tell the state."
+        )
+        self.plot = Plot(height=420, empty="The pool appears here once a run has started. Choose on the left, then press Start.")
+        controls = widgets.HBox([self.method, self.color])
+        controls.add_class("alviz-controls")
+        self.widget = widgets.VBox([controls, self.plot])
+        self.method.observe(self._choose, ["value"])
+        self.color.observe(lambda _: self._draw(), ["value"])
+        workbench.observe(lambda _: self._methods(), ["view", "method"])
+        workbench.observe(lambda _: self._draw(), ["view", "projection"])
+        link_selection(workbench, self.plot)
+        self._methods()
+        self._draw()
+
+    def _choose(self, change: Any) -> None:
+        if change["new"]:
+            self.workbench.method = change["new"]
+
+    def _methods(self) -> None:
+        view = self.workbench.view
+        names = projections.available(None if view is None else view.dataset)
+        options = [option(name, projections.label(name)) for name in names]
+        if options != self.method.options:
+            self.method.options = options
+        self.method.value = self.workbench.method
+
+    def _draw(self) -> None:
+        view, projection = self.workbench.view, self.workbench.projection
+        if view is None or projection is None or len(projection.points) != len(view.dataset):
+            self.plot.show({}, "")
+            return
+        drawing = embedding_map(
+            projection.points,
+            view.dataset,
+            view.round,
+            view.labelled_in_round,
+            color="class" if self.color.value == "label" else str(self.color.value),
+            reveal=self.color.value != "label",
+            title=projections.label(projection.method),
+            trustworthiness=projection.trustworthiness,
+        )
+        self.plot.show(drawing.figure, drawing.reading)

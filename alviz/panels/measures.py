@@ -1,0 +1,117 @@
+"""The measures on the right: learning curve, class balance, confusion."""
+
+from collections.abc import Callable
+from typing import Any
+
+import ipywidgets as widgets
+import numpy as np
+
+from alviz.figures import confusion_matrix, imbalance_curve, imbalance_profile, learning_curve, per_class_recall
+from alviz.figures.base import Drawing
+from alviz.panels.field import Field, option
+from alviz.panels.plot import Plot
+from alviz.panels.workbench import Track, View, Workbench
+
+METRICS = (
+    option("accuracy"),
+    option("balanced_accuracy", "balanced accuracy"),
+    option("macro_f1", "macro F1"),
+    option("log_loss", "log loss"),
+    option("calibration_error", "calibration error"),
+    option("average_precision", "average precision of the rarest class"),
+    option("ir", "imbalance ratio ir"),
+    option("minority_share", "minority share of the queries"),
+    option("classes_seen", "classes seen"),
+)
+
+
+class _Switched:
+    """A plot with a menu above it."""
+
+    def __init__(self, workbench: Workbench, options: list[dict[str, Any]], label: str, help: str, height: int, empty: str):
+        self.workbench = workbench
+        self.what = Field(kind="menu", label=label, help=help, options=options, value=options[0]["value"])
+        self.plot = Plot(height=height, empty=empty)
+        controls = widgets.HBox([self.what])
+        controls.add_class("alviz-controls")
+        self.widget = widgets.VBox([controls, self.plot])
+        self.what.observe(lambda _: self.draw(), ["value"])
+        workbench.observe(lambda _: self.draw(), ["view", "tracks"])
+        self.plot.observe(lambda change: self.clicked(change["new"]), ["clicked"])
+        self.draw()
+
+    def draw(self) -> None:
+        view = self.workbench.view
+        if view is None:
+            self.plot.show({}, "")
+            return
+        drawing = self.drawing(view)
+        self.plot.show(drawing.figure, drawing.reading)
+
+    def drawing(self, view: View) -> Drawing:
+        raise NotImplementedError
+
+    def clicked(self, point: dict[str, Any]) -> None:
+        """What a click on a point does."""
+
+
+class CurvePanel(_Switched):
+    """A measure against the labels spent, for all runs on the page. A click looks at that round."""
+
+    def __init__(self, workbench: Workbench):
+        super().__init__(workbench, list(METRICS), "Measure", "Against the labels spent.", 220, "Accuracy against labels, round by round.")
+
+    def _order(self, view: View) -> list[Track]:
+        """The run looked at first, as the figure wants it."""
+        return [view.track, *(track for track in self.workbench.tracks if track is not view.track)]
+
+    def drawing(self, view: View) -> Drawing:
+        past = {view.track: view.rounds}
+        runs = [(track.label, past.get(track, track.run.rounds)) for track in self._order(view)]
+        return learning_curve(runs, metric=str(self.what.value), shown_round=view.shown)
+
+    def clicked(self, point: dict[str, Any]) -> None:
+        view = self.workbench.view
+        tracks = [] if view is None else self._order(view)
+        if point["trace"] < len(tracks):
+            track = tracks[point["trace"]]
+            budgets = np.array([r.n_labelled for r in track.run.rounds])
+            self.workbench.look_at(track, int(np.abs(budgets - point["x"]).argmin()))
+
+
+class BalancePanel(_Switched):
+    """Labels per class, or ir over the rounds. A click on a class selects its labelled samples."""
+
+    def __init__(self, workbench: Workbench):
+        options = [option("profile", "labels per class"), option("curve", "ir over the rounds")]
+        super().__init__(
+            workbench,
+            options,
+            "Show",
+            "ir: standard deviation of the class counts over their mean.",
+            220,
+            "How evenly the labels fall on the classes.",
+        )
+
+    def drawing(self, view: View) -> Drawing:
+        if self.what.value == "profile":
+            return imbalance_profile(view.rounds, view.dataset, shown_round=view.shown)
+        return imbalance_curve(view.rounds, view.dataset, shown_round=view.shown)
+
+    def clicked(self, point: dict[str, Any]) -> None:
+        view = self.workbench.view
+        if view is not None and self.what.value == "profile" and point["id"] is not None:
+            labels = view.track.run.state.labels
+            self.workbench.selected = np.flatnonzero((view.labelled_in_round >= 0) & (labels == point["id"])).tolist()
+
+
+class ConfusionPanel(_Switched):
+    """What is taken for what on the test set, or recall per class."""
+
+    def __init__(self, workbench: Workbench):
+        options = [option("matrix", "confusion matrix"), option("recall", "recall per class")]
+        super().__init__(workbench, options, "Show", "On the test set.", 260, "What the model takes for what, on the test set.")
+
+    def drawing(self, view: View) -> Drawing:
+        draw: Callable[..., Drawing] = confusion_matrix if self.what.value == "matrix" else per_class_recall
+        return draw(view.round, view.dataset.class_names)

@@ -1,0 +1,280 @@
+"""Toy: two to four strategies on a 2D pool, side by side, from the same start and in step."""
+
+from html import escape
+from typing import Any
+
+import ipywidgets as widgets
+
+from alviz import data, initial, learners, strategies
+from alviz.figures import accuracy_html, accuracy_table, toy_plane
+from alviz.panels.duel import DEFAULTS, Duel, Plane, chosen
+from alviz.panels.field import Field, option
+from alviz.panels.header import Header, panel
+from alviz.panels.plot import Plot
+from alviz.panels.settings import SLIDERS, is_plane, menu, strategy_menu
+from alviz.panels.theme import style
+from alviz.panels.timeline import Timeline
+from alviz.panels.url import PageUrl
+
+MOST = 4
+KINDS = (
+    option("probability", "class probability"),
+    option("boundary", "decision boundary"),
+    option("score", "what the strategy wants"),
+)
+
+
+class ToySettings:
+    """The left column: the pool and its sliders, the learner, the strategies, the rounds."""
+
+    def __init__(self, duel: Duel):
+        self.duel = duel
+        self._filling = False
+        planes = [name for name in data.available() if is_plane(name)]
+        self.fields = {
+            "dataset": Field(label="2D pool", options=menu(data, planes), help="Each breaks particular strategies; its card says which."),
+            "learner": Field(label="Learner", options=menu(learners, learners.simple()), help="Committees can serve every strategy."),
+            "initial": Field(label="Initial pool", options=menu(initial, initial.available()), help="The same for all strategies."),
+            "n_queries": Field(kind="number", label="Labels per round", minimum=1, maximum=1000, help="Round 0 takes as many."),
+            "steps": Field(kind="number", label="Rounds", minimum=1, maximum=100, help="How far Run goes."),
+            "seed": Field(kind="number", label="Seed", minimum=0, maximum=2**31 - 1, help="The same seed makes the same runs."),
+        }
+        self.sliders = {
+            key: Field(kind="range", label=label, minimum=low, maximum=high, step=step, help=help)
+            for key, (label, low, high, step, help) in SLIDERS.items()
+        }
+        self.strategies = [Field(label=f"Strategy {k + 1}", help="The greyed-out ones say what they miss.") for k in range(MOST)]
+        self.card = widgets.HTML()
+        f = self.fields
+        numbers = widgets.HBox([f["n_queries"], f["steps"]])
+        numbers.add_class("alviz-pair")
+        self.widget = widgets.VBox(
+            [f["dataset"], self.card, *self.sliders.values(), f["learner"], *self.strategies, f["initial"], numbers, f["seed"]]
+        )
+        self.widget.add_class("alviz-settings")
+        self._show()
+        for key, field in self.fields.items():
+            field.observe(lambda change, key=key: self._set(key, change["new"]), ["value"])
+        for key, slider in self.sliders.items():
+            slider.observe(lambda change, key=key: self._slide(key, change["new"]), ["value"])
+        for field in self.strategies:
+            field.observe(lambda _: self._choose(), ["value"])
+        duel.observe(lambda _: self._show(), ["config"])
+        duel.observe(lambda change: self._lock(change["new"]), ["busy"])
+
+    def _set(self, key: str, value: Any) -> None:
+        if self._filling or value == self.duel.config[key]:
+            return
+        changed = {**self.duel.config, key: int(value) if self.fields[key].kind == "number" else value}
+        if key == "dataset":
+            changed["params"] = {}
+        if key == "learner":
+            served = {entry["value"] for entry in strategy_menu(value) if not entry["disabled"]}
+            kept = [name for name in changed["strategies"] if name in served or name == "none"]
+            spare = (name for name in ("margin", "random", "k-center", "entropy") if name in served and name not in kept)
+            changed["strategies"] = [name if name in kept else next(spare) for name in changed["strategies"]]
+        self.duel.config = changed
+
+    def _slide(self, key: str, value: float) -> None:
+        if not self._filling:
+            self.duel.config = {**self.duel.config, "params": {**self.duel.config.get("params", {}), key: float(value)}}
+
+    def _choose(self) -> None:
+        if not self._filling:
+            self.duel.config = {**self.duel.config, "strategies": [str(field.value) for field in self.strategies]}
+
+    def _show(self) -> None:
+        config = self.duel.config
+        self._filling = True
+        try:
+            card = data.card(config["dataset"])
+            self.card.value = f'<p class="alviz-reading">{escape(card.idea)} {escape(card.fails)}</p>'
+            parameters = data.registry.parameters(config["dataset"])
+            for key, slider in self.sliders.items():
+                slider.value = config.get("params", {}).get(key, parameters[key].default)
+            entries = strategy_menu(config["learner"])
+            names = [*config["strategies"], *["none"] * MOST][:MOST]
+            for k, (field, name) in enumerate(zip(self.strategies, names, strict=True)):
+                field.options = entries if k < 2 else [option("none", "none"), *entries]
+                field.value = name
+            for key, field in self.fields.items():
+                field.value = config[key]
+        finally:
+            self._filling = False
+
+    def _lock(self, busy: bool) -> None:
+        for field in [*self.fields.values(), *self.sliders.values(), *self.strategies]:
+            field.disabled = busy
+
+
+class ToyPlanes:
+    """The pictures side by side, with the switch for what is drawn behind the points, and the timeline."""
+
+    def __init__(self, duel: Duel):
+        self.duel = duel
+        self.kind = Field(label="Background", options=list(KINDS), value=duel.config["kind"], help="What is drawn over the plane.")
+        self.timeline = Timeline()
+        controls = widgets.HBox([self.kind, self.timeline])
+        controls.add_class("alviz-controls")
+        self.plots = [Plot(height=360, empty="Press Start: every strategy begins with the same labels.") for _ in range(MOST)]
+        self.titles = [widgets.HTML() for _ in range(MOST)]
+        self.cells = [widgets.VBox([title, plot]) for title, plot in zip(self.titles, self.plots, strict=True)]
+        for cell in self.cells:
+            cell.add_class("alviz-plane")
+        grid = widgets.Box(self.cells)
+        grid.add_class("alviz-planes")
+        self.widget = widgets.VBox([controls, grid])
+        self.kind.observe(lambda change: setattr(duel, "config", {**duel.config, "kind": change["new"]}), ["value"])
+        self.timeline.observe(lambda change: duel.look_at(change["new"]), ["shown"])
+        duel.observe(lambda _: self._show(), ["planes", "config"])
+        self._show()
+
+    def _show(self) -> None:
+        planes: list[Plane] = self.duel.planes
+        waiting = [name for name in self.duel.config["strategies"] if name != "none"]
+        count = len(planes) or len(waiting)
+        for k, (cell, title, plot) in enumerate(zip(self.cells, self.titles, self.plots, strict=True)):
+            cell.layout.display = None if k < count else "none"
+            if k < len(planes):
+                drawing = picture(planes[k])
+                finished = planes[k].run.rounds[planes[k].shown]
+                title.value = heading(planes[k].run.name, f"{finished.metrics['accuracy']:.1%} accuracy")
+                plot.show(drawing.figure, drawing.reading)
+            elif k < count:
+                title.value = heading(waiting[k], "")
+                plot.show({}, "")
+        if planes:
+            first = planes[0].run.rounds
+            with self.timeline.hold_sync():
+                self.timeline.last, self.timeline.planned = self.duel.position, self.duel.steps
+                self.timeline.titles = [f"round {r.index}: {r.n_labelled:,} labels" for r in first]
+                self.timeline.shown = planes[0].shown
+
+
+def heading(name: str, value: str) -> str:
+    """A plot's heading: the strategy, and how good it is."""
+    return f'<div class="alviz-plane-title"><b>{escape(name)}</b><span>{escape(value)}</span></div>'
+
+
+def picture(plane: Plane) -> Any:
+    """The drawing of one plane."""
+    finished = plane.run.rounds[plane.shown]
+    when = plane.run.state.labelled_in_round
+    labelled = ((when >= 0) & (when <= plane.shown)).nonzero()[0]
+    return toy_plane(
+        plane.run.dataset,
+        labelled,
+        finished.queried,
+        plane.x,
+        plane.y,
+        plane.field,
+        plane.kind,  # type: ignore[arg-type]
+        probabilities=plane.probabilities,
+        labels=plane.run.state.labels,
+        accuracy=finished.metrics["accuracy"],
+        title=plane.run.name,
+    )
+
+
+class ToyTable:
+    """The table of accuracies per selection, over as many seeds as asked (paper 002, table 3.1)."""
+
+    def __init__(self, duel: Duel):
+        self.duel = duel
+        self.seeds = Field(kind="number", label="Seeds", minimum=1, maximum=1000, value=duel.config["seeds"], help="Each seed is a new start.")
+        self.button = widgets.Button(description="Make the table", tooltip="All strategies, this many seeds, as many rounds as set on the left")
+        controls = widgets.HBox([self.seeds, self.button])
+        controls.add_class("alviz-controls")
+        self.html = widgets.HTML()
+        self.widget = widgets.VBox([controls, self.html])
+        self.seeds.observe(lambda change: setattr(duel, "config", {**duel.config, "seeds": int(change["new"])}), ["value"])
+        self.button.on_click(lambda _: duel.make_table())
+        duel.observe(lambda _: self._show(), ["planes", "table", "busy"])
+        self._show()
+
+    def _show(self) -> None:
+        duel = self.duel
+        self.button.disabled = duel.busy
+        if duel.table is not None:
+            table = duel.table
+            accuracy = {name: table["accuracy"][k] for k, name in enumerate(table["strategies"])}
+            config = table["config"]
+            what = (
+                f"{table['dataset']}, {config['learner']}, {config['n_queries']} labels per round, {config['seeds']} seeds from {config['seed']} on. "
+                "Column 0 is the common start; ± is the 95 % interval of the mean."
+            )
+            self.html.value = f'{accuracy_html(accuracy_table(accuracy), first=0)}<p class="alviz-reading">{escape(what)}</p>'
+        elif duel.planes:
+            accuracy = {run.name: [[r.metrics["accuracy"] for r in run.rounds]] for run in duel.runs}
+            hint = "One seed decides nothing: make the table over many."
+            self.html.value = f'{accuracy_html(accuracy_table(accuracy), first=0)}<p class="alviz-reading">{hint}</p>'  # type: ignore[arg-type]
+        else:
+            self.html.value = '<p class="alviz-empty">Accuracy after every selection appears here.</p>'
+
+
+def toy(**config: Any) -> widgets.VBox:
+    """The Toy page as a widget, for a notebook cell or Voila. config: settings to begin with (see `alviz.panels.duel.DEFAULTS`)."""
+    return Toy(Duel(**config)).widget
+
+
+class Toy:
+    """All panels of the page over one Duel."""
+
+    def __init__(self, duel: Duel):
+        self.duel = duel
+        self.header = Header(duel, duel, self._status, ["planes", "config"])
+        self.settings = ToySettings(duel)
+        self.planes = ToyPlanes(duel)
+        self.table = ToyTable(duel)
+        self.url = PageUrl()
+        left = widgets.VBox([panel("Settings", self.settings.widget)])
+        right = widgets.VBox([panel("The plane", self.planes.widget), panel("Accuracy per selection", self.table.widget)])
+        columns = widgets.Box([left, right])
+        columns.add_class("alviz-columns")
+        columns.add_class("alviz-two")
+        self.widget = widgets.VBox([style(), self.url, self.header.widget, columns])
+        self.widget.add_class("alviz-root")
+        self.widget.add_class("alviz-page")
+        self.url.observe(lambda change: self._open(change["new"]), ["query"])
+        duel.observe(lambda _: self._share(), ["config"])
+
+    def _status(self) -> tuple[str, bool, bool]:
+        duel = self.duel
+        if not duel.planes:
+            return "Choose two to four strategies on the left, then press <b>Start</b>.", False, False
+        first = duel.planes[0].run
+        budget = first.n_initial + duel.steps * first.n_queries
+        labels = first.rounds[duel.shown].n_labelled
+        line = f"{escape(first.dataset.name)} · <span>round {duel.shown}/{duel.steps} · {labels:,}/{min(budget, len(first.dataset)):,} labels</span>"
+        return line, len(first.state.candidates) > 0, duel.position > 0
+
+    def _open(self, query: dict[str, str]) -> None:
+        found: dict[str, Any] = {}
+        for key, value in query.items():
+            if key == "strategies" and all(name in strategies.available() for name in value.split(",")):
+                found[key] = value.split(",")
+            elif key in self.settings.fields:
+                field = self.settings.fields[key]
+                if field.kind == "number" and value.isdigit() and int(value) <= field.maximum:
+                    found[key] = int(value)
+                elif field.kind == "menu" and value in {entry["value"] for entry in field.options}:
+                    found[key] = value
+        merged = {**self.duel.config, **found}
+        try:
+            chosen(merged)
+        except ValueError as error:
+            self.duel.error = str(error)
+            return
+        self.duel.config = merged
+
+    def _share(self) -> None:
+        config = self.duel.config
+        share = {key: str(config[key]) for key in self.settings.fields if config[key] != DEFAULTS[key]}
+        if config["strategies"] != DEFAULTS["strategies"]:
+            share["strategies"] = ",".join(chosen_or_all(config))
+        self.url.share = share
+
+
+def chosen_or_all(config: dict[str, Any]) -> list[str]:
+    """The strategies set, "none" left out, however many."""
+    return [name for name in config["strategies"] if name != "none"]

@@ -1,0 +1,84 @@
+"""Working: a page's state that does its long work in a job thread and says how it goes."""
+
+import math
+import time
+from typing import Any
+
+import traitlets
+
+from alviz.loop.round import PHASES
+from alviz.panels.jobs import Job, Lane, Work
+from alviz.progress import Cancelled
+
+WORDS = dict(zip(PHASES, ("scoring the pool", "selecting", "labelling", "training", "evaluating"), strict=True))
+
+
+class Working(traitlets.HasTraits):
+    """busy, phase, progress (0 … 1), left (seconds, NaN = unknown): the job under way. error: a sentence for the user, or ""; notice: the same,
+    without alarm. All are set by the job thread; nothing of the engine runs in a widget's callback.
+    """
+
+    busy = traitlets.Bool(False)
+    phase = traitlets.Unicode("")
+    progress = traitlets.Float(0.0)
+    left = traitlets.Float(math.nan)
+    error = traitlets.Unicode("")
+    notice = traitlets.Unicode("")
+
+    def __init__(self, **traits: Any):
+        super().__init__(**traits)
+        self._jobs = Lane("job", self._job_changed, self._job_progressed, self._job_failed)
+        self._began = 0.0
+
+    def begin(self, work: Work) -> bool:
+        """Do work(job) in the job thread; False when something is already under way."""
+        return self._jobs.start(work)
+
+    def cancel(self) -> None:
+        """Ask what is under way to stop."""
+        self._jobs.cancel()
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Block until nothing is under way (for scripts and tests). Raises TimeoutError."""
+        if not self._jobs.wait(timeout):
+            raise TimeoutError("the work under way did not finish in time")
+
+    def hooks(self, job: Job, span: tuple[float, float] = (0.0, 1.0)) -> dict[str, Any]:
+        """on_phase, progress and cancel for one step of a Run, which takes the part `span` of the whole job's progress."""
+        share = (span[1] - span[0]) / len(PHASES)
+        low = span[0]
+
+        def on_phase(phase: str) -> None:
+            nonlocal low
+            self.phase = WORDS[phase]
+            low = span[0] + share * PHASES.index(phase)
+
+        return {"on_phase": on_phase, "progress": lambda fraction: job.progress(low + share * fraction), "cancel": job.cancel}
+
+    def _job_changed(self, busy: bool) -> None:
+        with self.hold_trait_notifications():
+            if busy:
+                self._began = time.monotonic()
+                self.error = self.notice = ""
+            self.phase, self.progress, self.left = "", 0.0, math.nan
+            self.busy = busy
+
+    def _job_progressed(self, fraction: float) -> None:
+        self.progress = fraction
+        spent = time.monotonic() - self._began
+        if fraction > 0.02 and spent > 1:
+            self.left = spent * (1 - fraction) / fraction
+
+    def _job_failed(self, error: Exception) -> None:
+        if isinstance(error, Cancelled):
+            self.notice = "Cancelled; the run is as it was before."
+        else:
+            self.error = readable(error)
+
+
+def readable(error: Exception) -> str:
+    """One sentence for the page: our own errors as they are, others with their kind in front."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, (ValueError, FileNotFoundError)):
+        return text[:1].upper() + text[1:]
+    return f"{type(error).__name__}: {text}"

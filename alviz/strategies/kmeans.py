@@ -1,0 +1,95 @@
+"""k-means: the sample nearest to each of as many centroids as there are labels to ask for."""
+
+import warnings
+
+import numpy as np
+
+from alviz.registry import Card
+from alviz.strategies.base import QueryStrategy, Selection, spread
+from alviz.strategies.farthest import Floats, direct, squared_norms
+from alviz.strategies.pool import Array, Indices, PoolView
+
+FULL = 50_000_000
+"""Candidates × dimensions × centroids up to which the full algorithm runs; above, mini-batches do."""
+
+BATCH = 2048
+PASSES = 3
+
+
+class KMeansStrategy(QueryStrategy):
+    name = "kmeans"
+    card = Card(
+        title="k-means",
+        idea="Cluster the candidates into as many clusters as there are labels to ask for, and label the sample nearest to each centroid.",
+        formula="for each centroid c in turn: argmin ‖x − c‖ over the candidates not taken yet",
+        needs="embeddings (or features)",
+        cost=f"O(n d b) per iteration; mini-batches ({PASSES} passes) when n·d·b is above {FULL:,}",
+        reference="Zhdanov, Diverse mini-batch active learning (2019), without weights; compared in Zhan et al. (2022)",
+        shines="Typical samples of every region: good with few labels and good features.",
+        fails="Does not know what is labelled already, nor what the model is unsure of.",
+        deviation="Public code that returns cluster numbers as sample indices is wrong; these are samples, all distinct.",
+    )
+    needs = ("embeddings",)
+
+    def select(self, pool: PoolView, n_queries: int, rng: np.random.Generator) -> Selection:
+        """One sample per centroid, in the order of the centroids. scores: minus the distance to the nearest centroid."""
+        points = pool.embeddings
+        small = points.shape[0] * points.shape[1] * n_queries <= FULL
+        centroids = full(points, n_queries, rng) if small else in_batches(points, n_queries, rng, pool)
+        picks, distances = nearest_samples(points, centroids, pool)
+        return Selection(pool.candidates[picks], spread(pool, -distances))
+
+
+def full(points: Array, k: int, rng: np.random.Generator) -> Array:
+    """(k, d) centroids of Lloyd's algorithm."""
+    from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
+    from threadpoolctl import threadpool_limits
+
+    # One thread: sums over threads in any order would make the same seed give different centroids.
+    with threadpool_limits(1, user_api="openmp"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct points than clusters: the picks stay distinct all the same
+        centroids: Array = KMeans(k, n_init=1, random_state=_state(rng)).fit(points).cluster_centers_
+    return centroids
+
+
+def in_batches(points: Array, k: int, rng: np.random.Generator, pool: PoolView) -> Array:
+    """(k, d) centroids of mini-batch k-means, started at k random samples; progress is reported between batches."""
+    from sklearn.cluster import MiniBatchKMeans
+
+    m = len(points)
+    model = MiniBatchKMeans(k, init=points[rng.choice(m, k, replace=False)], n_init=1, reassignment_ratio=0.0, random_state=_state(rng))
+    for p in range(PASSES):
+        order = rng.permutation(m)
+        for start in range(0, m, BATCH):
+            pool.progress(0.9 * (p + start / m) / PASSES)
+            batch = order[start : start + BATCH]
+            if start == 0 and len(batch) < k and p == 0:
+                batch = order[:k]
+            model.partial_fit(points[batch])
+    centroids: Array = model.cluster_centers_
+    return centroids
+
+
+def nearest_samples(points: Array, centroids: Array, pool: PoolView) -> tuple[Indices, Floats]:
+    """(the sample nearest to each centroid that no earlier one took (k,), distance of every sample to its nearest centroid (m,))."""
+    norms = squared_norms(points)
+    taken = np.zeros(len(points), dtype=bool)
+    nearest = np.full(len(points), np.inf)
+    picks = np.empty(len(centroids), dtype=np.int64)
+    noise = 8 * np.sqrt(points.shape[1]) * np.finfo(points.dtype).eps
+    for i, centroid in enumerate(centroids.astype(points.dtype, copy=False)):
+        pool.progress(0.9 + 0.1 * i / len(centroids))
+        size = norms + float(np.vdot(centroid, centroid))
+        squares = np.maximum(size - 2.0 * (points @ centroid), 0.0)
+        np.minimum(nearest, squares, out=nearest)
+        squares[taken] = np.inf
+        least = squares.min()
+        close = np.flatnonzero(squares <= least + 2 * noise * (size + least))
+        picks[i] = close[direct(points[close], centroid).argmin()] if len(close) > 1 else close[0]
+        taken[picks[i]] = True
+    return picks, np.sqrt(nearest)
+
+
+def _state(rng: np.random.Generator) -> int:
+    return int(rng.integers(2**31))
