@@ -1,6 +1,9 @@
 """`fashion-mini` (shipped with alviz) and `fashion-mnist` (from Debian's package, or from files you point at)."""
 
 import gzip
+import math
+import struct
+import zlib
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -90,16 +93,17 @@ def read_idx(path: Path | None) -> NDArray[np.uint8]:
     assert path is not None
     try:
         content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (EOFError, OSError) as error:
+    except (EOFError, OSError, zlib.error) as error:
         raise ValueError(f"{path} cannot be read: {error}") from error
     if len(content) < 4 or content[:3] != bytes([0, 0, _IDX_UINT8]):
         raise ValueError(f"{path} is not an IDX file of bytes: it starts with {content[:4].hex() or 'nothing'}, not 000008")
-    axes = content[3]
-    shape = tuple(np.frombuffer(content[4 : 4 + 4 * axes], dtype=">i4").astype(int))
-    values = np.frombuffer(content, dtype=np.uint8, offset=4 + 4 * axes)
-    if len(shape) != axes or len(values) != np.prod(shape):
-        raise ValueError(f"{path} is cut short: {len(values)} bytes of data for the shape {shape}")
-    return values.reshape(shape)
+    header = 4 + 4 * content[3]
+    if len(content) < header:
+        raise ValueError(f"{path} is cut short: {len(content)} bytes, its header alone has {header}")
+    shape = struct.unpack(f">{content[3]}i", content[4:header])
+    if len(content) - header != math.prod(shape):
+        raise ValueError(f"{path} does not hold what it says: {len(content) - header} bytes of data for the shape {shape}")
+    return np.frombuffer(content, dtype=np.uint8, offset=header).reshape(shape)
 
 
 registry.add(

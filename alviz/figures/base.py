@@ -14,6 +14,9 @@ GRID = "rgba(128,128,128,0.2)"
 NEUTRAL = "#808080"
 """Lines that must be seen on light and on dark backgrounds."""
 
+SPACE = "\u00a0"
+"""Between a number and its %: a space at which no line breaks."""
+
 CLEAR = "rgba(0,0,0,0)"
 
 
@@ -130,12 +133,12 @@ def percent(share: float) -> str:
     """A share as people read it: "31 %", "0.4 %", "under 0.1 %", "99.7 %"; nothing but 0 and 1 reads as 0 % and 100 %."""
     value = 100 * share
     if 0 < value < 0.1:
-        return "under 0.1 %"
+        return f"under 0.1{SPACE}%"
     if 99.9 < value < 100:
-        return "over 99.9 %"
+        return f"over 99.9{SPACE}%"
     exact = 10 <= value < 99.5 or value in (0, 100)
     text = f"{value:.0f}" if exact else f"{value:.1f}".removesuffix(".0")
-    return f"{text} %"
+    return f"{text}{SPACE}%"
 
 
 def number(value: float, digits: int = 3) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 
 from alviz.figures import palette
 from alviz.figures.balance import NAMED_UP_TO, class_bars
-from alviz.figures.base import Drawing, axis, escape, label, layout, nothing, percent, plural
+from alviz.figures.base import Drawing, axis, escape, label, layout, nothing, percent, plural, shorten
 from alviz.loop.round import Round
 
 COUNTS_UP_TO = 12
@@ -31,26 +31,31 @@ def confusion_matrix(round: Round | None, class_names: Sequence[str]) -> Drawing
         "z": shares,
         "customdata": counts.astype(np.int32),
         "zmin": 0,
-        "zmax": 1,
+        "zmax": 1 if named else float(shares.max()),
         # From see-through to solid, so that empty cells take the page's background, light or dark.
         "colorscale": [(0.0, palette.faded(palette.MAIN, 0)), (1.0, palette.MAIN)],
         "showscale": False,
         "xgap": 1 if named else 0,
         "ygap": 1 if named else 0,
-        "hovertemplate": "%{y} taken for %{x}: %{customdata:,d} (%{z:.0%})<extra></extra>",
+        "hovertemplate": ("%{text}" if named else "%{y} taken for %{x}") + ": %{customdata:,d} (%{z:.0%})<extra></extra>",
     }
     data = [heat]
     if named:
+        heat["text"] = [[f"{escape(true)} taken for {escape(taken)}" for taken in class_names] for true in class_names]
         rows, columns = np.nonzero(counts)
         dark = shares[rows, columns] > 0.8  # where white is read better on the blue than the page's own text colour
         for chosen, font in ((~dark, {}), (dark, {"color": "white"})):
             text = [f"{count:,}" for count in counts[rows[chosen], columns[chosen]]]
             x, y = columns[chosen].astype(np.int32), rows[chosen].astype(np.int32)
             data.append({"type": "scatter", "mode": "text", "x": x, "y": y, "text": text, "textfont": font, "hoverinfo": "skip"})
-    # Hovering shows an axis's tick text also where the axis itself hides it.
-    names = [label(name) if named else escape(name) for name in class_names]
-    ticks = {"showgrid": False, "tickmode": "array", "tickvals": list(range(k)), "ticktext": names, "showticklabels": named}
-    look = layout("confusion", xaxis=axis("predicted", tickangle=-45, **ticks), yaxis=axis("true", range=[k - 0.5, -0.5], **ticks))
+    # Hovering shows an axis's tick text also where the axis itself hides it: what the many-class matrix needs no text array for.
+    down, across = ([label(name, width) if named else escape(name) for name in class_names] for width in (16, 10))
+    ticks = {"showgrid": False, "tickmode": "array", "tickvals": list(range(k)), "showticklabels": named}
+    look = layout(
+        "confusion",
+        xaxis=axis("predicted", tickangle=-45, ticktext=across, **ticks),
+        yaxis=axis("true", range=[k - 0.5, -0.5], ticktext=down, **ticks),
+    )
     return Drawing({"data": data, "layout": look}, _confusion_reading(round, class_names))
 
 
@@ -75,11 +80,11 @@ def _confusion_reading(round: Round, names: Sequence[str]) -> str:
         return f"Every one of {plural(total, 'test sample')} is recognised." if total > 1 else "The one test sample is recognised."
     true, taken = divmod(int(wrong.argmax()), len(names))
     share = percent(counts[true, taken] / counts[true].sum())
-    return f"The biggest confusion: {share} of {names[true]} ({counts[true, taken]:,} of {counts[true].sum():,}) {'is' if counts[true, taken] == 1 else 'are'} taken for {names[taken]}."
+    return f"The biggest confusion: {share} of {shorten(names[true])} ({counts[true, taken]:,} of {counts[true].sum():,}) {'is' if counts[true, taken] == 1 else 'are'} taken for {shorten(names[taken])}."
 
 
 def _recall_reading(recall: np.ndarray, names: Sequence[str]) -> str:
     worst, best = int(np.nanargmin(recall)), int(np.nanargmax(recall))
     if recall[worst] == recall[best]:
         return f"Every tested class is recognised equally often ({percent(recall[best])})."
-    return f"{names[best]} is recognised best ({percent(recall[best])}), {names[worst]} worst ({percent(recall[worst])})."
+    return f"{shorten(names[best])} is recognised best ({percent(recall[best])}), {shorten(names[worst])} worst ({percent(recall[worst])})."

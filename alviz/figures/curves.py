@@ -8,12 +8,15 @@ import numpy as np
 from alviz.data.dataset import Dataset
 from alviz.figures import palette
 from alviz.figures.balance import pool_shares
-from alviz.figures.base import NEUTRAL, Drawing, axis, escape, label, layout, nothing, number, plural, shorten
+from alviz.figures.base import NEUTRAL, SPACE, Drawing, axis, escape, label, layout, nothing, number, plural, shorten
 from alviz.loop.metrics import imbalance_ratio
 from alviz.loop.round import Round
 
 SHARES = {"accuracy", "balanced_accuracy", "macro_f1", "average_precision", "calibration_error", "minority_share"}
 """Metrics that are read in per cent."""
+
+END_WIDTH = 14
+"""Longest name at the end of a line; hovering has it whole."""
 
 Runs = Sequence[tuple[str, Sequence[Round]]]
 
@@ -34,13 +37,14 @@ def learning_curve(runs: Runs, metric: str = "accuracy", shown_round: int | None
         finite = np.flatnonzero(np.isfinite(values))
         if len(finite) and len(curves) > 1:
             ends.append((labels[finite[-1]], values[finite[-1]], name, color))
+    data.reverse()  # this run on top
     _, labels, values = curves[0]
     at = _shown(values, shown_round)
     if at is not None:
         data.append(_mark(labels[at], values[at]))
     span = _padded(np.concatenate([values for _, _, values in curves]))
-    longest = max((len(shorten(name)) for *_, name, _ in ends), default=0)
-    margin = {"l": 8, "r": 12 + 7 * longest, "t": 8, "b": 8}
+    longest = max((len(shorten(name, END_WIDTH)) for *_, name, _ in ends), default=0)
+    margin = {"l": 8, "r": 26 + 7 * longest, "t": 8, "b": 8}
     title = _words(metric) + (" (cross-validated)" if validated else "")
     look = layout(
         f"curve {metric}",
@@ -138,9 +142,8 @@ def _end_labels(ends: list[tuple[Any, Any, str, str]], span: tuple[float, float]
     notes, last = [], -np.inf
     for x, y, name, color in sorted(ends, key=lambda end: float(end[1])):
         last = max(float(y), last + least)
-        notes.append(
-            {"text": label(name), "x": x, "y": last, "xanchor": "left", "xshift": 10, "showarrow": False, "font": {"color": color}}
-        )
+        dot = f'<span style="color:{color}">●</span> '
+        notes.append({"text": dot + label(name, END_WIDTH), "x": x, "y": last, "xanchor": "left", "xshift": 8, "showarrow": False})
     return notes
 
 
@@ -149,13 +152,13 @@ def _words(metric: str) -> str:
 
 
 def _value(value: float, metric: str) -> str:
-    return f"{100 * value:.1f} %" if metric in SHARES else number(value)
+    return f"{100 * value:.1f}{SPACE}%" if metric in SHARES else number(value)
 
 
 def _difference(change: float, metric: str, what: str) -> str:
     size = f"{100 * abs(change):.1f} points" if metric in SHARES else number(abs(change))
     if size in ("0.0 points", "0"):
-        return f"the same as {what}"
+        return f"level with {what}"
     return f"{size} {'above' if change > 0 else 'below'} {what}"
 
 
@@ -167,9 +170,9 @@ def _curve_reading(curves: list[tuple[str, Any, Any]], metric: str, at: int | No
         return f"{words} is not known for the shown round."
     text = f"{words} is {_value(values[at], metric)} with {plural(int(labels[at]), 'label')}"
     if at > 0 and np.isfinite(values[0]):
-        text += f", {_difference(values[at] - values[0], metric, 'at the start')}"
+        text += f", {_difference(values[at] - values[0], metric, 'the start')}"
     rivals = [(float(v[same[0]]), name) for name, x, v in curves[1:] if len(same := np.flatnonzero((x == labels[at]) & np.isfinite(v)))]
     if rivals:
         best, name = max(rivals)
-        text += f" and {_difference(values[at] - best, metric, name)} with as many labels"
+        text += f" and {_difference(values[at] - best, metric, shorten(name))} with as many labels"
     return text + "."

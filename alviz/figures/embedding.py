@@ -8,11 +8,11 @@ from numpy.typing import ArrayLike, NDArray
 from alviz.data.dataset import Dataset
 from alviz.figures import palette
 from alviz.figures.balance import share_sentence
-from alviz.figures.base import CLEAR, Drawing, bare_axis, escape, label, layout, number, percent, plural
+from alviz.figures.base import CLEAR, Drawing, bare_axis, escape, label, layout, number, percent, plural, shorten
 from alviz.loop.round import Round
 
 GL_FROM = 5000
-"""Above this many points WebGL draws a trace; a page has few WebGL contexts, so smaller ones are SVG (which also lies above WebGL)."""
+"""Above this many points WebGL draws the map, all of it, as it always lies above SVG; a page has few WebGL contexts, so smaller maps are SVG."""
 
 LEGEND_UP_TO = 10
 """With more classes than this the pool is one trace and the legend leaves the classes out."""
@@ -104,7 +104,7 @@ class _Traces:
         unknown = self._plain(ids[codes < 0], "pool")
         if self.k > LEGEND_UP_TO:
             some = ids[codes >= 0]
-            return [unknown, self._pool_trace(some, "pool", {**self.pale, **self._by_class(some)})]
+            return [unknown, self._trace(some, "pool", {**self.pale, **self._by_class(some)})]
         return [unknown, *(self._class(ids[codes == k], k) for k in range(self.k))]
 
     def rings(self, ids: Any) -> dict[str, Any]:
@@ -131,21 +131,21 @@ class _Traces:
         return self._trace(ids, "just queried", marker)
 
     def _plain(self, ids: Any, name: str) -> dict[str, Any]:
-        return self._pool_trace(ids, name, {**self.pale, "color": palette.POOL})
+        return self._trace(ids, name, {**self.pale, "color": palette.POOL})
 
     def _class(self, ids: Any, k: int) -> dict[str, Any]:
-        return self._pool_trace(ids, label(self.names[k]), {**self.pale, "color": self.colors[k]})
+        return self._trace(ids, label(self.names[k]), {**self.pale, "color": self.colors[k]})
 
     def _scored(self, ids: Any) -> dict[str, Any]:
         assert self.scores is not None
         scores = self.scores[ids]
         low, high = float(scores.min()), float(scores.max())
         # Size grows with the score as well, for eyes that cannot tell the colours apart.
-        size = 3 + 5 * (scores - low) / ((high - low) or 1)
+        size = 2.5 + 4.5 * (scores - low) / ((high - low) or 1)
         bar = {"title": {"text": "score"}, "thickness": 10, "len": 0.6, "outlinewidth": 0}
         scale = {"colorscale": palette.SEQUENTIAL, "cmin": low, "cmax": high if high > low else low + 1, "showscale": True, "colorbar": bar}
-        marker = {"size": size.astype(np.float32), "opacity": 0.75, "line": {"width": 0}, "color": scores.astype(np.float32), **scale}
-        return self._pool_trace(ids, "pool", marker)
+        marker = {"size": size.astype(np.float32), "opacity": 0.6, "line": {"width": 0}, "color": scores.astype(np.float32), **scale}
+        return self._trace(ids, "pool", marker)
 
     def _by_class(self, ids: Any) -> dict[str, Any]:
         """Colours by class code; −1 gets the pool's colour."""
@@ -157,11 +157,8 @@ class _Traces:
         }
 
     def _shapes(self, ids: Any) -> dict[str, Any]:
-        shapes = np.array([0, *palette.symbol_numbers(self.k)], dtype=np.int16) + palette.OPEN_DOT
+        shapes = np.array([palette.NO_CLASS, *palette.ring_numbers(self.k)], dtype=np.int16)
         return {"symbol": shapes[self.known[ids] + 1]}
-
-    def _pool_trace(self, ids: Any, name: str, marker: dict[str, Any]) -> dict[str, Any]:
-        return {**self._trace(ids, name, marker), "type": "scattergl" if self.n > GL_FROM else "scatter"}
 
     def _trace(self, ids: Any, name: str, marker: dict[str, Any]) -> dict[str, Any]:
         codes, names = self._texts(ids)
@@ -174,7 +171,7 @@ class _Traces:
             columns.append(scores)
             template += "<br>score %{customdata[2]:.3g}"
         return {
-            "type": "scatter",
+            "type": "scattergl" if self.n > GL_FROM else "scatter",
             "mode": "markers",
             "name": name,
             "x": self.x[ids],
@@ -209,7 +206,7 @@ def _reading(dataset: Dataset, round: Round | None, labelled: Any, stars: Any, k
     if color == "prediction":
         predicted = np.bincount(round.probabilities.argmax(axis=1), minlength=dataset.n_classes) / n
         top = int(predicted.argmax())
-        text = f"The model takes {percent(predicted[top])} of all samples for {dataset.class_names[top]}"
+        text = f"The model takes {percent(predicted[top])} of all samples for {shorten(dataset.class_names[top])}"
         seen = dataset.targets >= 0
         return text + (
             f", which {percent((dataset.targets[seen] == top).mean())} are." if seen.any() else ", more than for any other class."

@@ -18,11 +18,13 @@ MAIN = "#0072B2"
 
 _CLASSES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#50731B", "#7E03FF", "#ABB388", "#795473", "#8B7DFF")
 _SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x", "triangle-down", "pentagon", "hexagon", "hourglass")
-_NUMBERS = (0, 1, 2, 5, 3, 4, 6, 13, 14, 19)
+# Plotly's numbers of the same shapes as outlines with a dot in the middle. The circle is an octagon, which looks the same at ten pixels: WebGL
+# fills open circles that come as numbers.
+_RINGS = (316, 301, 302, 305, 303, 304, 306, 313, 314, 319)
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 
-OPEN_DOT = 300
-"""Added to a marker's number: an outline with a dot in the middle, the mark of labelled samples."""
+NO_CLASS = 315
+"""The ring of labelled samples without a class, as a marker number."""
 
 SCORE = "#7A2BC4"
 """The deep end of score fields."""
@@ -41,9 +43,9 @@ def symbols(k: int) -> list[str]:
     return [_SYMBOLS[(i + i // 10) % 10] for i in range(k)]
 
 
-def symbol_numbers(k: int) -> list[int]:
-    """The same markers as plotly's numbers, for arrays of markers."""
-    return [_NUMBERS[_SYMBOLS.index(name)] for name in symbols(k)]
+def ring_numbers(k: int) -> list[int]:
+    """The same shapes as outlines with a dot in the middle, the mark of labelled samples, in plotly's numbers (for arrays of markers)."""
+    return [_RINGS[(i + i // 10) % 10] for i in range(k)]
 
 
 def dashes(k: int) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from alviz.figures.base import NAME_WIDTH, shorten
+from alviz.figures.base import NAME_WIDTH, SPACE, shorten
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def accuracy_reading(rows: Sequence[AccuracyRow], first: int = 1) -> str:
     last = measured[-1]
     ranked = sorted((row for row in rows if row.cells[last].seeds), key=lambda row: -row.cells[last].mean)
     leader, cell = ranked[0].strategy, ranked[0].cells[last]
-    text = f"After selection {first + last} {leader} has {100 * cell.mean:.1f} %"
+    text = f"After selection {first + last} {leader} has {100 * cell.mean:.1f}{SPACE}%"
     if len(ranked) == 1:
         return text + "."
     second = ranked[1].cells[last]
@@ -73,7 +73,9 @@ def accuracy_reading(rows: Sequence[AccuracyRow], first: int = 1) -> str:
         return text + "; one seed decides nothing."
     apart = cell.mean - cell.half_width > second.mean + second.half_width
     return text + (
-        f"; the 95 % intervals over {cell.seeds} seeds lie apart." if apart else f"; the 95 % intervals over {cell.seeds} seeds overlap."
+        f"; the 95{SPACE}% intervals over {cell.seeds} seeds lie apart."
+        if apart
+        else f"; the 95{SPACE}% intervals over {cell.seeds} seeds overlap."
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from alviz.figures import palette
-from alviz.figures.base import Drawing, axis, layout, nothing, number, percent
+from alviz.figures.base import CLEAR, Drawing, axis, layout, nothing, number, percent
 from alviz.loop.round import PHASES, Round
 
 
@@ -27,7 +27,13 @@ def phase_times(rounds: Sequence[Round], shown_round: int | None = None) -> Draw
         for phase, color, shape in zip(PHASES, palette.class_colors(len(PHASES)), shapes, strict=True)
     ]
     look = layout(
-        "times", barmode="stack", bargap=0.25, showlegend=True, xaxis=axis("round", showgrid=False, tickformat="d"), yaxis=axis("seconds")
+        "times",
+        barmode="stack",
+        bargap=0.25,
+        showlegend=True,
+        legend={"traceorder": "reversed", "bgcolor": CLEAR},
+        xaxis=axis("round", showgrid=False, tickformat="d"),
+        yaxis=axis("seconds"),
     )
     shown = rounds[-1 if shown_round is None else shown_round]
     total = sum(shown.seconds.values())

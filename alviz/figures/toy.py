@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from alviz.data.dataset import Dataset
 from alviz.figures import palette
-from alviz.figures.base import NEUTRAL, Drawing, bare_axis, escape, label, layout, number, plural
+from alviz.figures.base import NEUTRAL, SPACE, Drawing, bare_axis, escape, label, layout, percent, plural
 
 DRAWN = 2500
 """Pool points drawn at most; a larger pool is thinned to a fixed random subset."""
@@ -63,7 +63,7 @@ def toy_plane(
     if believed is not None:
         data += _boundaries(believed, grid)
     data += _points(dataset, rings, stars, said)
-    look = layout(f"toy {title}", xaxis=bare_axis(), yaxis=bare_axis(scaleanchor="x"), showlegend=True)
+    look = layout(f"toy {title}", xaxis=bare_axis(), yaxis=bare_axis(scaleanchor="x"), showlegend=True, dragmode="lasso")
     return Drawing({"data": data, "layout": look}, _reading(dataset, rings, stars, believed, grid, accuracy))
 
 
@@ -82,7 +82,7 @@ def _regions(probabilities: Any, grid: Any, certain: bool) -> dict[str, Any]:
     k = probabilities.shape[2]
     top = probabilities.argmax(axis=2)
     lead = (probabilities.max(axis=2) - 1 / k) / (1 - 1 / k) if certain and k > 1 else np.full(top.shape, 0.5)
-    low, high = (0.04, 0.65) if certain else (0.16, 0.16)
+    low, high = (0.03, 0.5) if certain else (0.14, 0.14)
     colors = palette.class_colors(k)
     scale = [stop for i, c in enumerate(colors) for stop in ((i / k, palette.faded(c, low)), ((i + 1) / k, palette.faded(c, high)))]
     z = (top + np.clip(lead, 0.002, 0.998)).astype(np.float32)
@@ -119,7 +119,7 @@ def _boundaries(probabilities: Any, grid: Any) -> list[dict[str, Any]]:
 def _points(dataset: Dataset, rings: Any, stars: Any, said: Any) -> list[dict[str, Any]]:
     n, k = len(dataset), dataset.n_classes
     colors, shapes = palette.class_colors(k), palette.symbols(k)
-    open_dots = np.array([0, *palette.symbol_numbers(k)], dtype=np.int16) + palette.OPEN_DOT
+    rings_of = np.array([palette.NO_CLASS, *palette.ring_numbers(k)], dtype=np.int16)
     pool = np.ones(n, dtype=bool)
     pool[rings] = pool[stars] = False
     # The same subset in every round, drawn at random because pools often come with their classes taking turns.
@@ -128,21 +128,21 @@ def _points(dataset: Dataset, rings: Any, stars: Any, said: Any) -> list[dict[st
     pool &= chosen
     traces = []
     for i, (name, color, shape) in enumerate(zip(dataset.class_names, colors, shapes, strict=True)):
-        marker = {"size": 4, "opacity": 0.5, "color": color, "symbol": shape}
+        marker = {"size": 3, "opacity": 0.4, "color": color, "symbol": shape}
         traces.append(_trace(dataset, np.flatnonzero(pool & (dataset.targets == i)), label(name), marker, dataset.targets))
     traces.append(
         _trace(
             dataset,
             np.flatnonzero(pool & (dataset.targets < 0)),
             "pool",
-            {"size": 4, "opacity": 0.5, "color": palette.POOL},
+            {"size": 3, "opacity": 0.4, "color": palette.POOL},
             dataset.targets,
         )
     )
     codes = said[rings].astype(np.int16)
     scale = {"color": codes, "colorscale": palette.steps([palette.POOL, *colors]), "cmin": -1.5, "cmax": k - 0.5}
-    traces.append(_trace(dataset, rings, "labelled", {"size": 11, "line": {"width": 2}, "symbol": open_dots[codes + 1], **scale}, said))
-    star = {"symbol": "star", "size": 15, "color": palette.ACCENT, "line": {"width": 1, "color": "white"}}
+    traces.append(_trace(dataset, rings, "labelled", {"size": 11, "line": {"width": 2}, "symbol": rings_of[codes + 1], **scale}, said))
+    star = {"symbol": "star", "size": 13, "color": palette.ACCENT, "line": {"width": 1, "color": "white"}}
     traces.append(_trace(dataset, stars, "just queried", star, said))
     return [trace for trace in traces if len(trace["x"])]
 
@@ -167,7 +167,7 @@ def _trace(dataset: Dataset, ids: Any, name: str, marker: dict[str, Any], classe
 def _reading(dataset: Dataset, rings: Any, stars: Any, believed: Any, grid: Any, accuracy: float | None) -> str:
     done = len(rings) + len(stars)
     known = accuracy is not None and np.isfinite(accuracy)
-    told = f"accuracy is {100 * accuracy:.1f} %" if known else ""  # type: ignore[operator]
+    told = f"accuracy is {100 * accuracy:.1f}{SPACE}%" if known else ""  # type: ignore[operator]
     edge = np.empty((0, 2)) if believed is None else boundary_points(believed, *grid)
     if len(stars) and len(edge):
         from scipy.spatial import cKDTree
@@ -176,7 +176,7 @@ def _reading(dataset: Dataset, rings: Any, stars: Any, believed: Any, grid: Any,
         asked[rings] = False
         distance, _ = cKDTree(edge).query(dataset.features)
         near = int((distance[stars] <= np.quantile(distance[asked], NEAR)).sum())
-        text = f"{near} of this round's {plural(len(stars), 'pick')} {'lies' if near == 1 else 'lie'} among the {number(100 * NEAR)} % of the pool nearest to the boundary"
+        text = f"{near} of this round's {plural(len(stars), 'pick')} {'lies' if near == 1 else 'lie'} among the {percent(NEAR)} of the pool nearest to the boundary"
     elif believed is not None and not len(edge):
         text = "The model gives one class to the whole plane: there is no boundary yet"
     else:

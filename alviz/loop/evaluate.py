@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from alviz.data.dataset import Dataset
 from alviz.learners.base import Array, Learner, Model
 from alviz.loop.labels import LabelState
-from alviz.loop.metrics import Metric, Context, confusion, measure, minority_class, recall
+from alviz.loop.metrics import Context, Metric, confusion, measure, minority_class, recall
 from alviz.loop.round import Round
 from alviz.loop.signals import inputs
 from alviz.progress import Progress

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from alviz.data import imbalance
+
 Array = NDArray[Any]
 Indices = NDArray[np.int64]
 
@@ -173,9 +175,8 @@ def measure(targets: Array, probabilities: Array, context: Context, metrics: Ite
 
 
 def imbalance_ratio(class_counts: Sequence[int] | Array) -> float:
-    """ir = σ/μ of class counts (K,), population standard deviation; 0 = all equal, NaN where there is nothing to count."""
-    counts = np.asarray(class_counts, dtype=np.float64)
-    return _ratio(counts.std(), counts.mean()) if len(counts) else float("nan")
+    """ir = σ/μ of class counts (K,), population standard deviation; 0 = all equal, NaN while there is nothing to count."""
+    return imbalance.imbalance_ratio(class_counts) if np.sum(class_counts) > 0 else float("nan")
 
 
 def _known(targets: Array, probabilities: Array) -> tuple[Array, Array]:

@@ -1,9 +1,8 @@
 """Run: one active-learning run that can be driven, undone, branched and resumed."""
 
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,13 +11,16 @@ from alviz import learners, strategies
 from alviz.data.dataset import Dataset
 from alviz.initial.base import InitialPool
 from alviz.learners.base import ConstantModel, Learner, Model
+from alviz.loop.clock import CancelToken, Clock, OnPhase, reporter
 from alviz.loop.evaluate import evaluate
+from alviz.loop.keeping import Pending, RunStore, StoredRun
 from alviz.loop.labels import Event, LabelState, said_by_people
-from alviz.loop.oracles import DONT_KNOW, NOT_YET, Oracle, TrueLabels
 from alviz.loop.metrics import ROUND_METRICS, Metric
-from alviz.loop.round import PHASES, Round
+from alviz.loop.oracles import DONT_KNOW, NOT_YET, Oracle, TrueLabels
+from alviz.loop.round import Round
+from alviz.loop.script import made, script
 from alviz.loop.signals import ModelSignals, check_needs, inputs
-from alviz.progress import Cancelled, Progress, silent
+from alviz.progress import Progress, silent
 from alviz.registry import spec_of
 from alviz.strategies.base import QueryStrategy, Selection
 from alviz.strategies.pool import Indices, PoolView, SignalSource
@@ -26,62 +28,9 @@ from alviz.strategies.pool import Indices, PoolView, SignalSource
 if TYPE_CHECKING:
     import pandas as pd
 
-OnPhase = Callable[[str], None]
-
-
-class CancelToken(Protocol):
-    """Anything with `is_set`, such as a `threading.Event`."""
-
-    def is_set(self) -> bool:
-        """Whether the user asked to stop."""
-        ...
-
-
-class RunStore(Protocol):
-    """Where runs are kept (alviz.studies.Store). Everything is written before the user sees it as done."""
-
-    def create(self, config: dict[str, Any], dataset: Dataset) -> str:
-        """Start a run; gives its id."""
-        ...
-
-    def commit(self, run: str, finished: Round, events: list[Event]) -> None:
-        """Keep a finished round and its label events, all or nothing; what was pending is done."""
-        ...
-
-    def keep_pending(self, run: str, pending: "Pending", events: list[Event]) -> None:
-        """Keep a query that waits for a person, and what they said so far."""
-        ...
-
-    def truncate(self, run: str, event: Event) -> None:
-        """Drop the rounds after event.round; keep the undo event itself in the log."""
-        ...
-
-
-@dataclass(frozen=True, eq=False)
-class StoredRun:
-    """A run as a store gives it back for a dataset: indices are that dataset's. grown: the dataset has samples that the store does not know."""
-
-    id: str
-    config: dict[str, Any]
-    rounds: list[Round]
-    events: list[Event]
-    pending: "Pending | None"
-    grown: bool
-
 
 class PoolExhausted(ValueError):
     """Every sample of the pool is labelled or left out."""
-
-
-@dataclass(frozen=True, eq=False)
-class Pending:
-    """A query that waits for a person: its round, what was selected by which strategy, the seconds so far, and what was said already."""
-
-    round: int
-    selection: Selection
-    strategy: str
-    seconds: dict[str, float]
-    events: tuple[Event, ...]
 
 
 class Run:
@@ -305,7 +254,7 @@ class Run:
 
     @classmethod
     def resume(
-        cls, stored: "StoredRun", dataset: Dataset, *, store: RunStore | None = None, oracle: Oracle | None = None, **objects: Any
+        cls, stored: StoredRun, dataset: Dataset, *, store: RunStore | None = None, oracle: Oracle | None = None, **objects: Any
     ) -> "Run":
         """Go on with a stored run where it stopped: the same picks as if it had never stopped.
 
@@ -314,7 +263,7 @@ class Run:
         """
         run = object.__new__(cls)
         config = stored.config
-        parts = {part: objects.get(part) or _made(part, config[part]) for part in ("learner", "strategy", "initial")}
+        parts = {part: objects.get(part) or made(part, config[part]) for part in ("learner", "strategy", "initial")}
         numbers = {key: config[key] for key in ("n_queries", "n_initial", "seed", "name")}
         run._configure(dataset, oracle=oracle, **parts, **numbers)
         run.store, run.id = store, stored.id
@@ -350,24 +299,7 @@ class Run:
 
     def to_python(self) -> str:
         """A script that makes this run again. Raises ValueError where a part was not made by name."""
-        config = self.config()
-        unnamed = [part for part in ("dataset", "learner", "strategy", "initial") if config[part] is None]
-        if unnamed:
-            raise ValueError(f"the {unnamed[0]} of this run was not made by name, so no script can make it again")
-        call = {part: f"alviz.{module}.create({_arguments(config[part])})" for part, module in _PARTS.items()}
-        lines = [
-            "import alviz",
-            "",
-            f"dataset = {call['dataset']}",
-            "run = alviz.Run(",
-            "    dataset,",
-            *(f"    {part}={call[part]}," for part in ("learner", "strategy", "initial")),
-            *(f"    {key}={config[key]!r}," for key in ("n_queries", "n_initial", "seed")),
-            ")",
-            f"run.goto({self.position})",
-            "print(run.to_frame())",
-        ]
-        return "\n".join(lines) + "\n"
+        return script(self.config(), self.position)
 
     # ---- inside --------------------------------------------------------------------------------------------------------------------
 
@@ -375,8 +307,8 @@ class Run:
         return np.random.default_rng([self.seed, round, phase])
 
     def _advance(self, on_phase: OnPhase | None, progress: Progress | None, cancel: CancelToken | None, n_wanted: int) -> Round | None:
-        report = _reporter(progress, cancel)
-        clock = _Clock(on_phase, report)
+        report = reporter(progress, cancel)
+        clock = Clock(on_phase, report)
         r = len(self._rounds)
         waiting = self.pending
         if waiting is None:
@@ -386,7 +318,7 @@ class Run:
         selection = waiting.selection
 
         clock.begin("label")
-        answers = self._ask(selection.indices)
+        answers = self._ask(selection.indices, waiting.events)
         already = {event.sample for event in waiting.events}
         fresh = [
             Event(r, int(i), "skip" if answer == DONT_KNOW else "label", int(answer), self.oracle.annotator)
@@ -430,7 +362,7 @@ class Run:
         self.pending = None
         return finished
 
-    def _select(self, r: int, n_wanted: int, clock: "_Clock", report: Progress) -> tuple[Selection, str]:
+    def _select(self, r: int, n_wanted: int, clock: Clock, report: Progress) -> tuple[Selection, str]:
         if r == 0:
             clock.begin("select")
             indices = self.initial.choose(self.dataset, n_wanted, self._rng(0, 1), report)
@@ -448,9 +380,9 @@ class Run:
         selection = strategy.select(view, min(n_wanted, len(view)), self._rng(r, 1))
         return selection, strategy_name(strategy)
 
-    def _ask(self, indices: Indices) -> Indices:
+    def _ask(self, indices: Indices, said: Sequence[Event]) -> Indices:
         answers = np.array(self.oracle.ask(indices), dtype=np.int64)
-        known = said_by_people(self.state.events)
+        known = said_by_people([*self.state.events, *said])
         for position, i in enumerate(indices):
             if answers[position] == NOT_YET and int(i) in known:
                 answers[position] = known[int(i)].label
@@ -490,19 +422,6 @@ class Run:
         return self.id
 
 
-_PARTS = {"dataset": "data", "learner": "learners", "strategy": "strategies", "initial": "initial"}
-
-
-def _made(part: str, spec: dict[str, Any] | None) -> Any:
-    if spec is None:
-        raise ValueError(f"the {part} of this run was not made by name: hand it in as {part}=…")
-    return {"learner": learners, "strategy": strategies, "initial": initial_pools}[part].create(spec["name"], **spec["params"])  # type: ignore[attr-defined]
-
-
-def _arguments(spec: dict[str, Any]) -> str:
-    return ", ".join([repr(spec["name"]), *(f"{key}={value!r}" for key, value in spec["params"].items())])
-
-
 def strategy_name(strategy: QueryStrategy) -> str:
     """The name a strategy goes by."""
     return strategy.name or type(strategy).__name__
@@ -513,38 +432,3 @@ def whole(setting: str, value: Any, least: int) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
         raise ValueError(f"{setting} must be a whole number of at least {least}, got {value!r}")
     return int(value)
-
-
-def _reporter(progress: Progress | None, cancel: CancelToken | None) -> Progress:
-    def report(fraction: float) -> None:
-        if cancel is not None and cancel.is_set():
-            raise Cancelled("stopped at your request; the run is as it was before")
-        if progress is not None:
-            progress(fraction)
-
-    return report
-
-
-class _Clock:
-    """Announces each phase and keeps its seconds."""
-
-    def __init__(self, on_phase: OnPhase | None, report: Progress):
-        self._on_phase = on_phase
-        self._report = report
-        self._phase: str | None = None
-        self._began = 0.0
-        self.seconds: dict[str, float] = {}
-
-    def begin(self, phase: str) -> None:
-        assert phase in PHASES
-        self.stop()
-        self._report(0.0)
-        if self._on_phase is not None:
-            self._on_phase(phase)
-        self._phase, self._began = phase, time.perf_counter()
-
-    def stop(self) -> dict[str, float]:
-        if self._phase is not None:
-            self.seconds[self._phase] = self.seconds.get(self._phase, 0.0) + time.perf_counter() - self._began
-        self._phase = None
-        return self.seconds

@@ -103,10 +103,18 @@ class Explore:
         self.url = PageUrl()
         left = widgets.VBox([panel("Settings", self.settings.widget)])
         middle = widgets.VBox(
-            [panel("Embedding map", self.map.widget), panel("Timeline", self.history.widget), panel("This round's queries", self.queries.widget)]
+            [
+                panel("Embedding map", self.map.widget),
+                panel("Timeline", self.history.widget),
+                panel("This round's queries", self.queries.widget),
+            ]
         )
         right = widgets.VBox(
-            [panel("Learning curve", self.curve.widget), panel("Class balance", self.balance.widget), panel("Confusion", self.confusion.widget)]
+            [
+                panel("Learning curve", self.curve.widget),
+                panel("Class balance", self.balance.widget),
+                panel("Confusion", self.confusion.widget),
+            ]
         )
         columns = widgets.Box([left, middle, right])
         columns.add_class("alviz-columns")

@@ -181,8 +181,12 @@ class ToyTable:
 
     def __init__(self, duel: Duel):
         self.duel = duel
-        self.seeds = Field(kind="number", label="Seeds", minimum=1, maximum=1000, value=duel.config["seeds"], help="Each seed is a new start.")
-        self.button = widgets.Button(description="Make the table", tooltip="All strategies, this many seeds, as many rounds as set on the left")
+        self.seeds = Field(
+            kind="number", label="Seeds", minimum=1, maximum=1000, value=duel.config["seeds"], help="Each seed is a new start."
+        )
+        self.button = widgets.Button(
+            description="Make the table", tooltip="All strategies, this many seeds, as many rounds as set on the left"
+        )
         controls = widgets.HBox([self.seeds, self.button])
         controls.add_class("alviz-controls")
         self.html = widgets.HTML()

@@ -59,5 +59,6 @@ def drawn(weights: Floats, free: np.ndarray, rng: np.random.Generator) -> int:
     total = np.cumsum(weights)
     if total[-1] <= 0:
         return int(rng.choice(np.flatnonzero(free)))
-    # The share lies in [0, 1), so the position found has a weight above 0: it is never one that was picked.
-    return int(np.searchsorted(total, rng.random() * total[-1], side="right"))
+    # Strictly below the total, so that the position found has a weight above 0: it is never one that was picked.
+    share = min(rng.random() * total[-1], np.nextafter(total[-1], 0.0))
+    return int(np.searchsorted(total, share, side="right"))

@@ -9,11 +9,20 @@ from alviz.strategies.base import QueryStrategy, Selection, spread
 from alviz.strategies.farthest import Floats, direct, squared_norms
 from alviz.strategies.pool import Array, Indices, PoolView
 
-FULL = 50_000_000
+FULL = 1_000_000_000
 """Candidates × dimensions × centroids up to which the full algorithm runs; above, mini-batches do."""
 
-BATCH = 2048
+ITERATIONS = 100
+"""Of the full algorithm, at most."""
+
+STEP = 5
+"""Iterations of the full algorithm between two reports of progress."""
+
 PASSES = 3
+"""Over the candidates in mini-batches."""
+
+BATCH = 2048
+"""Candidates in a mini-batch."""
 
 
 class KMeansStrategy(QueryStrategy):
@@ -35,38 +44,44 @@ class KMeansStrategy(QueryStrategy):
         """One sample per centroid, in the order of the centroids. scores: minus the distance to the nearest centroid."""
         points = pool.embeddings
         small = points.shape[0] * points.shape[1] * n_queries <= FULL
-        centroids = full(points, n_queries, rng) if small else in_batches(points, n_queries, rng, pool)
+        centroids = full(points, n_queries, rng, pool) if small else in_batches(points, n_queries, rng, pool)
         picks, distances = nearest_samples(points, centroids, pool)
         return Selection(pool.candidates[picks], spread(pool, -distances))
 
 
-def full(points: Array, k: int, rng: np.random.Generator) -> Array:
-    """(k, d) centroids of Lloyd's algorithm."""
-    from sklearn.cluster import KMeans
+def full(points: Array, k: int, rng: np.random.Generator, pool: PoolView) -> Array:
+    """(k, d) centroids of Lloyd's algorithm from a k-means++ start."""
+    from sklearn.cluster import KMeans, kmeans_plusplus
     from sklearn.exceptions import ConvergenceWarning
     from threadpoolctl import threadpool_limits
 
-    # One thread: sums over threads in any order would make the same seed give different centroids.
+    centroids: Array = kmeans_plusplus(points, k, random_state=_state(rng))[0]
+    # One thread: sums over threads, in any order, would give other centroids from the same seed.
     with threadpool_limits(1, user_api="openmp"), warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct points than clusters: the picks stay distinct all the same
-        centroids: Array = KMeans(k, n_init=1, random_state=_state(rng)).fit(points).cluster_centers_
+        warnings.simplefilter("ignore", ConvergenceWarning)  # too few distinct points, or one step of several is over: both are expected
+        for done in range(0, ITERATIONS, STEP):
+            pool.progress(0.9 * done / ITERATIONS)
+            model = KMeans(k, init=centroids, n_init=1, max_iter=STEP).fit(points)
+            centroids = model.cluster_centers_
+            if model.n_iter_ < STEP:
+                break
     return centroids
 
 
 def in_batches(points: Array, k: int, rng: np.random.Generator, pool: PoolView) -> Array:
-    """(k, d) centroids of mini-batch k-means, started at k random samples; progress is reported between batches."""
-    from sklearn.cluster import MiniBatchKMeans
+    """(k, d) centroids of mini-batch k-means from a k-means++ start on a sample (random samples when k is large)."""
+    from sklearn.cluster import MiniBatchKMeans, kmeans_plusplus
 
     m = len(points)
-    model = MiniBatchKMeans(k, init=points[rng.choice(m, k, replace=False)], n_init=1, reassignment_ratio=0.0, random_state=_state(rng))
+    sample = points[rng.choice(m, min(m, max(BATCH, 2 * k)), replace=False)]
+    start = sample[:k] if k > BATCH else kmeans_plusplus(sample, k, random_state=_state(rng), n_local_trials=1)[0]
+    model = MiniBatchKMeans(k, init=start, n_init=1, reassignment_ratio=0.0, random_state=_state(rng))
+    batch = max(BATCH, k)
     for p in range(PASSES):
         order = rng.permutation(m)
-        for start in range(0, m, BATCH):
-            pool.progress(0.9 * (p + start / m) / PASSES)
-            batch = order[start : start + BATCH]
-            if start == 0 and len(batch) < k and p == 0:
-                batch = order[:k]
-            model.partial_fit(points[batch])
+        for at in range(0, m, batch):
+            pool.progress(0.9 * (p + at / m) / PASSES)
+            model.partial_fit(points[order[at : at + batch]])
     centroids: Array = model.cluster_centers_
     return centroids
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from alviz.strategies.base import QueryStrategy, missing_needs, registry
+from alviz.strategies.needs import argument_of, readable_need
 from alviz.strategies.pool import POSTERIORS, Array, Indices, MissingSignal, PoolView
 
 TOLERANCE = 1e-3
@@ -110,7 +111,9 @@ def query(
     if _whole("seed", seed) < 0:
         raise ValueError(f"seed must be 0 or more, got {seed}")
     source = Arrays(signals, predict)
-    _refuse_missing(chosen, source.provides)
+    arguments = {"features": features, "probabilities": probabilities, "previous_probabilities": previous_probabilities, "posterior": posterior}
+    arguments |= {"embeddings": embeddings, "predict": predict}
+    _refuse_missing(chosen, source.provides, ["labels", *(name for name, value in arguments.items() if value is not None)])
     labelled = np.flatnonzero(y >= 0)
     pool = PoolView(source, pool_indices, labelled, y[labelled], k, n, seed=int(seed))
     selection = chosen.select(pool, count, np.random.default_rng([int(seed)]))
@@ -235,27 +238,9 @@ def _n_classes(y: Indices, signals: dict[str, Array]) -> int:
     return k
 
 
-def _refuse_missing(strategy: QueryStrategy, provides: frozenset[str]) -> None:
-    missing = missing_needs(strategy, provides)
-    if not missing:
-        return
-    arguments = [_argument(need) for need in missing]
-    if None in arguments:
-        need = missing[arguments.index(None)]
-        raise ValueError(f"query strategy {strategy.name!r} needs {need}, which plain arrays cannot give; use it in a Run")
-    given = ", ".join(sorted({_argument(name) or name for name in provides})) or "none"
-    raise ValueError(f"query strategy {strategy.name!r} needs the argument {arguments[0]}; given: {given}")
-
-
-def _argument(need: str | tuple[str, ...]) -> str | None:
-    """The argument of `query` that would meet a need, or None."""
-    for signal in (need,) if isinstance(need, str) else need:
-        if signal in POSTERIORS:
-            return "posterior"
-        if signal == "gradients":
-            return "probabilities and embeddings (or features)"
-        if signal == "embeddings":
-            return "embeddings (or features)"
-        if signal in ("features", "probabilities", "previous_probabilities", "predict"):
-            return signal
-    return None
+def _refuse_missing(strategy: QueryStrategy, provides: frozenset[str], given: list[str]) -> None:
+    for need in missing_needs(strategy, provides):
+        argument = argument_of(need)
+        if argument is None:
+            raise ValueError(f"query strategy {strategy.name!r} needs {readable_need(need)}, which arrays cannot give: use it in a Run")
+        raise ValueError(f"query strategy {strategy.name!r} needs the argument {argument}; given: {', '.join(given)}")

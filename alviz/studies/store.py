@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alviz.data.dataset import Dataset
+from alviz.loop.keeping import Pending, StoredRun
 from alviz.loop.labels import Event
 from alviz.loop.round import Round
-from alviz.loop.run import Pending, StoredRun
 from alviz.strategies.base import Selection
 
 if TYPE_CHECKING:

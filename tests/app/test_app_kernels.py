@@ -1,5 +1,6 @@
 """Kernels: the program they run, and the rules by which an abandoned one ends."""
 
+import ast
 import asyncio
 import os
 import sys
@@ -131,7 +132,7 @@ def test_a_real_kernel_is_lean_works_in_our_folder_and_takes_its_children_along(
         await client.wait_for_ready(timeout=60)
         try:
             reply = await client.execute(code, user_expressions={"it": answer}, reply=True, timeout=60)
-            it = eval(reply["content"]["user_expressions"]["it"]["data"]["text/plain"])
+            it = ast.literal_eval(reply["content"]["user_expressions"]["it"]["data"]["text/plain"])
             processes = [psutil.Process(pid) for pid in it[3:]]
         finally:
             client.stop_channels()
