@@ -65,7 +65,8 @@ def measure(name: str, x: np.ndarray, picks: int, labelled: int, base: int) -> N
         alviz.query("k-center", picks, labels=labels, features=x)
         seconds = time.perf_counter() - started
     memory = (peak.bytes - base) / x.nbytes
-    print(f"{name:<28} {picks} products {products:6.2f} s   {picks} picks {seconds:6.2f} s   ratio {seconds / products:5.2f}   memory {memory:4.2f} x data")
+    times = f"{picks} products {products:6.2f} s   {picks} picks {seconds:6.2f} s   ratio {seconds / products:5.2f}"
+    print(f"{name:<28} {times}   memory {memory:4.2f} x data")
 
 
 def main() -> None:

@@ -189,7 +189,7 @@ def _configuration(kernels: int) -> Config:
         # The pools are filled one after the other by the server, not all at once by Voila.
         "VoilaKernelManager": {"fill_delay": REFILL_DELAY, "preheat_denylist": [".*"]},
         "MappingKernelManager": {"cull_idle_timeout": IDLE_LIMIT, "cull_interval": 60, "cull_connected": True},
-        "KernelManager": {"autorestart": False, "transport": "ipc"},
+        "KernelManager": {"autorestart": False},
         "Application": {"log_level": logging.ERROR},
     }
     return Config({name: Config(values) for name, values in settings.items()})

@@ -145,8 +145,8 @@ registry.add(
     Card(
         title="Two moons",
         idea="Two half moons that reach into one another: the boundary is a curve, and the tips of the moons lie behind it.",
-        shines="Uncertainty with a learner that can bend (rbf-svm, mlp, knn).",
-        fails="Any strategy with a linear learner: it queries along a straight line and never sees that the boundary bends.",
+        shines="k-center first, then margin, with a learner that can bend (rbf-svm, mlp, knn).",
+        fails="Any strategy with a linear learner: it cannot bend, so better labels hardly help (all end near 86 %).",
     ),
 )
 registry.add(
@@ -155,8 +155,8 @@ registry.add(
     Card(
         title="Two circles",
         idea="A ring around a ring: both classes have the same mean.",
-        shines="k-center and kmeans early on: they see all the way round the rings before there is a useful model.",
-        fails="Strategies that trust class means or a linear learner (margin is then as good as random): no line tells the rings apart.",
+        shines="k-center early on: it goes all the way round the rings before there is a useful model; margin after that.",
+        fails="kmeans: a cluster takes in a piece of both rings, so its middle, and its pick, keep to one side. And any strategy with a linear learner: no line tells the rings apart.",
     ),
 )
 registry.add(
@@ -176,7 +176,7 @@ registry.add(
         title="Checkerboard",
         idea="Many fields in two colours: there is boundary everywhere, and each field must be found.",
         shines="k-center and random: they spread over the board.",
-        fails="margin and other uncertainty early on: it refines the few edges that the model knows and leaves whole fields unseen.",
+        fails="margin and other uncertainty: it refines the few edges that the model knows and leaves whole fields unseen; far below random at 50 labels.",
     ),
 )
 registry.add(
@@ -185,7 +185,7 @@ registry.add(
     Card(
         title="Two spirals",
         idea="Two arms wound around one another: neighbours in the plane are often far apart along the arms.",
-        shines="Uncertainty with a flexible learner, once each arm has some labels.",
+        shines="margin with a flexible learner, once each arm has some labels.",
         fails="kmeans and other clustering: a cluster is round, so it takes in both arms and its middle stands for neither.",
     ),
 )

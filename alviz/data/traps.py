@@ -109,7 +109,7 @@ registry.add(
         title="A rare blob",
         idea="A small group of one class hides behind the other class, far from the boundary that the model knows.",
         shines="k-center and other covering strategies: the blob is far from everything labelled, so it is found at once.",
-        fails="margin, entropy and all uncertainty: the model is sure about the blob, and wrong, and so never asks.",
+        fails="margin and all uncertainty with a learner that stays sure far from its labels (mlp): it is sure about the blob, and wrong, and does not ask. (rbf-svm is unsure out there and finds the blob, but late.)",
         reference="The missed-cluster effect: Schütze, Velipasaoglu and Pedersen, CIKM 2006.",
     ),
 )
@@ -119,7 +119,7 @@ registry.add(
     Card(
         title="Outliers",
         idea="A few far-off points whose labels mean nothing lie around two ordinary classes.",
-        shines="Uncertainty weighted by density, kmeans, and random: they look where the data are.",
+        shines="margin, kmeans and random: they look where the data are.",
         fails="k-center (coreset): the farthest point is an outlier every time, so the budget goes to noise (figure 3.1 of paper 002).",
     ),
 )
@@ -129,7 +129,7 @@ registry.add(
     Card(
         title="Duplicates",
         idea="Every point is there twenty times, as in frames of a film or scraped pictures.",
-        shines="k-center, badge and other batch-aware strategies: a second copy is worth nothing to them.",
+        shines="k-center and other batch-aware strategies: a second copy is worth nothing to them.",
         fails="margin and all top-b scoring: copies have the same score, so one batch is the same point again and again.",
     ),
 )

@@ -114,8 +114,8 @@ def nothing(message: str, uirevision: str = "empty") -> Drawing:
 
 
 def escape(name: str) -> str:
-    """The name as plotly's pseudo-HTML shows it letter by letter: no tags, no hover-template fields."""
-    return html.escape(" ".join(str(name).split()), quote=False).replace("{", "&#123;")
+    """The name as plotly's pseudo-HTML shows it letter by letter: no tags, no hover-template fields, no formulas."""
+    return html.escape(" ".join(str(name).split()), quote=False).replace("{", "&#123;").replace("$", "&#36;")
 
 
 def shorten(name: str, width: int = NAME_WIDTH) -> str:

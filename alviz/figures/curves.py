@@ -49,7 +49,7 @@ def learning_curve(runs: Runs, metric: str = "accuracy", shown_round: int | None
     look = layout(
         f"curve {metric}",
         margin=margin,
-        xaxis=axis("labels"),
+        xaxis=axis("labels", range=list(_padded(np.concatenate([labels for _, labels, _ in curves])))),
         yaxis=axis(title, range=list(span), tickformat=".0%" if metric in SHARES else ""),
         annotations=_end_labels(ends, span),
     )

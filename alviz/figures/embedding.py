@@ -108,7 +108,15 @@ class _Traces:
         return [unknown, *(self._class(ids[codes == k], k) for k in range(self.k))]
 
     def rings(self, ids: Any) -> dict[str, Any]:
-        marker = {"size": 10, "opacity": 1, "line": {"width": 2}, **self._shapes(ids)}
+        # Many rings are drawn smaller; where scores are the subject, fainter.
+        size, width = (10, 2) if len(ids) <= 500 else (7, 1.5)
+        faint = self.color == "score"
+        marker = {
+            "size": 7 if faint else size,
+            "opacity": 0.5 if faint else 1,
+            "line": {"width": 1 if faint else width},
+            **self._shapes(ids),
+        }
         if self.color == "round":
             rounds = self.labelled_in_round[ids].astype(np.int32)
             bar = {"title": {"text": "round"}, "tickformat": "d", "thickness": 10, "len": 0.6, "outlinewidth": 0}
@@ -127,7 +135,13 @@ class _Traces:
         return self._trace(ids, "labelled", marker)
 
     def stars(self, ids: Any) -> dict[str, Any]:
-        marker = {"symbol": "star", "size": 13, "opacity": 1, "color": palette.ACCENT, "line": {"width": 1, "color": "white"}}
+        marker = {
+            "symbol": "star",
+            "size": 13 if len(ids) <= 100 else 9,
+            "opacity": 1,
+            "color": palette.ACCENT,
+            "line": {"width": 0.5, "color": "white"},
+        }
         return self._trace(ids, "just queried", marker)
 
     def _plain(self, ids: Any, name: str) -> dict[str, Any]:

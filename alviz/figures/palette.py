@@ -17,10 +17,10 @@ MAIN = "#0072B2"
 """The one colour of figures that need only one."""
 
 _CLASSES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#50731B", "#7E03FF", "#ABB388", "#795473", "#8B7DFF")
-_SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x", "triangle-down", "pentagon", "hexagon", "hourglass")
+_SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x", "triangle-down", "pentagon", "hexagon", "triangle-left")
 # Plotly's numbers of the same shapes as outlines with a dot in the middle. The circle is an octagon, which looks the same at ten pixels: WebGL
 # fills open circles that come as numbers.
-_RINGS = (316, 301, 302, 305, 303, 304, 306, 313, 314, 319)
+_RINGS = (316, 301, 302, 305, 303, 304, 306, 313, 314, 307)
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 
 NO_CLASS = 315

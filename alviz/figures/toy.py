@@ -142,7 +142,7 @@ def _points(dataset: Dataset, rings: Any, stars: Any, said: Any) -> list[dict[st
     codes = said[rings].astype(np.int16)
     scale = {"color": codes, "colorscale": palette.steps([palette.POOL, *colors]), "cmin": -1.5, "cmax": k - 0.5}
     traces.append(_trace(dataset, rings, "labelled", {"size": 11, "line": {"width": 2}, "symbol": rings_of[codes + 1], **scale}, said))
-    star = {"symbol": "star", "size": 13, "color": palette.ACCENT, "line": {"width": 1, "color": "white"}}
+    star = {"symbol": "star", "size": 13, "color": palette.ACCENT, "line": {"width": 0.5, "color": "white"}}
     traces.append(_trace(dataset, stars, "just queried", star, said))
     return [trace for trace in traces if len(trace["x"])]
 

@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from alviz.learners.adapter import SklearnLearner, as_learner
 from alviz.learners.base import ConstantModel, Embeds, HasCommittee, HasDropout, Learner, Model, PredictsLoss, registry
 from alviz.registry import Card
 
-__all__ = ["ConstantModel", "Embeds", "HasCommittee", "HasDropout", "Learner", "Model", "PredictsLoss", "available", "card", "create"]
+__all__ = ["ConstantModel", "Embeds", "HasCommittee", "HasDropout", "Learner", "Model", "PredictsLoss", "SklearnLearner"]
+__all__ += ["as_learner", "available", "card", "create", "simple"]
 
 
 def available() -> list[str]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from alviz.learners.base import Array, ConstantModel, Learner, Model, checked
 from alviz.learners.blocks import by_blocks
 from alviz.learners.calibration import fold_of, n_folds, softmax, temperature
+from alviz.learners.checks import positive, weighting
 from alviz.learners.scale import Scale, narrow
 from alviz.progress import Progress, silent
 from alviz.registry import Card
@@ -64,10 +65,8 @@ class LinearSVM(Learner):
     )
 
     def __init__(self, C: float = 1.0, class_weight: Literal["balanced"] | None = None):
-        if not C > 0:
-            raise ValueError(f"C must be a positive number, got {C!r}")
-        if class_weight not in (None, "balanced"):
-            raise ValueError(f'class_weight must be None or "balanced", got {class_weight!r}')
+        positive("C", C)
+        weighting(class_weight)
         self.C = C
         self.class_weight = class_weight
 

@@ -11,8 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from alviz.learners.base import Array
-from alviz.learners.calibration import softmax
+from alviz.learners.checks import positive, share, whole
 
 F32 = NDArray[np.float32]
 
@@ -31,20 +30,17 @@ class Training:
     lr: float = 0.01
     epochs: int = 100
     batch_size: int = 64
-    weight_decay: float = 1e-4
+    weight_decay: float = 1e-3
 
     def __post_init__(self) -> None:
         for name in ("hidden", "epochs", "batch_size"):
-            if not (isinstance(getattr(self, name), int | np.integer) and getattr(self, name) >= 1):
-                raise ValueError(f"{name} must be a whole number of at least 1, got {getattr(self, name)!r}")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout must lie in 0 ≤ dropout < 1, got {self.dropout!r}")
+            whole(name, getattr(self, name))
+        share("dropout", self.dropout)
         if self.optimizer not in ("adam", "sgd"):
             raise ValueError(f'optimizer must be "adam" or "sgd", got {self.optimizer!r}')
-        if not 0 < self.lr < np.inf:
-            raise ValueError(f"lr must be a positive number, got {self.lr!r}")
-        if not 0 <= self.weight_decay < np.inf:
-            raise ValueError(f"weight_decay must be a number of at least 0, got {self.weight_decay!r}")
+        positive("lr", self.lr)
+        if self.weight_decay != 0:
+            positive("weight_decay", self.weight_decay)
 
 
 class Perceptrons:
@@ -142,7 +138,7 @@ def train(
 
 def _mask(rng: np.random.Generator, shape: tuple[int, ...], dropout: float) -> F32:
     """0 with probability `dropout`, else 1 / (1 − dropout)."""
-    return (rng.random(shape, dtype=np.float32) >= dropout) / np.float32(1 - dropout)
+    return (rng.random(shape, dtype=np.float32) >= dropout).astype(np.float32) / np.float32(1 - dropout)
 
 
 def _adam(weights: F32, gradient: F32, lr: float) -> Callable[[], None]:
@@ -175,14 +171,8 @@ def _sgd(weights: F32, gradient: F32, lr: float, momentum: float = 0.9) -> Calla
     velocity = np.zeros_like(weights)
 
     def update() -> None:
-        nonlocal velocity
-        velocity *= np.float32(momentum)
-        velocity += gradient
+        np.multiply(velocity, np.float32(momentum), out=velocity)
+        np.add(velocity, gradient, out=velocity)
         weights[...] -= np.float32(lr) * (gradient + np.float32(momentum) * velocity)
 
     return update
-
-
-def probabilities(logits: F32) -> NDArray[np.float64]:
-    """Softmax in float64."""
-    return softmax(logits)

@@ -1,6 +1,6 @@
 """ModelSignals: what a dataset under a fitted model can tell a query strategy."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -148,7 +148,7 @@ class PointSignals:
         previous = None if before is None else np.asarray(before.predict_proba(points))
         grid = Dataset(
             name=f"points over {dataset.name}",
-            ids=range_ids(len(points)),
+            ids=Numbered(len(points)),
             images=None,
             features=points,
             targets=np.full(len(points), -1, dtype=np.int64),
@@ -166,7 +166,7 @@ class PointSignals:
         return self._signals.module
 
 
-class range_ids:
+class Numbered(Sequence[str]):
     """The ids "0" … "n − 1" without a list of n strings."""
 
     def __init__(self, n: int):
@@ -175,8 +175,8 @@ class range_ids:
     def __len__(self) -> int:
         return self.n
 
-    def __getitem__(self, i: int) -> str:
-        return str(i)
+    def __getitem__(self, i: Any) -> Any:
+        return [str(k) for k in range(self.n)[i]] if isinstance(i, slice) else str(range(self.n)[i])
 
 
 def _no_refit(extra: Indices, labels: Indices) -> SignalSource:

@@ -50,8 +50,8 @@ class Duel(Working):
     """
 
     config = traitlets.Dict()
-    planes = traitlets.List()
-    table = traitlets.Any(None, allow_none=True)
+    planes: Any = traitlets.List()
+    table: Any = traitlets.Any(None, allow_none=True)
 
     def __init__(self, **config: Any):
         super().__init__(config={**DEFAULTS, **config})
@@ -229,7 +229,7 @@ def plane(run: Run, shown: int, kind: str) -> Plane:
     points = np.stack([c.ravel() for c in np.meshgrid(x, y)], axis=1)
     model = run.model(shown)
     probabilities = np.asarray(model.predict_proba(points)).reshape(GRID, GRID, -1)
-    field = probabilities
+    field: NDArray[np.float64] = probabilities
     if kind == "score":
         before = run.model(shown - 1) if shown else None
         source = PointSignals(points, run.dataset, run.learner, model, before, lambda: np.random.default_rng([run.seed, shown]))

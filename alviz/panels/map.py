@@ -65,7 +65,7 @@ class MapPanel:
             view.dataset,
             view.round,
             view.labelled_in_round,
-            color="class" if self.color.value == "label" else str(self.color.value),
+            color="class" if self.color.value == "label" else self.color.value,
             reveal=self.color.value != "label",
             title=projections.label(projection.method),
             trustworthiness=projection.trustworthiness,

@@ -149,7 +149,7 @@ class Settings:
             self.fields["strategy"].options = strategy_menu(config["learner"])
             for key, field in self.fields.items():
                 field.value = config[key]
-            strategy = strategies.registry.factory(config["strategy"])
+            strategy: Any = strategies.registry.factory(config["strategy"])
             self.card.value = card_html(strategies.card(config["strategy"]), readable_needs(strategy))
         finally:
             self._filling = False

@@ -4,6 +4,7 @@ from html import escape
 from typing import Any
 
 import ipywidgets as widgets
+import numpy as np
 
 from alviz import data, initial, learners, strategies
 from alviz.figures import accuracy_html, accuracy_table, toy_plane
@@ -209,9 +210,9 @@ class ToyTable:
             )
             self.html.value = f'{accuracy_html(accuracy_table(accuracy), first=0)}<p class="alviz-reading">{escape(what)}</p>'
         elif duel.planes:
-            accuracy = {run.name: [[r.metrics["accuracy"] for r in run.rounds]] for run in duel.runs}
+            accuracy = {run.name: np.array([[r.metrics["accuracy"] for r in run.rounds]]) for run in duel.runs}
             hint = "One seed decides nothing: make the table over many."
-            self.html.value = f'{accuracy_html(accuracy_table(accuracy), first=0)}<p class="alviz-reading">{hint}</p>'  # type: ignore[arg-type]
+            self.html.value = f'{accuracy_html(accuracy_table(accuracy), first=0)}<p class="alviz-reading">{hint}</p>'
         else:
             self.html.value = '<p class="alviz-empty">Accuracy after every selection appears here.</p>'
 

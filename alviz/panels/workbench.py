@@ -94,12 +94,12 @@ class Workbench(Working):
     """
 
     config = traitlets.Dict()
-    view: View | None = traitlets.Any(None, allow_none=True)  # type: ignore[assignment]
-    tracks = traitlets.List()
+    view: View | None = traitlets.Any(None, allow_none=True)
+    tracks: Any = traitlets.List()
     selected = traitlets.List(traitlets.Int())
     hovered = traitlets.Int(None, allow_none=True)
     method = traitlets.Unicode("pca")
-    projection: Projection | None = traitlets.Any(None, allow_none=True)  # type: ignore[assignment]
+    projection: Projection | None = traitlets.Any(None, allow_none=True)
     projecting = traitlets.Bool(False)
     projected = traitlets.Float(0.0)
 

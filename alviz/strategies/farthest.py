@@ -71,8 +71,8 @@ def product_dtype(points: Array, squares: Floats) -> np.dtype:
 class FarthestFirst:
     """Adds centres one by one, each the free point farthest from its nearest centre (Gonzalez 1985; Sener and Savarese 2018).
 
-    points: (n, d) float32 or float64, never copied as a whole. free: (n,) bool, the points that may be picked. centres: rows that
-    are centres from the start (none: the first pick is the free point nearest to the mean of the free points).
+    points: (n, d) float32 or float64, never copied as a whole. free: (n,) bool, the points that may be picked. n_picks: how many will be.
+    centres: rows that are centres from the start (none: the first pick is the free point nearest to the mean of the free points).
 
     The picks are those of the naive algorithm with float64 differences (ties: lowest index). Three tiers make that quick:
 
@@ -83,13 +83,13 @@ class FarthestFirst:
     3. `exact`, a sum of squared differences, decides between points that rounding could confuse.
     """
 
-    def __init__(self, points: Array, free: NDArray[np.bool_], centres: Rows | None = None, progress: Progress = silent):
+    def __init__(self, points: Array, free: NDArray[np.bool_], n_picks: int, centres: Rows | None = None, progress: Progress = silent):
         n, d = points.shape
         self.points = points
         self.initial = Rows(points[:0]) if centres is None else centres
         self.picks: list[int] = []
+        self.n_picks = n_picks
         self.progress = progress
-        self._wanted = 1
         self._squares = squared_norms(points)
         self._dtype = product_dtype(points, self._squares)
         self._loose, self._tight = rounding(self._dtype, d), rounding(np.dtype(np.float64), d)
@@ -110,12 +110,18 @@ class FarthestFirst:
         if not len(self.initial):
             return np.full(n, np.nan)
         best, nearest = np.full(n, np.inf), np.zeros(n, dtype=np.int64)
-        for start, rows, square in self._products(0):
-            closest = square.argmin(axis=1)
-            least = square[np.arange(len(square)), closest]
-            closer = least < best[rows]
-            best[rows][closer] = least[closer]
-            nearest[rows][closer] = closest[closer] + start
+        for at, rows, square in self._products(0):
+            self._improve(best[rows], nearest[rows], square, at)
+        best += self._squares
+        # Where rounding could reach a thousandth of the distance, as in tight clusters far from the origin, float64 decides.
+        doubtful = np.flatnonzero(3 * self._loose * self._squares > 1e-3 * best)
+        for a in range(0, len(doubtful), ROWS):
+            rows = doubtful[a : a + ROWS]
+            x, least, which = self.points[rows].astype(np.float64), np.full(len(rows), np.inf), np.zeros(len(rows), dtype=np.int64)
+            for at, y in self._centres(0):
+                self._report(len(self.initial))
+                self._improve(least, which, self._squares_to(y, rows, x), at)
+            nearest[rows] = which
         for a in range(0, n, ROWS):
             best[a : a + ROWS] = direct(self.points[a : a + ROWS], self.initial[nearest[a : a + ROWS]])
         np.minimum(self._upper, best, out=self._upper)  # a distance to some centre bounds the distance to the nearest
@@ -123,25 +129,32 @@ class FarthestFirst:
         result: Floats = np.sqrt(best)
         return result
 
-    def run(self, n_picks: int) -> tuple[Indices, Floats]:
-        """The next n_picks centres (rows of points, in order) and each one's distance to its nearest centre when it was picked.
+    def run(self) -> tuple[Indices, Floats]:
+        """The picks (rows of points, in order) and each one's distance to its nearest centre when it was picked.
 
-        That distance is NaN for the first pick of all when there was no centre.
+        That distance is NaN for the first pick when there was no centre.
         """
-        self._wanted = n_picks
-        gains = np.empty(n_picks)
-        for i in range(n_picks):
+        gains = np.empty(self.n_picks)
+        for i in range(self.n_picks):
             self._report(len(self.initial))
             row, square = self._farthest() if len(self) else (self._central(), np.nan)
             gains[i] = np.sqrt(square)
             self._upper[row] = -np.inf
             self.picks.append(row)
             self._update(row)
-        return np.array(self.picks[-n_picks:], dtype=np.int64), gains
+        return np.array(self.picks, dtype=np.int64), gains
+
+    @staticmethod
+    def _improve(best: Floats, nearest: Indices, square: Array, at: int) -> None:
+        """Enter what is smaller in square (rows, centres from `at` on) into best and nearest (rows,)."""
+        column = square.argmin(axis=1)
+        least = square[np.arange(len(square)), column]
+        closer = least < best
+        best[closer], nearest[closer] = least[closer], column[closer] + at
 
     def _report(self, initial_done: int) -> None:
         """A pick counts as much as twenty of the initial centres, which are cheap."""
-        done, total = initial_done / 20 + len(self.picks), len(self.initial) / 20 + self._wanted
+        done, total = initial_done / 20 + len(self.picks), len(self.initial) / 20 + self.n_picks
         self.progress(min(1.0, done / total))
 
     def _centres(self, start: int, step: int = CENTRES) -> Iterator[tuple[int, Array]]:
@@ -178,7 +191,7 @@ class FarthestFirst:
     # Tier 1: bounds of all points
 
     def _products(self, start: int) -> Iterator[tuple[int, slice, Array]]:
-        """(centre position, rows, squared distances (rows, centres) without guard against rounding) for all points and centres from `start`."""
+        """(centre position, rows, ‖y‖² − 2 x·y (rows, centres)) for all points x and the centres y from `start` on."""
         for at, y in self._centres(start):
             y = y.astype(self._dtype, copy=False)
             norms = squared_norms(y).astype(self._dtype)

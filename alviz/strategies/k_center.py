@@ -31,30 +31,30 @@ class KCenter(QueryStrategy):
 
     def select(self, pool: PoolView, n_queries: int, rng: np.random.Generator) -> Selection:
         """Exact greedy picks. scores: distance to the nearest labelled sample; gains: distance to the nearest centre at the pick."""
-        traversal, rows = self._traversal(pool, rng)
+        traversal, rows = self._traversal(pool, n_queries, rng)
         scores = traversal.distances()[rows]
-        picks, gains = traversal.run(n_queries)
+        picks, gains = traversal.run()
         return Selection(pool.candidates[np.searchsorted(rows, picks)], spread(pool, scores), gains)
 
     def score(self, pool: PoolView) -> Floats:
         """(m,) distance of every candidate to its nearest labelled sample, NaN where nothing is labelled."""
-        traversal, rows = self._traversal(pool, np.random.default_rng(pool.seed))
+        traversal, rows = self._traversal(pool, 1, np.random.default_rng(pool.seed))
         scores: Floats = traversal.distances()[rows]
         return scores
 
-    def _traversal(self, pool: PoolView, rng: np.random.Generator) -> tuple[FarthestFirst, Array]:
+    def _traversal(self, pool: PoolView, n_picks: int, rng: np.random.Generator) -> tuple[FarthestFirst, Array]:
         """The traversal and the row of each candidate in it."""
         everyone = np.arange(len(pool))
         if self.pca is not None:
             points, labelled = reduced(pool, self.pca, rng)
-            return FarthestFirst(points, np.ones(len(points), dtype=bool), Rows(labelled), pool.progress), everyone
+            return FarthestFirst(points, np.ones(len(points), dtype=bool), n_picks, Rows(labelled), pool.progress), everyone
         same_table = pool.labelled_source is pool.source
         centres = Rows(pool.table("embeddings"), pool.labelled) if same_table else Rows(pool.labelled_signal("embeddings"))
         if 2 * len(pool) < pool.n:
-            return FarthestFirst(pool.embeddings, np.ones(len(pool), dtype=bool), centres, pool.progress), everyone
+            return FarthestFirst(pool.embeddings, np.ones(len(pool), dtype=bool), n_picks, centres, pool.progress), everyone
         free = np.zeros(pool.n, dtype=bool)
         free[pool.candidates] = True
-        return FarthestFirst(pool.table("embeddings"), free, centres, pool.progress), pool.candidates
+        return FarthestFirst(pool.table("embeddings"), free, n_picks, centres, pool.progress), pool.candidates
 
 
 def reduced(pool: PoolView, size: int, rng: np.random.Generator) -> tuple[Array, Array]:

@@ -53,7 +53,7 @@ def full(points: Array, k: int, rng: np.random.Generator, pool: PoolView) -> Arr
     """(k, d) centroids of Lloyd's algorithm from a k-means++ start."""
     from sklearn.cluster import KMeans, kmeans_plusplus
     from sklearn.exceptions import ConvergenceWarning
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     centroids: Array = kmeans_plusplus(points, k, random_state=_state(rng))[0]
     # One thread: sums over threads, in any order, would give other centroids from the same seed.

@@ -66,9 +66,9 @@ class _Diverse(_MinorityFirst):
         """Greedy k-center over the members against the labelled samples of class c (equation 7)."""
         points = pool.embeddings[members]
         labelled = pool.labelled_signal("embeddings")
-        traversal = FarthestFirst(points, np.ones(len(points), dtype=bool), Rows(labelled, np.flatnonzero(pool.labels == c)))
+        traversal = FarthestFirst(points, np.ones(len(points), dtype=bool), n, Rows(labelled, np.flatnonzero(pool.labels == c)))
         scores = traversal.distances()
-        return traversal.run(n)[0], scores
+        return traversal.run()[0], scores
 
 
 def _card(kind: str, auxiliary: str) -> Card:

@@ -228,7 +228,9 @@ class PoolView:
         labelled = np.concatenate([self.labelled, extra])
         order = np.argsort(labelled, kind="stable")
         every = np.concatenate([self.labels, labels])[order]
-        return self._replace(source=self.source.refit(extra, labels), candidates=self.candidates[keep], labelled=labelled[order], labels=every)
+        return self._replace(
+            source=self.source.refit(extra, labels), candidates=self.candidates[keep], labelled=labelled[order], labels=every
+        )
 
     def restrict(self, indices: Indices) -> "PoolView":
         """This view with only the candidates `indices` (dataset indices; for caps, sub-pools and shards)."""
@@ -246,7 +248,9 @@ class PoolView:
 
     def of_points(self, source: SignalSource, n_points: int) -> "PoolView":
         """A view whose candidates are other points (a grid over the plane), 0 … n_points − 1, given by `source`; the labelled side stays."""
-        return self._replace(source=source, candidates=np.arange(n_points, dtype=np.int64), n=n_points, labelled_source=self.labelled_source)
+        return self._replace(
+            source=source, candidates=np.arange(n_points, dtype=np.int64), n=n_points, labelled_source=self.labelled_source
+        )
 
     def _replace(self, **changes: Any) -> "PoolView":
         kept = {

@@ -111,9 +111,7 @@ def query(
     if _whole("seed", seed) < 0:
         raise ValueError(f"seed must be 0 or more, got {seed}")
     source = Arrays(signals, predict)
-    arguments = {"features": features, "probabilities": probabilities, "previous_probabilities": previous_probabilities, "posterior": posterior}
-    arguments |= {"embeddings": embeddings, "predict": predict}
-    _refuse_missing(chosen, source.provides, ["labels", *(name for name, value in arguments.items() if value is not None)])
+    _refuse_missing(chosen, source.provides)
     labelled = np.flatnonzero(y >= 0)
     pool = PoolView(source, pool_indices, labelled, y[labelled], k, n, seed=int(seed))
     selection = chosen.select(pool, count, np.random.default_rng([int(seed)]))
@@ -123,7 +121,7 @@ def query(
 def _strategy(strategy: str | QueryStrategy, params: dict[str, Any]) -> QueryStrategy:
     if isinstance(strategy, QueryStrategy):
         if params:
-            raise ValueError(f"query has no argument {sorted(params)[0]!r}: parameters go with a strategy's name, not with a strategy object")
+            raise ValueError(f"query has no argument {sorted(params)[0]!r} (a strategy object has its parameters already)")
         return strategy
     return registry.create(strategy, **params)
 
@@ -170,8 +168,8 @@ def _numbers(name: str, given: ArrayLike, shape: tuple[int | str, ...]) -> Array
     """An array of float32 or float64, not copied if it is one. Sizes in `shape` must match, names stand for any size ≥ 1."""
     array = np.asarray(given)
     wanted = f"({', '.join(map(str, shape))})"
-    matches = array.ndim == len(shape) and all(size >= 1 if isinstance(want, str) else size == want for size, want in zip(array.shape, shape, strict=True))
-    if not matches:
+    fits = [size >= 1 if isinstance(want, str) else size == want for size, want in zip(array.shape, shape, strict=False)]
+    if array.ndim != len(shape) or not all(fits):
         raise ValueError(f"{name} must have the shape {wanted}, got {array.shape}")
     if array.dtype not in (np.float32, np.float64):
         if not np.issubdtype(array.dtype, np.floating) and not np.issubdtype(array.dtype, np.integer) and array.dtype != bool:
@@ -238,9 +236,10 @@ def _n_classes(y: Indices, signals: dict[str, Array]) -> int:
     return k
 
 
-def _refuse_missing(strategy: QueryStrategy, provides: frozenset[str], given: list[str]) -> None:
+def _refuse_missing(strategy: QueryStrategy, provides: frozenset[str]) -> None:
+    given = ", ".join(["labels", *sorted({"posterior" if name in POSTERIORS else name for name in provides})])
     for need in missing_needs(strategy, provides):
         argument = argument_of(need)
         if argument is None:
             raise ValueError(f"query strategy {strategy.name!r} needs {readable_need(need)}, which arrays cannot give: use it in a Run")
-        raise ValueError(f"query strategy {strategy.name!r} needs the argument {argument}; given: {', '.join(given)}")
+        raise ValueError(f"query strategy {strategy.name!r} needs the argument {argument}; given: {given}")

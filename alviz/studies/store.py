@@ -153,7 +153,7 @@ class Store:
         if [row.round for row in rows] != list(range(len(rows))):
             raise ValueError(f"run {run!r} in the store is damaged: it has rounds {[row.round for row in rows]}")
         history = [
-            Event(e.round, -1 if e.sample is None else place.index(e.sample), e.kind, e.label, e.annotator, e.time)  # type: ignore[arg-type]
+            Event(e.round, -1 if e.sample is None else place.index(e.sample), e.kind, e.label, e.annotator, e.time)
             for e in log
         ]
         finished = [place.round(row.round, json.loads(row.record), _unpacked(row.arrays)) for row in rows]
@@ -255,7 +255,8 @@ class _Placement:
         arrays["probabilities"] = self.whole(arrays["probabilities"], 1.0 / arrays["probabilities"].shape[1])
         if "scores" in arrays:
             arrays["scores"] = self.whole(arrays["scores"], np.nan)
-        return Round(index=index, **record, **arrays)
+        fields: dict[str, Any] = {**record, **arrays}
+        return Round(index=index, **fields)
 
 
 _ARRAYS = ("queried", "labels", "class_counts", "probabilities", "recall", "confusion", "scores", "gains")

@@ -72,17 +72,23 @@ def random_pool(
 def check_selection(selection: Selection, pool: PoolView, n_queries: int) -> None:
     """Raises AssertionError when a selection is not n_queries distinct candidates, as int64 dataset indices, with scores (n,) to match."""
     indices, scores, gains = selection.indices, selection.scores, selection.gains
-    assert isinstance(indices, np.ndarray) and indices.dtype == np.int64, f"indices must be an int64 array, got {getattr(indices, 'dtype', type(indices))}"
+    assert isinstance(indices, np.ndarray) and indices.dtype == np.int64, (
+        f"indices must be an int64 array, got {getattr(indices, 'dtype', type(indices))}"
+    )
     assert indices.shape == (n_queries,), f"{n_queries} samples were asked for, indices have the shape {indices.shape}"
     assert len(np.unique(indices)) == n_queries, "a sample was chosen twice"
     foreign = np.setdiff1d(indices, pool.candidates)
     assert not len(foreign), f"sample {foreign[0] if len(foreign) else ''} is no candidate (indices must be dataset indices, not positions)"
-    assert scores.shape == (pool.n,) and scores.dtype == np.float64, f"scores must be float64 ({pool.n},), got {scores.dtype} {scores.shape}"
+    assert scores.shape == (pool.n,) and scores.dtype == np.float64, (
+        f"scores must be float64 ({pool.n},), got {scores.dtype} {scores.shape}"
+    )
     assert not np.isinf(scores).any(), "scores must be finite, or NaN where nothing was scored"
     others = np.ones(pool.n, dtype=bool)
     others[pool.candidates] = False
     assert np.isnan(scores[others]).all(), "scores must be NaN for samples that are no candidates"
-    assert gains is None or gains.shape == (n_queries,), f"gains must be None or ({n_queries},), got {None if gains is None else gains.shape}"
+    assert gains is None or gains.shape == (n_queries,), (
+        f"gains must be None or ({n_queries},), got {None if gains is None else gains.shape}"
+    )
 
 
 def check_strategy(factory: Callable[[], QueryStrategy], *, seed: int = 0, without_labels: bool = True) -> None:
@@ -127,21 +133,22 @@ def _check_declaration(strategy: QueryStrategy) -> None:
     assert strategy.name, "a strategy must have a name"
     for field in ("title", "idea", "needs", "cost", "reference", "shines", "fails"):
         assert getattr(strategy.card, field), f"the card of {strategy.name!r} says nothing under {field!r}"
-    for need in (*strategy.needs, strategy.wants):
+    for need in (*strategy.needs, *strategy.wants):
         for signal in (need,) if isinstance(need, str) else need:
             assert signal in SIGNALS, f"{strategy.name!r} asks for {signal!r}, which is no signal; signals: {', '.join(SIGNALS)}"
 
 
 def _random_states() -> tuple[Any, ...]:
     torch = sys.modules.get("torch")
-    legacy = np.random.get_state(legacy=True)  # noqa: NPY002
-    return random.getstate(), legacy[1].tobytes(), legacy[2:], None if torch is None else torch.get_rng_state().numpy().tobytes()
+    numpy_state = np.random.get_state(legacy=False)  # noqa: NPY002
+    key = numpy_state["state"]["key"].tobytes(), numpy_state["state"]["pos"], numpy_state["has_gauss"]
+    return random.getstate(), key, None if torch is None else torch.get_rng_state().numpy().tobytes()
 
 
 def _check_untouched(run: Callable[[], Array]) -> None:
     before = _random_states()
     run()
-    for name, was, now in zip(("random", "numpy's", "numpy's", "torch's"), before, _random_states(), strict=True):
+    for name, was, now in zip(("random's", "numpy's", "torch's"), before, _random_states(), strict=True):
         assert was == now, f"{name} global random state was touched; all randomness must come from the rng that is given"
 
 

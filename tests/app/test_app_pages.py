@@ -32,7 +32,6 @@ def fetch(folder: Path, monkeypatch: pytest.MonkeyPatch, source: str) -> tuple[l
     notebook = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
     (folder / "explore.ipynb").write_text(json.dumps(notebook))
     monkeypatch.setattr(server_module, "notebook_dir", lambda: folder)
-    monkeypatch.setenv("TMPDIR", str(folder))
     pieces: list[str] = []
     alive: list[int] = []
 

@@ -1,0 +1,113 @@
+"""ensemble: a committee of learners that differ in their first weights and orders, or in the samples they saw."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alviz.learners.base import Array, Learner, Model, checked, registry
+from alviz.learners.blocks import by_blocks
+from alviz.learners.checks import whole
+from alviz.learners.mlp import MLP, PerceptronModel, fit_members, seeds
+from alviz.progress import Progress, silent
+from alviz.registry import Card
+
+
+class PerceptronCommittee(PerceptronModel):
+    """A committee of perceptrons, computed together."""
+
+    def committee_proba(self, x: Array) -> NDArray[np.float64]:
+        """(T, n, K), one layer per member."""
+        return by_blocks(self._proba, x, axis=1)
+
+
+class Committee:
+    """A committee of any models; as a classifier, their mean."""
+
+    def __init__(self, members: Sequence[Model], n_classes: int):
+        self.members = tuple(members)
+        self.n_classes = n_classes
+
+    def committee_proba(self, x: Array) -> Array:
+        """(T, n, K), one layer per member."""
+        return np.stack([member.predict_proba(x) for member in self.members])
+
+    def predict_proba(self, x: Array) -> Array:
+        """(n, K) mean of the members' probabilities."""
+        total = np.array(self.members[0].predict_proba(x), dtype=np.float64)
+        for member in self.members[1:]:
+            total += member.predict_proba(x)
+        return total / len(self.members)
+
+
+class Ensemble(Learner):
+    """Committee.
+
+    base: name of a learner, or a Learner. size: members, at least 2. params: parameters of the base, by name.
+    Members of mlp and mlp-dropout are trained on all samples as one batched computation, each from its own first weights and in its own order
+    (Lakshminarayanan et al. 2017; Beluch et al. 2018). Members of other bases are trained one after another, each on a bootstrap
+    resample of the labelled samples (Breiman 1996).
+    """
+
+    name = "ensemble"
+    card = Card(
+        title="Ensemble",
+        idea="Several learners trained apart; where they disagree, labels are worth most.",
+        formula="p = (1/T) Σ_t p_t",
+        needs="whatever its base needs",
+        cost="T times its base; perceptrons are trained together in one batched computation, well under that",
+        reference="Beluch et al. 2018, The Power of Ensembles for Active Learning in Image Classification; papers 002 and 003",
+        shines="the steadiest uncertainty of all learners here; made for bald, variation-ratio and the ensemble- strategies",
+        fails="members of a base without randomness (knn, SVMs) differ only by the samples they were given",
+    )
+
+    def __init__(self, base: str | Learner = "mlp", size: int = 5, params: dict[str, Any] | None = None):
+        whole("size", size, 2)
+        if isinstance(base, Learner) and params:
+            raise ValueError("params belong to a base given by name; this base is a Learner that has its own")
+        if not isinstance(base, str | Learner):
+            raise ValueError(f"base must be the name of a learner or a Learner, got {type(base).__name__}")
+        self.base = registry.create(base, **(params or {})) if isinstance(base, str) else base
+        self.takes = self.base.takes
+        self.size = int(size)
+
+    @property
+    def provides(self) -> frozenset[str]:
+        """committee_posterior."""
+        return frozenset({"committee_posterior"})
+
+    def fit(
+        self,
+        x: Array,
+        y: NDArray[np.int64],
+        *,
+        n_classes: int | None = None,
+        unlabelled: Array | None = None,
+        previous: Model | None = None,
+        rng: np.random.Generator,
+        progress: Progress | None = None,
+    ) -> Model:
+        """Train all members. Raises ValueError on bad input."""
+        each = seeds(rng, self.size)
+        if isinstance(self.base, MLP):
+            model = fit_members(x, y, n_classes, each, self.base.training, progress)
+            return (
+                PerceptronCommittee(model.scale, model.nets, model.classes, model.n_classes)
+                if isinstance(model, PerceptronModel)
+                else model
+            )
+        x, y, k = checked(x, y, n_classes)
+        report = progress or silent
+        if (y == y[0]).all():
+            return self.base.fit(x, y, n_classes=k, rng=rng, progress=progress)
+        members = []
+        for i, seed in enumerate(each):
+            own = np.random.default_rng(seed)
+            rows = np.sort(own.integers(len(y), size=len(y)))
+
+            def share(fraction: float, i: int = i) -> None:
+                report((i + fraction) / self.size)
+
+            members.append(self.base.fit(x[rows], y[rows], n_classes=k, unlabelled=unlabelled, rng=own, progress=share))
+        return Committee(members, k)

@@ -1,0 +1,122 @@
+import ipywidgets as widgets
+import pytest
+
+from alviz import strategies
+from alviz.panels.explore import Explore
+from alviz.panels.workbench import Workbench
+
+SMALL = {"dataset": "digits", "n_queries": 10, "budget": 40}
+
+
+@pytest.fixture
+def page() -> Explore:
+    return Explore(Workbench(**SMALL))
+
+
+def press(page: Explore, name: str) -> None:
+    page.header.buttons[name].click()
+    page.workbench.wait(60)
+
+
+def test_the_buttons_drive_a_run(page: Explore) -> None:
+    assert page.header.buttons["Step"].disabled and not page.header.buttons["Start"].disabled
+    press(page, "Start")
+    assert "round 0/3" in page.header.line.value and "10/40 labels" in page.header.line.value
+    press(page, "Step")
+    assert "round 1/3" in page.header.line.value
+    assert len(page.queries.queries.items) == 10
+    assert page.map.plot.figure["data"] and page.curve.plot.figure["data"] and page.confusion.plot.figure["data"]
+    press(page, "Run")
+    assert "round 3/3" in page.header.line.value
+    assert page.header.buttons["Step"].disabled
+    press(page, "Undo")
+    assert "round 2/3" in page.header.line.value
+    assert not page.header.buttons["Step"].disabled
+
+
+def test_every_plot_has_a_reading(page: Explore) -> None:
+    press(page, "Start")
+    press(page, "Step")
+    for plot in (page.map.plot, page.curve.plot, page.balance.plot, page.confusion.plot):
+        assert plot.alt.endswith(".") and "nan" not in plot.alt
+
+
+def test_selecting_in_one_view_marks_in_all(page: Explore) -> None:
+    press(page, "Start")
+    page.map.plot.selected = [3, 5, 8]
+    assert page.workbench.selected == [3, 5, 8]
+    assert list(page.queries.queries.selected) == [3, 5, 8]
+    assert [item["id"] for item in page.queries.chosen.items] == [3, 5, 8]
+    page.queries.queries.selected = [5]
+    assert page.workbench.selected == [5]
+    assert page.map.plot.selection.tolist() == [5]
+
+
+def test_strategies_a_learner_cannot_serve_are_greyed_out_and_say_why(page: Explore) -> None:
+    entries = {entry["value"]: entry for entry in page.settings.fields["strategy"].options}
+    assert set(entries) == set(strategies.available())
+    assert entries["bald"]["disabled"] and "posterior" in entries["bald"]["why"]
+    assert not entries["margin"]["disabled"]
+    page.settings.fields["learner"].value = "ensemble"
+    entries = {entry["value"]: entry for entry in page.settings.fields["strategy"].options}
+    assert not entries["bald"]["disabled"]
+
+
+def test_a_learner_that_cannot_serve_the_strategy_falls_back_and_says_so(page: Explore) -> None:
+    page.settings.fields["learner"].value = "ensemble"
+    page.settings.fields["strategy"].value = "bald"
+    page.settings.fields["learner"].value = "linear-svm"
+    assert page.workbench.config["strategy"] == "margin"
+    assert "cannot serve bald" in page.workbench.notice
+
+
+def test_the_strategy_card_follows_the_choice_and_is_escaped(page: Explore) -> None:
+    for name in ("margin", "k-center"):
+        page.settings.fields["strategy"].value = name
+        assert strategies.card(name).title in page.settings.card.value
+        assert "<script" not in page.settings.card.value
+
+
+def test_two_dimensional_pools_have_sliders_and_pictures_have_an_imbalance(page: Explore) -> None:
+    assert page.settings.sliders["overlap"].layout.display == "none"
+    page.settings.fields["dataset"].value = "moons"
+    assert page.settings.sliders["overlap"].layout.display is None
+    assert page.settings.fields["imbalance"].layout.display == "none"
+    page.settings.sliders["label_noise"].value = 0.2
+    assert page.workbench.config["params"] == {"label_noise": 0.2}
+    press(page, "Start")
+    assert page.workbench.error == ""
+    assert page.workbench.view is not None and page.workbench.view.dataset.spec["params"]["label_noise"] == 0.2
+
+
+def test_the_address_sets_the_page_and_wrong_parts_are_said(page: Explore) -> None:
+    page.url.query = {"dataset": "moons", "strategy": "entropy", "seed": "7", "learner": "<b>no</b>", "n_queries": "-3", "other": "x"}
+    config = page.workbench.config
+    assert (config["dataset"], config["strategy"], config["seed"]) == ("moons", "entropy", 7)
+    assert "learner" in page.workbench.notice and "n_queries" in page.workbench.notice
+    assert "&lt;b&gt;" in page.header.message.value and "<b>no" not in page.header.message.value
+
+
+def test_errors_are_escaped(page: Explore) -> None:
+    page.workbench.error = "<img src=x onerror=alert(1)>"
+    assert "<img" not in page.header.message.value
+
+
+def test_controls_are_locked_while_something_runs(page: Explore) -> None:
+    page.workbench.busy = True
+    assert all(field.disabled for field in page.settings.fields.values())
+    assert page.header.buttons["Start"].disabled and not page.header.buttons["Cancel"].disabled
+    page.workbench.busy = False
+    assert not any(field.disabled for field in page.settings.fields.values())
+
+
+def test_the_timeline_looks_back(page: Explore) -> None:
+    press(page, "Start")
+    press(page, "Run")
+    page.history.timeline.shown = 1
+    assert "round 1/3" in page.header.line.value
+    assert page.history.timeline.last == 3
+
+
+def test_the_page_is_one_widget() -> None:
+    assert isinstance(Explore(Workbench()).widget, widgets.VBox)
