@@ -88,7 +88,7 @@ def class_bars(
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Bars, one per class, of one or more stacked parts (name, (K,) values, marker), and the axes for them.
 
-    Up to 15 classes: lying, named, in class order. More: standing, in ascending `order` (K,), named by hovering. form: d3 format of the values.
+    Up to 15 classes: lying, named, in class order. More: standing, in ascending `order` (K,), named by hovering. `alviz_ids` holds the classes. form: d3 format of the values.
     """
     lying = len(class_names) <= NAMED_UP_TO
     ranked = np.arange(len(class_names)) if lying else np.argsort(order, kind="stable")
@@ -104,6 +104,7 @@ def class_bars(
             "marker": marker,
             "text": [escape(class_names[k]) for k in ranked],
             "textposition": "none",
+            "alviz_ids": ranked.astype(np.int32),
             "hovertemplate": f"%{{text}}: %{{{along}:{form}}} {value}" + (f" {name}" if len(parts) > 1 else "") + "<extra></extra>",
         }
         for name, values, marker in parts

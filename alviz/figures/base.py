@@ -29,7 +29,8 @@ class Drawing:
     as its alternative text (escape it before it goes into HTML).
 
     Beyond what plotly knows, a trace may carry keys of our own, which the plot widget takes out before it draws (`plotly` does the same):
-    `alviz_ids`: int (m,), the dataset index of every point, row-aligned with x: what linked selection and hovering go by.
+    `alviz_ids`: int (m,), the dataset index of every point, row-aligned with x: what linked selection and hovering go by
+    (of bars per class: the class).
     `alviz_codes`, `alviz_names`: int (m,) and a list of escaped names; together they stand for the trace's `text`, names[codes[i]] for
     point i, so that 60,000 hover texts cost 60,000 bytes.
     """

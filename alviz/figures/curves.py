@@ -25,6 +25,7 @@ def learning_curve(runs: Runs, metric: str = "accuracy", shown_round: int | None
     """A metric over the number of labels: this run first, then branches or other runs, each (name, rounds), named at the end of its line.
 
     shown_round: the round of the first run that gets the larger mark (default: the last). Rounds without the metric leave a gap.
+    Trace i belongs to run i; the first run lies on top.
     """
     curves = [(name, *_points(rounds, metric)) for name, rounds in runs]
     if not any(np.isfinite(values).any() for _, _, values in curves):
@@ -32,12 +33,11 @@ def learning_curve(runs: Runs, metric: str = "accuracy", shown_round: int | None
     validated = any(finished.cross_validated for _, rounds in runs for finished in rounds)
     form = ".1%" if metric in SHARES else ".3g"
     data, ends = [], []
-    for (name, labels, values), color, dash, symbol in zip(curves, *_styles(len(curves)), strict=True):
-        data.append(_line(name, labels, values, color, dash, symbol, form))
+    for i, ((name, labels, values), color, dash, symbol) in enumerate(zip(curves, *_styles(len(curves)), strict=True)):
+        data.append({**_line(name, labels, values, color, dash, symbol, form), "zorder": len(curves) - i})
         finite = np.flatnonzero(np.isfinite(values))
         if len(finite) and len(curves) > 1:
             ends.append((labels[finite[-1]], values[finite[-1]], name, color))
-    data.reverse()  # this run on top
     _, labels, values = curves[0]
     at = _shown(values, shown_round)
     if at is not None:
@@ -119,7 +119,15 @@ def _line(name: str, labels: Any, values: Any, color: str, dash: str, symbol: st
 def _mark(x: Any, y: Any) -> dict[str, Any]:
     """A ring around the shown round."""
     marker = {"symbol": "circle-open", "size": 14, "color": palette.class_colors(1)[0], "line": {"width": 2}}
-    return {"type": "scatter", "mode": "markers", "x": np.array([x]), "y": np.array([y]), "marker": marker, "hoverinfo": "skip"}
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "x": np.array([x]),
+        "y": np.array([y]),
+        "marker": marker,
+        "hoverinfo": "skip",
+        "zorder": 1000,
+    }
 
 
 def _shown(values: Any, shown_round: int | None) -> int | None:

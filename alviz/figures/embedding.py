@@ -171,7 +171,7 @@ class _Traces:
         }
 
     def _shapes(self, ids: Any) -> dict[str, Any]:
-        shapes = np.array([palette.NO_CLASS, *palette.ring_numbers(self.k)], dtype=np.int16)
+        shapes = np.array([palette.NO_CLASS_RING, *palette.ring_numbers(self.k)], dtype=np.int16)
         return {"symbol": shapes[self.known[ids] + 1]}
 
     def _trace(self, ids: Any, name: str, marker: dict[str, Any]) -> dict[str, Any]:

@@ -23,8 +23,8 @@ _SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x", "triangl
 _RINGS = (316, 301, 302, 305, 303, 304, 306, 313, 314, 307)
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 
-NO_CLASS = 315
-"""The ring of labelled samples without a class, as a marker number."""
+NO_CLASS, NO_CLASS_RING = "hexagon2", 315
+"""The marker of labelled samples without a class, and its ring."""
 
 SCORE = "#7A2BC4"
 """The deep end of score fields."""

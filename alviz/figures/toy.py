@@ -119,7 +119,6 @@ def _boundaries(probabilities: Any, grid: Any) -> list[dict[str, Any]]:
 def _points(dataset: Dataset, rings: Any, stars: Any, said: Any) -> list[dict[str, Any]]:
     n, k = len(dataset), dataset.n_classes
     colors, shapes = palette.class_colors(k), palette.symbols(k)
-    rings_of = np.array([palette.NO_CLASS, *palette.ring_numbers(k)], dtype=np.int16)
     pool = np.ones(n, dtype=bool)
     pool[rings] = pool[stars] = False
     # The same subset in every round, drawn at random because pools often come with their classes taking turns.
@@ -140,8 +139,18 @@ def _points(dataset: Dataset, rings: Any, stars: Any, said: Any) -> list[dict[st
         )
     )
     codes = said[rings].astype(np.int16)
-    scale = {"color": codes, "colorscale": palette.steps([palette.POOL, *colors]), "cmin": -1.5, "cmax": k - 0.5}
-    traces.append(_trace(dataset, rings, "labelled", {"size": 11, "line": {"width": 2}, "symbol": rings_of[codes + 1], **scale}, said))
+    # Filled and outlined in white here, not rings as on the map: a ring drowns in a field of its own class's colour.
+    marker = {
+        "size": 10,
+        "opacity": 1,
+        "line": {"width": 1.5, "color": "white"},
+        "symbol": [[palette.NO_CLASS, *shapes][code + 1] for code in codes],
+        "color": codes,
+        "colorscale": palette.steps([palette.POOL, *colors]),
+        "cmin": -1.5,
+        "cmax": k - 0.5,
+    }
+    traces.append(_trace(dataset, rings, "labelled", marker, said))
     star = {"symbol": "star", "size": 13, "color": palette.ACCENT, "line": {"width": 0.5, "color": "white"}}
     traces.append(_trace(dataset, stars, "just queried", star, said))
     return [trace for trace in traces if len(trace["x"])]

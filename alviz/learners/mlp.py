@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from alviz.learners.base import Array, ConstantModel, Learner, Model, checked
 from alviz.learners.blocks import by_blocks
 from alviz.learners.calibration import softmax
+from alviz.learners.checks import positive
 from alviz.learners.perceptron import F32, Perceptrons, Training, train
 from alviz.learners.scale import Scale, narrow
 from alviz.progress import Progress, silent

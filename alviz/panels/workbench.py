@@ -200,7 +200,9 @@ class Workbench(Working):
             resumed = Run.resume(self.store.load(run, dataset), dataset, store=self.store)
             settings = {key: (config.get(key) or {}).get("name") for key in ("dataset", "learner", "strategy", "initial")}
             budget = max(int(self.config["budget"]), resumed.n_labelled)
-            self.config = {**self.config, **settings, "n_queries": resumed.n_queries, "seed": resumed.seed, "budget": budget}
+            params = dict(config["dataset"]["params"])
+            settings["imbalance"] = params.pop("imbalance", "none")
+            self.config = {**self.config, **settings, "params": params, "n_queries": resumed.n_queries, "seed": resumed.seed, "budget": budget}
             self._show(Track(resumed, self._label(resumed.name), budget), resumed.position)
 
         return self.begin(work)

@@ -80,5 +80,6 @@ def readable(error: Exception) -> str:
     """One sentence for the page: our own errors as they are, others with their kind in front."""
     text = " ".join(str(error).split()) or type(error).__name__
     if isinstance(error, (ValueError, FileNotFoundError)):
-        return text if "_" in text.split()[0] else text[:1].upper() + text[1:]  # a setting's name stays as it is written
+        first = text.split()[0]
+        return text[:1].upper() + text[1:] if first.isalpha() else text  # the name of a setting stays as it is written
     return f"{type(error).__name__}: {text}"

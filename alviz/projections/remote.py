@@ -48,7 +48,7 @@ def _start(method: str, seed: int, folder: Path, stderr: IO[bytes]) -> "subproce
 def _follow(process: "subprocess.Popen[bytes]", progress: Progress) -> None:
     """Passes the process's reports on until it ends."""
     lines: queue.Queue[bytes | None] = queue.Queue()
-    threading.Thread(target=_read, args=(process, lines), daemon=True).start()
+    threading.Thread(target=_read, args=(process, lines), name="alviz-worker-output", daemon=True).start()
     done = 0.0
     while True:
         progress(done)

@@ -198,14 +198,14 @@ def _distributions(name: str, array: Array) -> None:
     _finite(name, array)
     for start in range(0, len(array), _BLOCK):
         block = array[start : start + _BLOCK]
-        if block.min() < -TOLERANCE or block.max() > 1 + TOLERANCE:
-            worst = block.min() if block.min() < -TOLERANCE else block.max()
-            raise ValueError(f"{name} must lie in [0, 1], got {worst:.6g}")
         sums = block.sum(axis=1, dtype=np.float64)
         off = np.abs(sums - 1)
         if off.max() > TOLERANCE:
             row = int(off.argmax())
             raise ValueError(f"{name}: every row must add up to 1 (within {TOLERANCE}), but row {start + row} adds up to {sums[row]:.6g}")
+        if block.min() < -TOLERANCE or block.max() > 1 + TOLERANCE:
+            worst = block.min() if block.min() < -TOLERANCE else block.max()
+            raise ValueError(f"{name} must lie in [0, 1], got {worst:.6g}")
 
 
 def _probabilities(name: str, given: ArrayLike, n: int) -> Array:

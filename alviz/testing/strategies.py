@@ -138,18 +138,31 @@ def _check_declaration(strategy: QueryStrategy) -> None:
             assert signal in SIGNALS, f"{strategy.name!r} asks for {signal!r}, which is no signal; signals: {', '.join(SIGNALS)}"
 
 
-def _random_states() -> tuple[Any, ...]:
-    torch = sys.modules.get("torch")
-    numpy_state = np.random.get_state(legacy=False)  # noqa: NPY002
-    key = numpy_state["state"]["key"].tobytes(), numpy_state["state"]["pos"], numpy_state["has_gauss"]
-    return random.getstate(), key, None if torch is None else torch.get_rng_state().numpy().tobytes()
-
-
 def _check_untouched(run: Callable[[], Array]) -> None:
-    before = _random_states()
-    run()
-    for name, was, now in zip(("random's", "numpy's", "torch's"), before, _random_states(), strict=True):
-        assert was == now, f"{name} global random state was touched; all randomness must come from the rng that is given"
+    """The three global generators are put into a state that no code can restore by chance, and afterwards back into the one they had."""
+    torch = sys.modules.get("torch")
+    kept = random.getstate(), np.random.get_state(), None if torch is None else torch.get_rng_state()  # noqa: NPY002
+    entropy = int(np.random.default_rng().integers(2**32))
+    random.seed(entropy)
+    np.random.seed(entropy)  # noqa: NPY002
+    if torch is not None:
+        torch.set_rng_state(torch.Generator().manual_seed(entropy).get_state())
+    try:
+        before = _global_states(torch)
+        run()
+        for name, was, now in zip(("random's", "numpy's", "torch's"), before, _global_states(torch), strict=True):
+            assert was == now, f"{name} global random state was touched; all randomness must come from the rng that is given"
+    finally:
+        random.setstate(kept[0])
+        np.random.set_state(kept[1])  # noqa: NPY002
+        if torch is not None:
+            torch.set_rng_state(kept[2])
+
+
+def _global_states(torch: Any) -> tuple[Any, ...]:
+    legacy = np.random.get_state(legacy=False)  # noqa: NPY002
+    numpys = legacy["state"]["key"].tobytes(), legacy["state"]["pos"], legacy["has_gauss"]
+    return random.getstate(), numpys, None if torch is None else torch.get_rng_state().numpy().tobytes()
 
 
 def _check_inputs(run: Callable[[dict[str, Array], int], Array], seed: int) -> None:

@@ -61,7 +61,7 @@ def fetch(folder: Path, monkeypatch: pytest.MonkeyPatch, source: str) -> tuple[l
 
 def test_the_loading_picture_comes_before_the_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pieces, alive = fetch(tmp_path, monkeypatch, "secret_source = 6 * 7\nsecret_source")
-    assert 'class="alviz-loading"' in pieces[0]
+    assert 'class="shell-loading"' in pieces[0]
     assert alive[0] == 0
     assert alive[-1] == 1
     html = "".join(pieces)

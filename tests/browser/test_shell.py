@@ -42,16 +42,16 @@ def test_home_leads_to_every_page(page: Any, app_url: str) -> None:
 def test_a_page_opens_and_draws(page: Any, app_url: str, name: str) -> None:
     page.goto(app_url)
     page.get_by_role("link", name=name, exact=True).click()
-    page.wait_for_selector(".alviz-cell .jupyter-widgets")
-    page.wait_for_selector(".alviz-loading", state="detached")
-    assert page.locator(".alviz-failure").count() == 0
+    page.wait_for_selector(".shell-cell .jupyter-widgets")
+    page.wait_for_selector(".shell-loading", state="detached")
+    assert page.locator(".shell-failure").count() == 0
     assert page.evaluate("typeof Plotly.react") == "function"
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
 
 def test_the_query_stays_in_the_address(page: Any, app_url: str) -> None:
     page.goto(f"{app_url}toy?seed=7&hide=start")
-    page.wait_for_selector(".alviz-loading", state="detached")
+    page.wait_for_selector(".shell-loading", state="detached")
     assert "seed=7" in page.url
 
 
@@ -73,7 +73,7 @@ def test_the_theme_follows_the_system_until_the_visitor_chooses(page: Any, app_u
 def test_a_closed_tab_leaves_no_kernel(page: Any, app_url: str) -> None:
     other = page.context.new_page()
     other.goto(f"{app_url}explore")
-    other.wait_for_selector(".alviz-loading", state="detached")
+    other.wait_for_selector(".shell-loading", state="detached")
     assert status(app_url)["visitors"] == 1
     other.close()  # without running the page's own goodbye, like a killed browser
     wait_until_alone(page, app_url)
@@ -81,7 +81,7 @@ def test_a_closed_tab_leaves_no_kernel(page: Any, app_url: str) -> None:
 
 def test_leaving_a_page_ends_its_kernel_at_once(page: Any, app_url: str) -> None:
     page.goto(f"{app_url}toy")
-    page.wait_for_selector(".alviz-loading", state="detached")
+    page.wait_for_selector(".shell-loading", state="detached")
     kernel = page.evaluate("JSON.parse(document.getElementById('jupyter-config-data').textContent).kernelId")
     page.goto(app_url)
     # Sooner than the server's own look for abandoned kernels could have ended it.
@@ -95,15 +95,15 @@ def test_leaving_a_page_ends_its_kernel_at_once(page: Any, app_url: str) -> None
 
 def test_a_reloaded_page_works_again(page: Any, app_url: str) -> None:
     page.goto(f"{app_url}toy")
-    page.wait_for_selector(".alviz-loading", state="detached")
+    page.wait_for_selector(".shell-loading", state="detached")
     page.reload()
-    page.wait_for_selector(".alviz-cell .jupyter-widgets")
-    page.wait_for_selector(".alviz-loading", state="detached")
+    page.wait_for_selector(".shell-cell .jupyter-widgets")
+    page.wait_for_selector(".shell-loading", state="detached")
 
 
 def test_a_page_whose_kernel_is_gone_says_so(page: Any, app_url: str) -> None:
     page.goto(f"{app_url}toy")
-    page.wait_for_selector(".alviz-loading", state="detached")
+    page.wait_for_selector(".shell-loading", state="detached")
     kernel = page.evaluate("JSON.parse(document.getElementById('jupyter-config-data').textContent).kernelId")
     page.evaluate(
         "kernel => fetch(`/api/kernels/${kernel}`, {method: 'DELETE', headers: {'X-XSRFToken': document.cookie.match(/_xsrf=([^;]*)/)[1]}})",

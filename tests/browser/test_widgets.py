@@ -64,7 +64,7 @@ ipywidgets.VBox([status, step, remove, box, pictures])
 """
 
 # Voila's own page without the files it links from elsewhere
-TEMPLATE = "{%- extends 'voila/templates/lab/index.html.j2' -%}{%- block notebook_css -%}{%- endblock -%}"
+TEMPLATE = "{%- extends 'voila/templates/lab/index.html.j2' -%}{%- block notebook_css -%}{{ super.super() }}{%- endblock -%}"
 
 
 @pytest.fixture(scope="module")

@@ -32,7 +32,9 @@ def blobs(n: int, k: int, *, class_names: Sequence[str] | None = None, known: bo
     )
 
 
-def round_of(dataset: Dataset, index: int, queried: Sequence[int], labels: Sequence[int], before: Sequence[int] | None = None, **more: object) -> Round:
+def round_of(
+    dataset: Dataset, index: int, queried: Sequence[int], labels: Sequence[int], before: Sequence[int] | None = None, **more: object
+) -> Round:
     """A round with given labels on top of `before` (K,) label counts; plausible values elsewhere, seeded by the index."""
     rng = np.random.default_rng(index)
     n, k = len(dataset), dataset.n_classes
@@ -82,7 +84,9 @@ def blank(finished: Round) -> Round:
     """The round of a run without any test sample or score: metrics NaN, recall NaN, confusion empty."""
     k = len(finished.class_counts)
     nothing = {name: float("nan") for name in finished.metrics}
-    return replace(finished, metrics=nothing, recall=np.full(k, np.nan), confusion=np.zeros((k, k), dtype=np.int64), scores=None, seconds={})
+    return replace(
+        finished, metrics=nothing, recall=np.full(k, np.nan), confusion=np.zeros((k, k), dtype=np.int64), scores=None, seconds={}
+    )
 
 
 @pytest.fixture

@@ -56,12 +56,25 @@ def data(kind, n, d, seed=0):
     return rng.normal(size=(n, d)) * 1e20  # squares overflow in float32
 
 
-KINDS = ["gaussian", "far from the origin", "tight clusters", "duplicates", "lattice", "all the same", "one-hot", "heavy tails", "tiny", "huge"]
+KINDS = [
+    "gaussian",
+    "far from the origin",
+    "tight clusters",
+    "duplicates",
+    "lattice",
+    "all the same",
+    "one-hot",
+    "heavy tails",
+    "tiny",
+    "huge",
+]
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize(("n", "d", "b", "labelled"), [(60, 2, 60, 0), (400, 5, 150, 30), (2500, 24, 120, 4), (2500, 24, 60, 900), (900, 7, 40, 800)])
+@pytest.mark.parametrize(
+    ("n", "d", "b", "labelled"), [(60, 2, 60, 0), (400, 5, 150, 30), (2500, 24, 120, 4), (2500, 24, 60, 900), (900, 7, 40, 800)]
+)
 def test_picks_and_distances(kind, dtype, n, d, b, labelled):
     x = data(kind, n, d).astype(dtype)
     labels = np.full(n, -1)
@@ -97,7 +110,12 @@ def test_memory_layouts(layout):
     labels = np.full(500, -1)
     labels[:20] = 0
     expected = naive(x, labels, 50)[0]
-    given = {"fortran": np.asfortranarray(x), "strided": np.repeat(x, 2, axis=1)[:, ::2], "reversed": x[::-1].copy()[::-1], "read-only": x.copy()}[layout]
+    given = {
+        "fortran": np.asfortranarray(x),
+        "strided": np.repeat(x, 2, axis=1)[:, ::2],
+        "reversed": x[::-1].copy()[::-1],
+        "read-only": x.copy(),
+    }[layout]
     given.flags.writeable = False
     assert alviz.query("k-center", 50, labels=labels, features=given).tolist() == expected
 
@@ -135,7 +153,9 @@ def test_pca_is_a_number_of_dimensions(pca):
 def test_alias():
     x = data("gaussian", 50, 3)
     labels = np.full(50, -1)
-    np.testing.assert_array_equal(alviz.query("coreset", 5, labels=labels, features=x), alviz.query("k-center", 5, labels=labels, features=x))
+    np.testing.assert_array_equal(
+        alviz.query("coreset", 5, labels=labels, features=x), alviz.query("k-center", 5, labels=labels, features=x)
+    )
 
 
 def test_progress_rises_and_cancels_within_the_labelled_set_too():
@@ -144,7 +164,9 @@ def test_progress_rises_and_cancels_within_the_labelled_set_too():
 
     def pool(progress):
         labelled = np.arange(2000)
-        return PoolView(Arrays({"embeddings": x}), np.arange(2000, 5000), labelled, np.zeros(2000, dtype=np.int64), 1, 5000, progress=progress)
+        return PoolView(
+            Arrays({"embeddings": x}), np.arange(2000, 5000), labelled, np.zeros(2000, dtype=np.int64), 1, 5000, progress=progress
+        )
 
     create("k-center").select(pool(reports.append), 50, np.random.default_rng(0))
     assert reports == sorted(reports) and reports[0] == 0 and 0.9 < reports[-1] <= 1 and len(reports) > 60

@@ -66,7 +66,9 @@ def test_minibatches_report_and_cancel(monkeypatch):
     reports = []
 
     def pool(progress):
-        return PoolView(Arrays({"embeddings": x}), np.arange(7000), np.empty(0, np.int64), np.empty(0, np.int64), 1, 7000, progress=progress)
+        return PoolView(
+            Arrays({"embeddings": x}), np.arange(7000), np.empty(0, np.int64), np.empty(0, np.int64), 1, 7000, progress=progress
+        )
 
     create("kmeans").select(pool(reports.append), 12, np.random.default_rng(0))
     assert reports == sorted(reports) and len(reports) > 20 and reports[-1] <= 1

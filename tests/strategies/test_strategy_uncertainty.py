@@ -48,7 +48,9 @@ def test_ties_go_to_the_lowest_index(kind):
 def test_two_classes_rank_alike():
     p = np.random.default_rng(1).random(200)
     table = np.column_stack([p, 1 - p])
-    picks = [alviz.query(kind, 50, labels=np.full(200, -1), probabilities=table).tolist() for kind in ("least-confidence", "margin", "entropy")]
+    picks = [
+        alviz.query(kind, 50, labels=np.full(200, -1), probabilities=table).tolist() for kind in ("least-confidence", "margin", "entropy")
+    ]
     assert picks[0] == picks[1] == picks[2]
 
 

@@ -6,16 +6,16 @@ window.alviz = (() => {
   const kept = () => { try { return localStorage.getItem("alviz-theme"); } catch { return null; } };
   const show = (theme) => { root.dataset.theme = theme; };
   system.addEventListener("change", () => { if (!kept()) show(system.matches ? "dark" : "light"); });
-  document.querySelector(".alviz-theme").addEventListener("click", () => {
+  document.querySelector(".shell-theme").addEventListener("click", () => {
     show(root.dataset.theme === "dark" ? "light" : "dark");
     try { localStorage.setItem("alviz-theme", root.dataset.theme); } catch { /* lasts until the page is left */ }
   });
 
   // The loading picture goes when the first widget has a size, or when there is a failure to read.
-  const loaded = () => [...document.querySelectorAll(".alviz-cell .jupyter-widgets")].some((el) => el.offsetHeight > 40);
+  const loaded = () => [...document.querySelectorAll(".shell-cell .jupyter-widgets")].some((el) => el.offsetHeight > 40);
   const watch = new MutationObserver(() => {
-    const picture = document.querySelector(".alviz-loading");
-    if (!picture || !(document.querySelector(".alviz-failure") || loaded())) return;
+    const picture = document.querySelector(".shell-loading");
+    if (!picture || !(document.querySelector(".shell-failure") || loaded())) return;
     watch.disconnect();
     picture.remove();
   });
@@ -25,7 +25,7 @@ window.alviz = (() => {
   window.voila_heartbeat = () => {};
   window.voila_finish = () => {};
 
-  const banner = document.querySelector(".alviz-banner");
+  const banner = document.querySelector(".shell-banner");
   const say = (text) => { banner.textContent = text; banner.hidden = !text; };
   async function check() {
     const config = document.getElementById("jupyter-config-data");
@@ -44,6 +44,6 @@ window.alviz = (() => {
   // Taken out of the browser's history, a page has lost its Python process.
   addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 
-  const step = (text) => { const el = document.querySelector(".alviz-step"); if (el) el.textContent = text; };
+  const step = (text) => { const el = document.querySelector(".shell-step"); if (el) el.textContent = text; };
   return { step };
 })();
