@@ -88,7 +88,8 @@ def class_bars(
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Bars, one per class, of one or more stacked parts (name, (K,) values, marker), and the axes for them.
 
-    Up to 15 classes: lying, named, in class order. More: standing, in ascending `order` (K,), named by hovering. `alviz_ids` holds the classes. form: d3 format of the values.
+    Up to 15 classes: lying, named, in class order. More: standing, in ascending `order` (K,), named by hovering.
+    `alviz_ids` holds the classes. form: d3 format of the values.
     """
     lying = len(class_names) <= NAMED_UP_TO
     ranked = np.arange(len(class_names)) if lying else np.argsort(order, kind="stable")

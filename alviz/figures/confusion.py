@@ -79,8 +79,10 @@ def _confusion_reading(round: Round, names: Sequence[str]) -> str:
     if wrong.sum() == 0:
         return f"Every one of {plural(total, 'test sample')} is recognised." if total > 1 else "The one test sample is recognised."
     true, taken = divmod(int(wrong.argmax()), len(names))
-    share = percent(counts[true, taken] / counts[true].sum())
-    return f"The biggest confusion: {share} of {shorten(names[true])} ({counts[true, taken]:,} of {counts[true].sum():,}) {'is' if counts[true, taken] == 1 else 'are'} taken for {shorten(names[taken])}."
+    some, of = int(counts[true, taken]), int(counts[true].sum())
+    verb = "is" if some == 1 else "are"
+    found = f"{percent(some / of)} of {shorten(names[true])} ({some:,} of {of:,}) {verb} taken for {shorten(names[taken])}"
+    return f"The biggest confusion: {found}."
 
 
 def _recall_reading(recall: np.ndarray, names: Sequence[str]) -> str:

@@ -36,8 +36,8 @@ def embedding_map(
     """All n samples at `points` (n, 2): the pool small and pale, labelled samples ringed, the round's queries as stars on top.
 
     round: the round shown, or None before the start. labelled_in_round: (n,), −1 = unlabelled; what was labelled after `round` counts as pool.
-    color: by "class", "prediction" (round.probabilities), "score" (round.scores) or the "round" in which a sample was labelled. queried: dataset indices drawn
-    as stars (default: round.queried). labels: (n,) what the oracle said, −1 = nothing yet (default: the dataset's targets). reveal: show the
+    color: by "class", "prediction" (round.probabilities), "score" (round.scores) or the "round" in which a sample was labelled.
+    queried: dataset indices drawn as stars (default: round.queried). labels: (n,) what the oracle said, −1 = nothing yet (default: the dataset's targets). reveal: show the
     true classes of the pool too; without it only labelled samples show theirs. title: the projection's name, trustworthiness: its quality in [0, 1];
     both stand in the corner. Raises ValueError for points that do not fit the dataset, and for an unknown colour.
     """
@@ -229,5 +229,7 @@ def _reading(dataset: Dataset, round: Round | None, labelled: Any, stars: Any, k
         finite = np.empty(0) if round.scores is None else round.scores[np.isfinite(round.scores)]
         if len(finite) == 0:
             return f"Round {round.index} was chosen without scores." if round.index else "The initial pool was chosen without scores."
-        return f"Round {round.index}'s scores run from {number(finite.min())} to {number(finite.max())}; the middle sample has {number(float(np.median(finite)))}."
-    return f"{done:,} of {plural(n, 'sample')} ({percent(done / n)}) {'is' if done == 1 else 'are'} labelled, {len(stars):,} of them in round {round.index}."
+        low, middle, high = (number(float(value)) for value in np.quantile(finite, [0, 0.5, 1]))
+        return f"Round {round.index}'s scores run from {low} to {high}; the middle sample has {middle}."
+    verb = "is" if done == 1 else "are"
+    return f"{done:,} of {plural(n, 'sample')} ({percent(done / n)}) {verb} labelled, {len(stars):,} of them in round {round.index}."

@@ -53,7 +53,8 @@ def accuracy_html(rows: Sequence[AccuracyRow], first: int = 1) -> str:
         name = html.escape(shorten(row.strategy, NAME_WIDTH))
         body += f'<tr><th scope="row" style="text-align:left" title="{html.escape(row.strategy)}">{name}</th>{cells}</tr>'
     caption = f"<caption>{html.escape(accuracy_reading(rows, first))}</caption>"
-    return f'<table class="alviz-table">{caption}<thead><tr><th scope="col" style="text-align:left">Strategy</th>{head}</tr></thead><tbody>{body}</tbody></table>'
+    head = f'<tr><th scope="col" style="text-align:left">Strategy</th>{head}</tr>'
+    return f'<table class="alviz-table">{caption}<thead>{head}</thead><tbody>{body}</tbody></table>'
 
 
 def accuracy_reading(rows: Sequence[AccuracyRow], first: int = 1) -> str:

@@ -35,8 +35,8 @@ def toy_plane(
     """The pool of a 2D dataset over a field computed on the grid grid_x (w,) × grid_y (h,), both ascending.
 
     kind "boundary": field (h, w, K) class probabilities, drawn as regions of the most probable class and the line between them.
-    "probability": the same, the more certain the deeper. "score": field (h, w), the strategy's score, higher = label sooner (NaN: none); `probabilities` (h, w, K), where given, add the
-    line. field None: points only. labelled: dataset indices of all labelled samples; queried: those of the shown round (stars). labels: (n,) what the
+    "probability": the same, the more certain the deeper. "score": field (h, w), the strategy's score, higher = label sooner (NaN: none);
+    `probabilities` (h, w, K), where given, add the line. field None: points only. labelled: dataset indices of all labelled samples; queried: those of the shown round (stars). labels: (n,) what the
     oracle said (default: the dataset's targets). accuracy: in [0, 1], told in the reading; title: keeps the zooms of several planes apart.
     Raises ValueError for a dataset that is not 2D, a field of another shape and an unknown kind.
     """
@@ -185,7 +185,8 @@ def _reading(dataset: Dataset, rings: Any, stars: Any, believed: Any, grid: Any,
         asked[rings] = False
         distance, _ = cKDTree(edge).query(dataset.features)
         near = int((distance[stars] <= np.quantile(distance[asked], NEAR)).sum())
-        text = f"{near} of this round's {plural(len(stars), 'pick')} {'lies' if near == 1 else 'lie'} among the {percent(NEAR)} of the pool nearest to the boundary"
+        verb = "lies" if near == 1 else "lie"
+        text = f"{near} of this round's {plural(len(stars), 'pick')} {verb} among the {percent(NEAR)} of the pool nearest to the boundary"
     elif believed is not None and not len(edge):
         text = "The model gives one class to the whole plane: there is no boundary yet"
     else:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from alviz.learners.base import Array, ConstantModel, Learner, Model, checked, registry
 from alviz.learners.blocks import by_blocks
+from alviz.learners.quiet import quiet
 from alviz.learners.scale import narrow
 from alviz.progress import Progress, silent
 from alviz.registry import Card
@@ -70,7 +71,8 @@ class SklearnLearner(Learner):
             for name, value in sorted(estimator.get_params().items())
             if value is None and name.split("__")[-1] == "random_state"
         }
-        estimator.set_params(**seeds).fit(narrow(x), y)
+        with quiet():
+            estimator.set_params(**seeds).fit(narrow(x), y)
         report(1.0)
         return SklearnModel(estimator, k)
 

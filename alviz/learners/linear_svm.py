@@ -1,6 +1,5 @@
 """linear-svm: one-vs-rest linear support vector machines with a temperature-scaled softmax."""
 
-import warnings
 from collections.abc import Callable
 from typing import Literal
 
@@ -11,6 +10,7 @@ from alviz.learners.base import Array, ConstantModel, Learner, Model, checked
 from alviz.learners.blocks import by_blocks
 from alviz.learners.calibration import fold_of, n_folds, softmax, temperature
 from alviz.learners.checks import positive, weighting
+from alviz.learners.quiet import quiet
 from alviz.learners.scale import Scale, narrow
 from alviz.progress import Progress, silent
 from alviz.registry import Card
@@ -124,15 +124,12 @@ class LinearSVM(Learner):
         return np.vstack([w for w, _ in borders]), np.hstack([b for _, b in borders])
 
     def _solve(self, z: Array, y: Array, class_weight: str | dict[bool, float] | None) -> tuple[Array, Array]:
-        from sklearn.exceptions import ConvergenceWarning
         from sklearn.svm import LinearSVC
 
         # With many samples per feature Newton's method on the primal problem is exact in a few steps; else coordinate descent on the
         # dual is quicker and closer to the optimum (its order of coordinates is fixed, nothing is drawn).
         dual = len(z) <= 10 * z.shape[1]
         svm = LinearSVC(C=self.C, class_weight=class_weight, dual=dual, tol=1e-2 if dual else 1e-4, random_state=0)
-        with warnings.catch_warnings():
-            # Only for a large C: the borders then are as good as 1,000 passes make them, which is what such a C costs anyone.
-            warnings.simplefilter("ignore", ConvergenceWarning)
+        with quiet():
             svm.fit(z, y)
         return svm.coef_, svm.intercept_

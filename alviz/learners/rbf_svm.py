@@ -10,6 +10,7 @@ from alviz.learners.base import Array, ConstantModel, Learner, Model, checked
 from alviz.learners.blocks import by_blocks
 from alviz.learners.calibration import fold_of, n_folds, softmax
 from alviz.learners.checks import positive, weighting
+from alviz.learners.quiet import quiet
 from alviz.learners.scale import Scale, narrow
 from alviz.progress import Progress, silent
 from alviz.registry import Card
@@ -87,14 +88,16 @@ class RBFSVM(Learner):
         report = progress or silent
         scale = Scale(x)
         folds = n_folds(y)
+        # libsvm draws a seed from numpy's global state even where it needs none, unless it is given one.
         svm = _reporting(report, folds + 1 if folds > 1 else 1)(
-            C=self.C, gamma=1.0 if self.gamma == "scale" else self.gamma, class_weight=self.class_weight
+            C=self.C, gamma=1.0 if self.gamma == "scale" else self.gamma, class_weight=self.class_weight, random_state=0
         )
         if folds > 1:
             fold = fold_of(columns, folds)
             splits = [(np.flatnonzero(fold != i), np.flatnonzero(fold == i)) for i in range(folds)]
             svm = CalibratedClassifierCV(svm, ensemble=False, cv=splits)
-        svm.fit(scale(x), columns)
+        with quiet():
+            svm.fit(scale(x), columns)
         report(1.0)
         return KernelModel(scale, svm, classes, k)
 

@@ -10,6 +10,7 @@ from alviz.learners.base import Array, ConstantModel, Learner, Model, checked
 from alviz.learners.blocks import by_blocks
 from alviz.learners.checks import positive, weighting, whole
 from alviz.learners.linear_svm import LinearModel
+from alviz.learners.quiet import quiet
 from alviz.learners.scale import Scale, narrow
 from alviz.progress import Progress, silent
 from alviz.registry import Card
@@ -61,7 +62,9 @@ class Logistic(Learner):
         report = progress or silent
         report(0.0)
         scale = Scale(x)
-        fitted = LogisticRegression(C=self.C, class_weight=self.class_weight, max_iter=1000).fit(scale(x).astype(np.float64), columns)
+        fitted = LogisticRegression(C=self.C, class_weight=self.class_weight, max_iter=1000)
+        with quiet():
+            fitted.fit(scale(x).astype(np.float64), columns)
         report(1.0)
         weights, bias = fitted.coef_, fitted.intercept_
         if len(classes) == 2:  # softmax of (0, s) is the logistic function of s
@@ -130,7 +133,9 @@ class KNN(Learner):
         report(0.0)
         # Centred first: squared distances lose their digits far from the origin.
         scale = Scale(x)
-        fitted = KNeighborsClassifier(min(self.n_neighbors, len(y)), weights=self.weights).fit(scale(x), y)
+        fitted = KNeighborsClassifier(min(self.n_neighbors, len(y)), weights=self.weights)
+        with quiet():
+            fitted.fit(scale(x), y)
         report(1.0)
         return KNNModel(scale, SklearnModel(fitted, k))
 
@@ -189,6 +194,7 @@ class Forest(Learner):
         )
         for grown in range(0, self.n_estimators, 10):
             report(grown / self.n_estimators)
-            forest.set_params(n_estimators=min(grown + 10, self.n_estimators)).fit(x, y)
+            with quiet():
+                forest.set_params(n_estimators=min(grown + 10, self.n_estimators)).fit(x, y)
         report(1.0)
         return SklearnModel(forest, k)

@@ -32,10 +32,15 @@ class History:
         self.branch.on_click(lambda _: workbench.branch())
         self.widget = widgets.HBox([self.which, self.timeline, self.branch])
         self.widget.add_class("alviz-history")
-        self.timeline.observe(lambda change: workbench.look_at(shown=change["new"]), ["shown"])
+        self.timeline.observe(self._look, ["shown"])
         self.which.observe(self._choose, ["value"])
         workbench.observe(lambda _: self._show(), ["view", "tracks", "busy"])
         self._show()
+
+    def _look(self, change: Any) -> None:
+        view = self.workbench.view
+        if view is not None and change["new"] != view.shown:
+            self.workbench.look_at(shown=change["new"])
 
     def _choose(self, change: Any) -> None:
         view = self.workbench.view
@@ -58,6 +63,7 @@ class History:
         with self.timeline.hold_sync():
             self.timeline.planned, self.timeline.last, self.timeline.titles = view.track.planned, len(view.rounds) - 1, titles
             self.timeline.branched, self.timeline.shown = branched, view.shown
+        self.which.layout.display = None if len(self.workbench.tracks) > 1 else "none"
         self.which.options = [option(track.label) for track in self.workbench.tracks]
         self.which.value = view.track.label
 
@@ -122,6 +128,7 @@ class Explore:
         self.widget.add_class("alviz-root")
         self.widget.add_class("alviz-page")
         self.url.observe(lambda change: self._open(change["new"]), ["query"])
+        workbench.preview()
         workbench.observe(lambda _: self._share(), ["config", "view"])
 
     def _status(self) -> tuple[str, bool, bool]:

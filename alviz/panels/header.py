@@ -77,7 +77,7 @@ class Header:
         buttons = widgets.HBox(list(self.buttons.values()))
         buttons.add_class("alviz-buttons")
         row = widgets.HBox([self.line, work, buttons])
-        row.add_class("alviz-header")
+        row.add_class("alviz-runbar")
         self.widget = widgets.VBox([row, self.message])
         self.widget.add_class("alviz-topbar")
         state.observe(lambda _: self._stand(), ["busy", *watch])

@@ -3,6 +3,7 @@
 from typing import Any
 
 import ipywidgets as widgets
+import numpy as np
 
 from alviz import projections
 from alviz.figures import embedding_map
@@ -31,13 +32,13 @@ class MapPanel:
         self.color = Field(
             kind="menu", label="Colour by", options=list(COLORS), value="class", help="What the colours stand for; shapes tell the state."
         )
-        self.plot = Plot(height=420, empty="The pool appears here once a run has started. Choose on the left, then press Start.")
+        self.plot = Plot(height=420, empty="Loading the pool …")
         controls = widgets.HBox([self.method, self.color])
         controls.add_class("alviz-controls")
         self.widget = widgets.VBox([controls, self.plot])
         self.method.observe(self._choose, ["value"])
         self.color.observe(lambda _: self._draw(), ["value"])
-        workbench.observe(lambda _: self._methods(), ["view", "method"])
+        workbench.observe(lambda _: self._methods(), ["dataset", "method"])
         workbench.observe(lambda _: self._draw(), ["view", "projection"])
         link_selection(workbench, self.plot)
         self._methods()
@@ -48,24 +49,24 @@ class MapPanel:
             self.workbench.method = change["new"]
 
     def _methods(self) -> None:
-        view = self.workbench.view
-        names = projections.available(None if view is None else view.dataset)
+        names = projections.available(self.workbench.dataset)
         options = [option(name, projections.label(name)) for name in names]
         if options != self.method.options:
             self.method.options = options
         self.method.value = self.workbench.method
 
     def _draw(self) -> None:
-        view, projection = self.workbench.view, self.workbench.projection
-        if view is None or projection is None or len(projection.points) != len(view.dataset):
-            self.plot.show({}, "")
+        dataset, view, projection = self.workbench.dataset, self.workbench.view, self.workbench.projection
+        if dataset is None or projection is None or len(projection.points) != len(dataset):
             return
+        nothing = np.full(len(dataset), -1, dtype=np.int64)
         drawing = embedding_map(
             projection.points,
-            view.dataset,
-            view.round,
-            view.labelled_in_round,
+            dataset,
+            None if view is None else view.round,
+            nothing if view is None else view.labelled_in_round,
             color="class" if self.color.value == "label" else self.color.value,
+            labels=None if view is None else view.track.run.state.labels,
             reveal=self.color.value != "label",
             title=projections.label(projection.method),
             trustworthiness=projection.trustworthiness,

@@ -43,7 +43,7 @@ def card_html(card: Card, needs: str = "") -> str:
     rows = [("Formula", card.formula), ("Needs", needs or card.needs), ("Cost", card.cost), ("Shines", card.shines), ("Fails", card.fails)]
     rows += [("Ours", card.deviation), ("Paper", card.reference)]
     items = "".join(f"<dt>{name}</dt><dd>{escape(value)}</dd>" for name, value in rows if value)
-    return f'<div class="alviz-card"><p><strong>{escape(card.title)}.</strong> {escape(card.idea)}</p><dl>{items}</dl></div>'
+    return f'<div class="alviz-method"><p><strong>{escape(card.title)}.</strong> {escape(card.idea)}</p><dl>{items}</dl></div>'
 
 
 def menu(module: ModuleType, names: list[str]) -> list[dict[str, Any]]:
@@ -99,7 +99,7 @@ class Settings:
         }
         self.card = widgets.HTML()
         card = widgets.VBox([self.card])
-        card.add_class("alviz-card-box")
+        card.add_class("alviz-method-box")
         numbers = widgets.HBox([self.fields[key] for key in ("n_queries", "budget")])
         numbers.add_class("alviz-pair")
         f = self.fields

@@ -2,6 +2,7 @@
 
 import json
 import math
+import threading
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ from alviz.loop.round import Round
 from alviz.panels.jobs import Job, Lane
 from alviz.panels.working import Working, readable
 from alviz.progress import Cancelled
-from alviz.projections import Projection, project
+from alviz.projections import Projection, available, project
 
 DEFAULTS: dict[str, Any] = {
     "dataset": "fashion-mini",
@@ -88,12 +89,13 @@ class View:
 class Workbench(Working):
     """What a page knows. Panels read and write these traits and never talk to each other.
 
-    config: the settings for the next Start. view: what is looked at, or None before the first Start; a new one after every change. tracks:
+    config: the settings for the next Start. dataset: what the map shows, loaded before there is a run. view: the run looked at, or None before the first Start; a new one after every change. tracks:
     the run looked at, its branches and what ran before it on the same dataset. selected: dataset indices marked in every
     view. hovered: dataset index, or None. method, projection: what the map shows; projecting, projected (0 … 1): a map is being computed.
     """
 
     config = traitlets.Dict()
+    dataset: Dataset | None = traitlets.Any(None, allow_none=True)
     view: View | None = traitlets.Any(None, allow_none=True)
     tracks: Any = traitlets.List()
     selected = traitlets.List(traitlets.Int())
@@ -108,9 +110,26 @@ class Workbench(Working):
         self.store = store
         self._maps = Lane("map", self._map_changed, self._map_progressed, self._map_failed)
         self._loaded: tuple[Any, Dataset] | None = None
+        self._loading = threading.Lock()
         self.observe(lambda _: self._refresh_map(), ["method"])
+        self.observe(self._suit_method, ["dataset"])
+        self.observe(self._preview_other, ["config"])
 
     # ---- what buttons do (each returns at once; False when something is already under way) ----
+
+    def preview(self) -> None:
+        """Load the data of `config` and show them, as long as there is no run."""
+
+        def work(job: Job) -> None:
+            dataset = self._dataset(dict(self.config), job)
+            import sklearn.svm  # noqa: F401  so that the first Start does not wait for it
+
+            if self.view is None:
+                self.dataset = dataset
+                self._refresh_map()
+
+        if self.view is None:
+            self._maps.instead(work)
 
     def start(self) -> bool:
         """A new run with the settings of `config`."""
@@ -202,7 +221,14 @@ class Workbench(Working):
             budget = max(int(self.config["budget"]), resumed.n_labelled)
             params = dict(config["dataset"]["params"])
             settings["imbalance"] = params.pop("imbalance", "none")
-            self.config = {**self.config, **settings, "params": params, "n_queries": resumed.n_queries, "seed": resumed.seed, "budget": budget}
+            self.config = {
+                **self.config,
+                **settings,
+                "params": params,
+                "n_queries": resumed.n_queries,
+                "seed": resumed.seed,
+                "budget": budget,
+            }
             self._show(Track(resumed, self._label(resumed.name), budget), resumed.position)
 
         return self.begin(work)
@@ -227,11 +253,12 @@ class Workbench(Working):
     # ---- inside ----
 
     def _dataset(self, config: dict[str, Any], job: Job) -> Dataset:
-        wanted = (config["dataset"], config["imbalance"], json.dumps(config.get("params", {}), sort_keys=True))
-        if self._loaded is None or self._loaded[0] != wanted:
-            made = data.create(config["dataset"], imbalance=config["imbalance"], progress=job.progress, **config.get("params", {}))
-            self._loaded = (wanted, made)
-        return self._loaded[1]
+        wanted = source_of(config)
+        with self._loading:  # the map and a run may want the same data at the same time
+            if self._loaded is None or self._loaded[0] != wanted:
+                made = data.create(config["dataset"], imbalance=config["imbalance"], progress=job.progress, **config.get("params", {}))
+                self._loaded = (wanted, made)
+            return self._loaded[1]
 
     def _needed(self) -> Track:
         if self.view is None:
@@ -248,6 +275,7 @@ class Workbench(Working):
         while len(tracks) > 2 and sum(r.probabilities.nbytes for t in tracks for r in t.run.rounds) > MAX_BYTES:
             tracks = tracks[1:]
         self.tracks = tracks
+        self.dataset = track.run.dataset
         self.view = View.of(track, shown)
         self._refresh_map()
 
@@ -256,14 +284,23 @@ class Workbench(Working):
         return next(label for k in range(1, 10_000) if (label := name if k == 1 else f"{name} ({k})") not in taken)
 
     def _refresh_map(self) -> None:
-        if self.view is None:
+        dataset, method = self.dataset, self.method
+        if dataset is None:
             return
-        dataset, method = self.view.dataset, self.method
 
         def work(job: Job) -> None:
             self.projection = project(dataset, method, seed=0, progress=job.progress)
 
         self._maps.instead(work)
+
+    def _preview_other(self, change: Any) -> None:
+        if source_of(change["old"]) != source_of(change["new"]):
+            self.preview()
+
+    def _suit_method(self, change: Any) -> None:
+        """A plane is shown as it is; everything else begins with PCA."""
+        if self.method not in available(change["new"]) or (self.method == "pca" and "plane" in available(change["new"])):
+            self.method = available(change["new"])[0]
 
     def _map_changed(self, busy: bool) -> None:
         self.projected = 0.0
@@ -279,3 +316,8 @@ class Workbench(Working):
                 self.method = self.projection.method
         else:
             self.error = f"The map could not be computed: {readable(error)}"
+
+
+def source_of(config: dict[str, Any]) -> tuple[str, str, str]:
+    """What of a config decides the data."""
+    return config["dataset"], config["imbalance"], json.dumps(config.get("params", {}), sort_keys=True)

@@ -67,5 +67,7 @@ def reduced(pool: PoolView, size: int, rng: np.random.Generator) -> tuple[Array,
         return points, labelled
     from sklearn.decomposition import PCA
 
-    model = PCA(size, random_state=int(rng.integers(2**31))).fit(np.concatenate([points, labelled]))
-    return model.transform(points), model.transform(labelled)
+    both = np.concatenate([points, labelled])
+    with np.errstate(invalid="ignore"):  # copies of one sample have no variance to share out
+        both = PCA(size, random_state=int(rng.integers(2**31))).fit_transform(both)
+    return both[: len(points)], both[len(points) :]

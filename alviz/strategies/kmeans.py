@@ -16,7 +16,7 @@ ITERATIONS = 100
 """Of the full algorithm, at most."""
 
 STEP = 5
-"""Iterations of the full algorithm between two reports of progress."""
+"""Iterations of the full algorithm between two reports of progress, at its largest size; more when it is smaller."""
 
 PASSES = 3
 """Over the candidates in mini-batches."""
@@ -55,15 +55,16 @@ def full(points: Array, k: int, rng: np.random.Generator, pool: PoolView) -> Arr
     from sklearn.exceptions import ConvergenceWarning
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+    step = int(np.clip(FULL // (points.size * k), STEP, ITERATIONS))
     centroids: Array = kmeans_plusplus(points, k, random_state=_state(rng))[0]
     # One thread: sums over threads, in any order, would give other centroids from the same seed.
     with threadpool_limits(1, user_api="openmp"), warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # too few distinct points, or one step of several is over: both are expected
-        for done in range(0, ITERATIONS, STEP):
+        warnings.simplefilter("ignore", ConvergenceWarning)  # too few distinct points, or a step is over: both are expected
+        for done in range(0, ITERATIONS, step):
             pool.progress(0.9 * done / ITERATIONS)
-            model = KMeans(k, init=centroids, n_init=1, max_iter=STEP).fit(points)
+            model = KMeans(k, init=centroids, n_init=1, max_iter=step).fit(points)
             centroids = model.cluster_centers_
-            if model.n_iter_ < STEP:
+            if model.n_iter_ < step:
                 break
     return centroids
 

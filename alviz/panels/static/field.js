@@ -1,5 +1,5 @@
 // One labelled control. Text from Python is only ever set as text, never as HTML.
-let serial = 0;
+
 
 function make(tag, properties = {}, ...children) {
   const node = Object.assign(document.createElement(tag), properties);
@@ -8,7 +8,7 @@ function make(tag, properties = {}, ...children) {
 }
 
 function render({ model, el }) {
-  const id = `alviz-field-${++serial}`;
+  const id = `alviz-field-${Math.random().toString(36).slice(2)}`;  // every widget has a module of its own, so no counter would do
   const kind = model.get("kind");
   el.classList.add("alviz-field", `alviz-field-${kind}`);
   const label = make("label", { htmlFor: id });
