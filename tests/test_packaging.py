@@ -31,7 +31,7 @@ def test_both_lists_of_dependencies_agree() -> None:
     conda = {canonical(entry) for entry in listed if isinstance(entry, str) and entry != "pip"}
     python = ("python", PROJECT["project"]["requires-python"].removeprefix(">="))
     assert conda == {canonical(entry) for entry in PROJECT["project"]["dependencies"]} | {python}
-    assert [entry["pip"] for entry in listed if isinstance(entry, dict)] == [["-e . --no-deps"]]
+    assert [entry["pip"] for entry in listed if isinstance(entry, dict)] == [["-e ."]]
 
 
 def test_the_version_is_said_once_the_same() -> None:

@@ -24,7 +24,9 @@ class History:
     def __init__(self, workbench: Workbench):
         self.workbench = workbench
         self.timeline = Timeline()
-        self.which = Field(kind="menu", label="Run looked at", help="This run, its branches and the runs before it on the same data.")
+        self.which = Field(
+            kind="menu", label="Run", layout={"display": "none"}, help="This run, its branches and the runs before it on the same data."
+        )
         self.branch = widgets.Button(
             description="Branch from here",
             tooltip="A second run with the same past up to this round, going on with the strategy chosen on the left",

@@ -61,9 +61,10 @@ def fill(grid: Thumbnails, view: View, ids: NDArray[np.int64]) -> None:
         if model_before is not None:
             guess = int(model_before[i].argmax())
             flag = "" if label < 0 else "right" if guess == label else "wrong"
-            rows.append(f"{'was' if i in given else 'is'} taken for {dataset.class_names[guess]} ({model_before[i, guess]:.0%})")
+            rows.append(f"pred. {dataset.class_names[guess]}")
+            rows.append(f"sure {model_before[i, guess]:.0%}")
         if finished.scores is not None and not math.isnan(finished.scores[i]):
-            rows.append(f"score {finished.scores[i]:.3g}")
+            rows.append(f"score {finished.scores[i]:.3g}".replace("-", "−"))
         lines.append(rows)
         flags.append(flag)
     images = None if dataset.images is None else dataset.images[ids]

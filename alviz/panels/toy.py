@@ -7,7 +7,9 @@ import ipywidgets as widgets
 import numpy as np
 
 from alviz import data, initial, learners, strategies
-from alviz.figures import accuracy_html, accuracy_table, toy_plane
+from alviz.data.dataset import Dataset
+from alviz.figures import Drawing, accuracy_html, accuracy_table, palette, toy_plane
+from alviz.figures.base import shorten
 from alviz.panels.duel import DEFAULTS, Duel, Plane, chosen
 from alviz.panels.field import Field, option
 from alviz.panels.header import Header, panel
@@ -18,6 +20,17 @@ from alviz.panels.timeline import Timeline
 from alviz.panels.url import PageUrl
 
 MOST = 4
+GLYPHS = {
+    "circle": "●",
+    "square": "■",
+    "diamond": "◆",
+    "triangle-up": "▲",
+    "cross": "✚",
+    "triangle-down": "▼",
+    "x": "✖",
+    "pentagon": "⬟",
+    "hexagon": "⬢",
+}
 KINDS = (
     option("probability", "class probability"),
     option("boundary", "decision boundary"),
@@ -124,7 +137,8 @@ class ToyPlanes:
             cell.add_class("alviz-plane")
         grid = widgets.Box(self.cells)
         grid.add_class("alviz-planes")
-        self.widget = widgets.VBox([controls, grid])
+        self.legend = widgets.HTML()
+        self.widget = widgets.VBox([controls, self.legend, grid])
         self.kind.observe(lambda change: setattr(duel, "config", {**duel.config, "kind": change["new"]}), ["value"])
         self.timeline.observe(lambda change: duel.look_at(change["new"]), ["shown"])
         duel.observe(lambda _: self._show(), ["planes", "config"])
@@ -145,6 +159,7 @@ class ToyPlanes:
                 title.value = heading(waiting[k], "")
                 plot.show({}, "")
         if planes:
+            self.legend.value = legend(planes[0].run.dataset, planes[0].kind)
             first = planes[0].run.rounds
             with self.timeline.hold_sync():
                 self.timeline.last, self.timeline.planned = self.duel.position, self.duel.steps
@@ -157,12 +172,23 @@ def heading(name: str, value: str) -> str:
     return f'<div class="alviz-plane-title"><b>{escape(name)}</b><span>{escape(value)}</span></div>'
 
 
-def picture(plane: Plane) -> Any:
-    """The drawing of one plane."""
+def legend(dataset: Dataset, kind: str) -> str:
+    """One legend for all planes: the classes with their marks, and what else is drawn."""
+    marks = zip(dataset.class_names, palette.class_colors(dataset.n_classes), palette.symbols(dataset.n_classes), strict=True)
+    classes = "".join(
+        f'<span><b style="color:{color}">{GLYPHS.get(shape, "●")}</b> {escape(shorten(name))}</span>' for name, color, shape in marks
+    )
+    behind = {"score": "deeper violet: labelled sooner", "boundary": "", "probability": "deeper colour: surer"}[kind]
+    rest = ["small: pool", "large: labelled", '<b class="alviz-star">★</b> just queried', "line: decision boundary", behind]
+    return f'<p class="alviz-legend">{classes}{"".join(f"<span>{text}</span>" for text in rest if text)}</p>'
+
+
+def picture(plane: Plane) -> Drawing:
+    """The drawing of one plane; the legend is left to the page, so that all planes have the same size."""
     finished = plane.run.rounds[plane.shown]
     when = plane.run.state.labelled_in_round
     labelled = ((when >= 0) & (when <= plane.shown)).nonzero()[0]
-    return toy_plane(
+    drawing = toy_plane(
         plane.run.dataset,
         labelled,
         finished.queried,
@@ -175,6 +201,12 @@ def picture(plane: Plane) -> Any:
         accuracy=finished.metrics["accuracy"],
         title=plane.run.name,
     )
+    data = [{**trace, "showscale": False} if trace["type"] == "heatmap" else trace for trace in drawing.figure["data"]]
+    low_x, high_x, low_y, high_y = (float(v) for v in (plane.x[0], plane.x[-1], plane.y[0], plane.y[-1]))
+    look = {**drawing.figure["layout"], "showlegend": False, "margin": {"l": 4, "r": 4, "t": 4, "b": 4}}
+    look["xaxis"] = {**look["xaxis"], "range": [low_x, high_x]}
+    look["yaxis"] = {**look["yaxis"], "range": [low_y, high_y]}
+    return Drawing({"data": data, "layout": look}, drawing.reading)
 
 
 class ToyTable:

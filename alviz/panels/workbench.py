@@ -95,13 +95,13 @@ class Workbench(Working):
     """
 
     config = traitlets.Dict()
-    dataset: Dataset | None = traitlets.Any(None, allow_none=True)
-    view: View | None = traitlets.Any(None, allow_none=True)
+    dataset: Dataset | None = traitlets.Any(None, allow_none=True)  # type: ignore[assignment]
+    view: View | None = traitlets.Any(None, allow_none=True)  # type: ignore[assignment]
     tracks: Any = traitlets.List()
     selected = traitlets.List(traitlets.Int())
     hovered = traitlets.Int(None, allow_none=True)
     method = traitlets.Unicode("pca")
-    projection: Projection | None = traitlets.Any(None, allow_none=True)
+    projection: Projection | None = traitlets.Any(None, allow_none=True)  # type: ignore[assignment]
     projecting = traitlets.Bool(False)
     projected = traitlets.Float(0.0)
 
