@@ -4,7 +4,7 @@ import gzip
 import hashlib
 import mimetypes
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from tornado.web import HTTPError, RequestHandler
@@ -14,16 +14,21 @@ FOREVER = "private, max-age=31536000, immutable"
 
 @dataclass(frozen=True)
 class Asset:
-    """One file as it is sent: its bytes, the same compressed (None where that saves nothing), its hash and media type."""
+    """One file as it is sent: its bytes, their hash, its media type."""
 
     plain: bytes
-    compressed: bytes | None
     digest: str
     media_type: str
 
+    @cached_property
+    def compressed(self) -> bytes | None:
+        """The bytes compressed by gzip, once; None where that saves nothing."""
+        text = self.media_type.startswith("text/") or self.media_type in {"application/javascript", "image/svg+xml", "application/json"}
+        return gzip.compress(self.plain, 5) if text and len(self.plain) > 1000 else None
+
 
 def load(path: Path) -> Asset:
-    """The file at ``path``; read and compressed once, and again when it has changed."""
+    """The file at ``path``; read once, and again when it has changed."""
     stat = path.stat()
     return _load(path, stat.st_mtime_ns, stat.st_size)
 
@@ -32,9 +37,7 @@ def load(path: Path) -> Asset:
 def _load(path: Path, mtime_ns: int, size: int) -> Asset:
     plain = path.read_bytes()
     media_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-    squeezable = media_type.startswith("text/") or media_type in {"application/javascript", "image/svg+xml", "application/json"}
-    compressed = gzip.compress(plain, 5) if squeezable and size > 1000 else None
-    return Asset(plain, compressed, hashlib.sha256(plain).hexdigest()[:16], media_type)
+    return Asset(plain, hashlib.sha256(plain).hexdigest()[:16], media_type)
 
 
 class AssetHandler(RequestHandler):
@@ -58,7 +61,7 @@ class AssetHandler(RequestHandler):
             self.set_status(304)
             return
         body = asset.plain
-        if asset.compressed and "gzip" in self.request.headers.get("Accept-Encoding", ""):
+        if "gzip" in self.request.headers.get("Accept-Encoding", "") and asset.compressed:
             self.set_header("Content-Encoding", "gzip")
             body = asset.compressed
         self.finish(body)

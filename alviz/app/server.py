@@ -57,7 +57,7 @@ def serve(page: str, *, host: str, port: int, token: str, kernels: int, on_ready
     sockets, port = listen(host, port)
     shown = socket.gethostname() if host in {"", "0.0.0.0", "::"} else f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{port}/{page}" + (f"?{urlencode({'token': token})}" if token else "")
-    with contextlib.suppress(KeyboardInterrupt):
+    with contextlib.suppress(KeyboardInterrupt, asyncio.CancelledError):  # told a second time
         asyncio.run(make_server(kernels).run(sockets, Gate(token, port), page, lambda: on_ready(address)))
 
 
@@ -114,11 +114,11 @@ class AppServer(Voila):
         ]
 
     async def run(self, sockets: list[socket.socket], gate: Gate, first_page: str, on_ready: Callable[[], None]) -> None:
-        """Serve on ``sockets`` until cancelled or told to end by SIGTERM; leaves no kernel behind."""
+        """Serve on ``sockets`` until cancelled or told to end by a signal; leaves no kernel behind."""
         this = asyncio.current_task()
         assert this is not None
         with contextlib.suppress(NotImplementedError):  # no such signals on Windows
-            for ending in (signal.SIGTERM, signal.SIGHUP):
+            for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 asyncio.get_running_loop().add_signal_handler(ending, this.cancel)
         self.connection_dir = tempfile.mkdtemp(prefix="alviz-")
         http = HTTPServer(self.application(gate))
@@ -140,10 +140,10 @@ class AppServer(Voila):
         return self.app
 
     async def _warm_up(self, first_page: str) -> None:
-        """Fill the pools one page after the other: two kernels starting at once would both be late for the first visitor."""
+        """Compress the one large file, then fill the pools one page after the other: side by side both would be late."""
+        await asyncio.to_thread(lambda: load(plotly_js()).compressed)
         for page in sorted(PAGES, key=lambda page: page.name != first_page):
             await self.kernel_manager.fill_pool(f"{page.name}.ipynb")
-        await asyncio.to_thread(load, plotly_js())
 
 
 def plotly_js() -> Path:

@@ -104,7 +104,7 @@ def _table(dataset: Dataset) -> NDArray[np.float32]:
 def _kmeans(x: Array, k: int, rng: np.random.Generator, progress: Progress) -> Indices:
     """(n,) cluster of every row: k-means++ start and Lloyd's iterations, a few at a time so that they can be cancelled."""
     from sklearn.cluster import KMeans, kmeans_plusplus
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     # One thread: sklearn's threads add up the centres in whatever order they finish, and the picks would not repeat to the bit.
     with threadpool_limits(1, user_api="openmp"):

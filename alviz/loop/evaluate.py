@@ -10,7 +10,7 @@ from alviz.learners.base import Array, Learner, Model
 from alviz.loop.labels import LabelState
 from alviz.loop.metrics import Context, Metric, confusion, measure, minority_class, recall
 from alviz.loop.round import Round
-from alviz.loop.signals import inputs
+from alviz.loop.signals import inputs, predicted
 from alviz.progress import Progress
 from alviz.strategies.base import Selection
 from alviz.strategies.pool import Indices
@@ -35,16 +35,18 @@ def evaluate(
     """The record of round `index`: `model` has seen the labels in `state`; `selection` was answered with `answers` (b,)."""
     labelled = state.labelled
     counts = np.bincount(state.labels[labelled], minlength=dataset.n_classes).astype(np.int64)
-    probabilities = np.asarray(model.predict_proba(inputs(dataset, learner)), dtype=np.float32)
-    progress(0.5)
+    probabilities = predicted(model, inputs(dataset, learner), lambda fraction: progress(0.8 * fraction)).astype(np.float32)
     if dataset.test is not None:
-        targets, predicted = dataset.test.targets, np.asarray(model.predict_proba(inputs(dataset.test, learner)))
+        targets, tested = (
+            dataset.test.targets,
+            predicted(model, inputs(dataset.test, learner), lambda fraction: progress(0.8 + 0.2 * fraction)),
+        )
     else:
-        targets, predicted = _held_out(dataset, learner, labelled, state.labels[labelled], rng, progress)
+        targets, tested = _held_out(dataset, learner, labelled, state.labels[labelled], rng, progress)
     given = np.where(answers >= 0, answers, -1)
     before = counts - np.bincount(given[given >= 0], minlength=dataset.n_classes)
     context = Context(dataset.n_classes, counts, before, given, minority_class(dataset.targets, counts))
-    table = confusion(targets, predicted.argmax(axis=1), dataset.n_classes)
+    table = confusion(targets, tested.argmax(axis=1), dataset.n_classes)
     return Round(
         index=index,
         strategy=strategy,
@@ -53,7 +55,7 @@ def evaluate(
         n_labelled=len(labelled),
         class_counts=counts,
         probabilities=probabilities,
-        metrics=measure(targets, predicted, context, metrics),
+        metrics=measure(targets, tested, context, metrics),
         recall=recall(table),
         confusion=table,
         scores=None if np.isnan(selection.scores).all() else selection.scores,
@@ -67,13 +69,13 @@ def _held_out(
 ) -> tuple[NDArray[np.int64], Array]:
     """(targets, probabilities) of the labelled samples, each predicted by a model that has not seen it. Empty with fewer than 2 labels."""
     x = inputs(dataset, learner)
-    predicted = np.full((len(labelled), dataset.n_classes), 1.0 / dataset.n_classes)
+    proba = np.full((len(labelled), dataset.n_classes), 1.0 / dataset.n_classes)
     if len(labelled) < 2:
-        return labels[:0], predicted[:0]
+        return labels[:0], proba[:0]
     for train, held in _folds(labels, rng):
         fold = learner.fit(x[labelled[train]], labels[train], n_classes=dataset.n_classes, unlabelled=x, rng=rng, progress=progress)
-        predicted[held] = fold.predict_proba(x[labelled[held]])
-    return labels, predicted
+        proba[held] = fold.predict_proba(x[labelled[held]])
+    return labels, proba
 
 
 def _folds(labels: Indices, rng: np.random.Generator) -> Iterator[tuple[Indices, Indices]]:

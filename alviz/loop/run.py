@@ -19,7 +19,7 @@ from alviz.loop.metrics import ROUND_METRICS, Metric
 from alviz.loop.oracles import DONT_KNOW, NOT_YET, Oracle, TrueLabels
 from alviz.loop.round import Round
 from alviz.loop.script import made, script
-from alviz.loop.signals import ModelSignals, check_needs, inputs
+from alviz.loop.signals import ModelSignals, check_needs, inputs, predicted
 from alviz.progress import Progress, silent
 from alviz.registry import spec_of
 from alviz.strategies.base import QueryStrategy, Selection
@@ -159,7 +159,7 @@ class Run:
                 len(self.dataset), [*state.events, *(Event(r, int(i), "label", int(y)) for i, y in zip(extra, labels, strict=True))]
             )
             changed = self._train(r, together, model, progress)
-            after = np.asarray(changed.predict_proba(inputs(self.dataset, self.learner)))
+            after = predicted(changed, inputs(self.dataset, self.learner), progress)
             return ModelSignals(self.dataset, self.learner, changed, after, self._rounds[r].probabilities, passes, refit)
 
         def passes() -> np.random.Generator:
@@ -275,8 +275,8 @@ class Run:
         run.pending = stored.pending
         if stored.grown:  # samples were added since: their probabilities are not in the store
             for r, finished in enumerate(run._rounds):
-                after = np.asarray(run.model(r).predict_proba(inputs(dataset, run.learner)), dtype=np.float32)
-                run._rounds[r] = replace(finished, probabilities=after)
+                after = predicted(run.model(r), inputs(dataset, run.learner), silent)
+                run._rounds[r] = replace(finished, probabilities=after.astype(np.float32))
         return run
 
     # ---- taking a run away ---------------------------------------------------------------------------------------------------------

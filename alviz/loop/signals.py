@@ -9,8 +9,12 @@ from numpy.typing import NDArray
 from alviz import learners
 from alviz.data.dataset import Dataset
 from alviz.learners.base import ConstantModel, Embeds, Learner, Model
+from alviz.progress import Progress
 from alviz.strategies.base import QueryStrategy, missing_needs
 from alviz.strategies.pool import Array, Indices, MissingSignal, SignalSource
+
+PART = 8192
+"""Rows predicted between two looks at whether the user wants to stop."""
 
 DRAWS = 10
 """Stochastic passes of the dropout strategies (paper 004)."""
@@ -52,6 +56,15 @@ def inputs(dataset: Dataset, learner: Learner) -> Array:
     if x is None:
         raise ValueError(f"learner {learner.name!r} takes {learner.takes}, and dataset {dataset.name!r} has none")
     return x
+
+
+def predicted(model: Model, x: Array, progress: Progress) -> NDArray[np.float64]:
+    """model.predict_proba(x), a part at a time, so that it can be cancelled; a model's rows do not depend on how they are asked for."""
+    parts = []
+    for start in range(0, len(x), PART):
+        progress(start / len(x))
+        parts.append(np.asarray(model.predict_proba(x[start : start + PART])))
+    return np.concatenate(parts)
 
 
 class ModelSignals:

@@ -33,10 +33,12 @@ class Projection:
     def caption(self) -> str:
         """One sentence: what the axes are."""
         if "axis_1" in self.extra:
-            return f"PCA: the two axes hold {self.extra['axis_1']:.0%} and {self.extra['axis_2']:.0%} of the variance."
+            first, second = 100 * self.extra["axis_1"], 100 * self.extra["axis_2"]
+            return f"PCA: the two axes hold {first:.0f} % and {second:.0f} % of the variance."
         if "components" in self.extra:
-            name, count, kept = _SHORT[self.method], int(self.extra["components"]), self.extra["kept"]
-            return f"{name} of the first {count} principal components ({kept:.0%} of the variance); distances between far groups mean little."
+            name, count, kept = label(self.method), int(self.extra["components"]), 100 * self.extra["kept"]
+            given = f"the first {count} principal components ({kept:.0f} % of the variance)"
+            return f"{name} of {given}; distances between far groups mean little."
         return "The two features as they are."
 
 
@@ -81,8 +83,6 @@ CARDS: dict[str, Card] = {
     ),
 }
 
-_SHORT = {name: card.title for name, card in CARDS.items()}
-
 
 def available(data: "Dataset | NDArray[np.float32] | None" = None) -> list[str]:
     """The methods that suit `data` (a Dataset or features (n, d)), best first: "plane" heads the list for 2-feature data and is left out
@@ -110,6 +110,6 @@ def known(method: str) -> str:
 
 def width(data: "Dataset | NDArray[np.float32]") -> int:
     """Number of columns that a projection of `data` starts from."""
-    if isinstance(data, Dataset):
-        data = data.features if data.features is not None else data.images  # type: ignore[assignment]
-    return int(np.prod(np.shape(data)[1:]))
+    table = data if not isinstance(data, Dataset) else data.images if data.features is None else data.features
+    assert table is not None
+    return int(np.prod(table.shape[1:]))

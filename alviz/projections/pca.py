@@ -24,10 +24,7 @@ def principal_components(
         progress(0.2 * start / n)
     mean /= n
     count = min(count, d)
-    if d <= WIDEST:
-        directions = _of_covariance(x, mean, count, progress)
-    else:
-        directions = _of_rows(x, mean, count, np.random.default_rng(seed))
+    directions = _of_covariance(x, mean, count, progress) if d <= WIDEST else _of_rows(x, mean, count, np.random.default_rng(seed))
     largest = np.abs(directions).argmax(axis=0)
     directions *= np.where(directions[largest, np.arange(directions.shape[1])] < 0, -1.0, 1.0)
     scores = np.zeros((n, count), dtype=np.float32)

@@ -4,14 +4,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 NEIGHBORS = 15
-SAMPLE = 2000
+SAMPLE = 1000
 
 
 def trustworthiness(x: NDArray[np.float32], points: NDArray[np.float32], *, seed: int = 0) -> float:
     """Trustworthiness T(k) with k = 15 (Venna and Kaski 2001): 1 − 2/(n·k·(2n − 3k − 1)) · Σᵢ Σⱼ max(0, r(i, j) − k).
 
     j runs over the k nearest neighbours of i in the picture, r(i, j) is the rank of j among i's neighbours in feature space. x: (n, d),
-    points: (n, 2). Beyond 2,000 samples a seeded subsample of 2,000 stands for the pool and its neighbours are sought within it; k is less
+    points: (n, 2). Beyond 1,000 samples a seeded subsample of 1,000 stands for the pool and its neighbours are sought within it; k is less
     for fewer than 32 samples. NaN for fewer than 3 samples and where all samples are equal.
     """
     if len(x) > SAMPLE:

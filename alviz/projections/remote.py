@@ -41,7 +41,8 @@ def _start(method: str, seed: int, folder: Path, stderr: IO[bytes]) -> "subproce
     command = [sys.executable, "-m", "alviz.projections.worker", method, str(seed), str(folder)]
     # What the caller can import the worker must be able to import as well, wherever it was started.
     search = os.pathsep.join(path for path in sys.path if path)
-    environment = {**os.environ, "PYTHONPATH": search}
+    # Threads that wait must not spin: beside other work they would take the processors from those that compute.
+    environment = {**os.environ, "PYTHONPATH": search, "OMP_WAIT_POLICY": "PASSIVE"}
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, env=environment)
 
 

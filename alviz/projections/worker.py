@@ -22,6 +22,8 @@ UMAP_NEIGHBORS = 15
 PERPLEXITY = 30
 FFT_FROM = 2000
 """Below this many samples Barnes–Hut is the quicker way to the forces of t-SNE, from here on interpolation by FFT."""
+THREADS_FROM = 20_000
+"""More threads gain nothing for fewer samples, and lose much on a machine that has other work."""
 
 
 def main() -> None:
@@ -77,7 +79,7 @@ def tsne(x: NDArray[np.float32], seed: int, report: Callable[[float], None]) -> 
         initialization=1e-4 * _start(x, seed),
         negative_gradient_method="fft" if len(x) >= FFT_FROM else "bh",
         random_state=seed,
-        n_jobs=os.cpu_count() or 1,
+        n_jobs=(os.cpu_count() or 1) if len(x) >= THREADS_FROM else 1,
         callbacks=callback,
         callbacks_every_iters=every,
     ).fit(affinities=PerplexityBasedNN(perplexity=perplexity, knn_index=PrecomputedNeighbors(indices, distances)))

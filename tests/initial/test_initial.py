@@ -61,12 +61,12 @@ def test_distinct_indices_of_the_dataset(name, n):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_all_randomness_comes_from_the_generator(name):
-    state = np.random.get_state()[1].copy()
+    state = np.random.get_state()[1].copy()  # noqa: NPY002
     dataset = blobs()
     first = chosen(name, dataset, 20, seed=1)
     np.testing.assert_array_equal(first, chosen(name, dataset, 20, seed=1))
     assert set(first.tolist()) != set(chosen(name, dataset, 20, seed=2).tolist())
-    np.testing.assert_array_equal(state, np.random.get_state()[1])
+    np.testing.assert_array_equal(state, np.random.get_state()[1])  # noqa: NPY002
 
 
 @pytest.mark.parametrize("name", NAMES)

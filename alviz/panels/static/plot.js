@@ -25,7 +25,7 @@ function unpack(value, before, after) {
 
 // plotly.js comes with the page where its template brings it along, and otherwise from the kernel, once for all plots of the page.
 async function loadPlotly(home) {
-  const script = document.querySelector('script[src*="plotly"]');
+  const script = document.querySelector('script[src*="plotly.min.js"]');
   if (script && !window.Plotly && document.readyState !== "complete") {  // still on its way
     await new Promise((resolve) => {
       for (const event of ["load", "error"]) script.addEventListener(event, resolve);
