@@ -11,7 +11,7 @@ from alviz.panels.header import Header, panel
 from alviz.panels.map import MapPanel
 from alviz.panels.measures import BalancePanel, ConfusionPanel, CurvePanel
 from alviz.panels.queries import QueriesPanel
-from alviz.panels.settings import Settings
+from alviz.panels.settings import SLIDERS, Settings, slider_values
 from alviz.panels.theme import style
 from alviz.panels.timeline import Timeline
 from alviz.panels.url import PageUrl
@@ -113,7 +113,7 @@ class Explore:
         middle = widgets.VBox(
             [
                 panel("Embedding map", self.map.widget),
-                panel("Timeline", self.history.widget),
+                panel("Timeline", self.history.widget, inline=True),
                 panel("This round's queries", self.queries.widget),
             ]
         )
@@ -160,7 +160,9 @@ class Explore:
                 found[key] = value
             else:
                 wrong.append(f"{key}={value}")
-        self.workbench.config = {**self.workbench.config, **found}
+        params, unusable = slider_values(query, str(found.get("dataset", self.workbench.config["dataset"])))
+        wrong += unusable
+        self.workbench.config = {**self.workbench.config, **found, "params": params}
         if wrong:
             self.workbench.notice = f"Left out of the address, because nothing goes by that name or number: {', '.join(wrong)}."
         if "run" in query:
@@ -169,6 +171,7 @@ class Explore:
     def _share(self) -> None:
         config, view = self.workbench.config, self.workbench.view
         share = {key: str(config[key]) for key in DEFAULTS if config[key] != DEFAULTS[key]}
+        share |= {key: f"{value:g}" for key, value in config.get("params", {}).items() if key in SLIDERS}
         if view is not None and view.track.run.id is not None:
             share["run"] = view.track.run.id
         self.url.share = share

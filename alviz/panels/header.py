@@ -39,10 +39,12 @@ TOOLTIPS = {
 }
 
 
-def panel(title: str, *children: widgets.Widget) -> widgets.VBox:
-    """A titled card."""
+def panel(title: str, *children: widgets.Widget, inline: bool = False) -> widgets.VBox:
+    """A titled card; inline: the title stands beside what it names."""
     box = widgets.VBox([widgets.HTML(f'<h2 class="alviz-panel-title">{escape(title)}</h2>'), *children])
     box.add_class("alviz-panel")
+    if inline:
+        box.add_class("alviz-inline")
     return box
 
 

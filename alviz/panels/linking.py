@@ -22,8 +22,7 @@ def link_selection(workbench: Workbench, view: Plot | Thumbnails) -> None:
         workbench.hovered = change["new"]
 
     def hover_to(_: object) -> None:
-        if view.hovered != workbench.hovered:
-            view.pointed = workbench.hovered
+        view.pointed = None if workbench.hovered == view.hovered else workbench.hovered  # not where the pointer already is
 
     view.observe(from_view, ["selected"])
     view.observe(hover_from, ["hovered"])

@@ -32,7 +32,7 @@ class MapPanel:
         self.color = Field(
             kind="menu", label="Colour by", options=list(COLORS), value="class", help="What the colours stand for; shapes tell the state."
         )
-        self.plot = Plot(height=420, empty="Loading the pool …")
+        self.plot = Plot(height="clamp(280px, 38vh, 640px)", empty="Loading the pool …")
         controls = widgets.HBox([self.method, self.color])
         controls.add_class("alviz-controls")
         self.widget = widgets.VBox([controls, self.plot])

@@ -28,7 +28,7 @@ METRICS = (
 class _Switched:
     """A plot with a menu above it."""
 
-    def __init__(self, workbench: Workbench, options: list[dict[str, Any]], label: str, help: str, height: int, empty: str):
+    def __init__(self, workbench: Workbench, options: list[dict[str, Any]], label: str, help: str, height: str, empty: str):
         self.workbench = workbench
         self.what = Field(kind="menu", label=label, help=help, options=options, value=options[0]["value"])
         self.plot = Plot(height=height, empty=empty)
@@ -59,7 +59,14 @@ class CurvePanel(_Switched):
     """A measure against the labels spent, for all runs on the page. A click looks at that round."""
 
     def __init__(self, workbench: Workbench):
-        super().__init__(workbench, list(METRICS), "Measure", "Against the labels spent.", 220, "Accuracy against labels, round by round.")
+        super().__init__(
+            workbench,
+            list(METRICS),
+            "Measure",
+            "Against the labels spent.",
+            "clamp(170px, 23vh, 300px)",
+            "Accuracy against labels, round by round.",
+        )
 
     def _order(self, view: View) -> list[Track]:
         """The run looked at first, as the figure wants it."""
@@ -89,7 +96,7 @@ class BalancePanel(_Switched):
             options,
             "Show",
             "ir: standard deviation of the class counts over their mean.",
-            220,
+            "clamp(180px, 24vh, 300px)",
             "How evenly the labels fall on the classes.",
         )
 
@@ -110,7 +117,9 @@ class ConfusionPanel(_Switched):
 
     def __init__(self, workbench: Workbench):
         options = [option("matrix", "confusion matrix"), option("recall", "recall per class")]
-        super().__init__(workbench, options, "Show", "On the test set.", 260, "What the model takes for what, on the test set.")
+        super().__init__(
+            workbench, options, "Show", "On the test set.", "clamp(230px, 30vh, 380px)", "What the model takes for what, on the test set."
+        )
 
     def drawing(self, view: View) -> Drawing:
         draw: Callable[..., Drawing] = confusion_matrix if self.what.value == "matrix" else per_class_recall

@@ -24,7 +24,7 @@ class Plot(Themed):
     that differ from the figure before. A trace may carry, beyond plotly's keys, `alviz_ids`: int (m,), the dataset index of every point; and
     `alviz_codes` int (m,) with `alviz_names`, a list: names[codes[i]] is point i's `text`. Colours written "var(--alviz-text)" follow the theme.
 
-    From Python: figure; alt: the reading, shown under the plot and used as its alternative text; height in CSS pixels; empty: the sentence shown while
+    From Python: figure; alt: the reading, shown under the plot and used as its alternative text; height: any CSS length ("320px", "40vh"); empty: the sentence shown while
     the figure has no data; selection: the dataset indices to highlight (the others fade; none: nothing fades); pointed: the dataset index whose
     hover label is shown, or None; scroll_zoom: the mouse wheel zooms.
     From the page, to observe: selected: list of dataset indices under the last lasso or box, [] once it is cleared; hovered: a dataset index or
@@ -35,7 +35,7 @@ class Plot(Themed):
 
     figure = traitlets.Dict().tag(sync=True, to_json=lambda value, plot: plot._pack(value))
     alt = traitlets.Unicode("").tag(sync=True)
-    height = traitlets.Int(320).tag(sync=True)
+    height = traitlets.Unicode("320px").tag(sync=True)
     empty = traitlets.Unicode("").tag(sync=True)
     selection: Any = traitlets.Any().tag(sync=True, to_json=lambda value, plot: value.tobytes())
     pointed = traitlets.Int(None, allow_none=True).tag(sync=True)

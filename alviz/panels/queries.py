@@ -23,6 +23,7 @@ class QueriesPanel:
         self.chosen = Thumbnails(label="Selected samples", empty="")
         self.selection = widgets.VBox([self.heading, self.chosen])
         self.widget = widgets.VBox([self.reading, self.queries, self.selection])
+        self.widget.add_class("alviz-pictures")
         workbench.observe(lambda _: self._show(), ["view"])
         workbench.observe(lambda _: self._show_selection(), ["view", "selected"])
         link_selection(workbench, self.queries)

@@ -1,5 +1,6 @@
 """Settings: the pickers for data, learner, strategy, initial pool, budget and seed, bound to a Workbench's config."""
 
+import math
 from html import escape
 from types import ModuleType
 from typing import Any
@@ -36,6 +37,24 @@ SUGGESTED = {"plane": (5, 100), "digits": (20, 300), "fashion-mnist": (100, 1500
 def is_plane(dataset: str) -> bool:
     """Whether a dataset is one of the 2D pools."""
     return "overlap" in data.registry.parameters(dataset)
+
+
+def slider_values(query: dict[str, str], dataset: str) -> tuple[dict[str, float], list[str]]:
+    """(the sliders' values in a page's address, what of them is no number in range), for a 2D pool; nothing for other data."""
+    found: dict[str, float] = {}
+    wrong = []
+    for key, (_, low, high, _, _) in SLIDERS.items():
+        if key not in query or not is_plane(dataset):
+            continue
+        try:
+            value = float(query[key])
+        except ValueError:
+            value = math.nan
+        if low <= value <= high:
+            found[key] = value
+        else:
+            wrong.append(f"{key}={query[key]}")
+    return found, wrong
 
 
 def card_html(card: Card, needs: str = "") -> str:

@@ -14,7 +14,7 @@ from alviz.panels.duel import DEFAULTS, Duel, Plane, chosen
 from alviz.panels.field import Field, option
 from alviz.panels.header import Header, panel
 from alviz.panels.plot import Plot
-from alviz.panels.settings import SLIDERS, is_plane, menu, strategy_menu
+from alviz.panels.settings import SLIDERS, is_plane, menu, slider_values, strategy_menu
 from alviz.panels.theme import style
 from alviz.panels.timeline import Timeline
 from alviz.panels.url import PageUrl
@@ -130,7 +130,9 @@ class ToyPlanes:
         self.timeline = Timeline()
         controls = widgets.HBox([self.kind, self.timeline])
         controls.add_class("alviz-controls")
-        self.plots = [Plot(height=360, empty="Press Start: every strategy begins with the same labels.") for _ in range(MOST)]
+        self.plots = [
+            Plot(height="clamp(260px, 40vh, 560px)", empty="Press Start: every strategy begins with the same labels.") for _ in range(MOST)
+        ]
         self.titles = [widgets.HTML() for _ in range(MOST)]
         self.cells = [widgets.VBox([title, plot]) for title, plot in zip(self.titles, self.plots, strict=True)]
         for cell in self.cells:
@@ -296,7 +298,8 @@ class Toy:
                     found[key] = int(value)
                 elif field.kind == "menu" and value in {entry["value"] for entry in field.options}:
                     found[key] = value
-        merged = {**self.duel.config, **found}
+        params, _ = slider_values(query, str(found.get("dataset", self.duel.config["dataset"])))
+        merged = {**self.duel.config, **found, "params": {**self.duel.config.get("params", {}), **params}}
         try:
             chosen(merged)
         except ValueError as error:
@@ -307,6 +310,7 @@ class Toy:
     def _share(self) -> None:
         config = self.duel.config
         share = {key: str(config[key]) for key in self.settings.fields if config[key] != DEFAULTS[key]}
+        share |= {key: f"{value:g}" for key, value in config.get("params", {}).items() if key in SLIDERS}
         if config["strategies"] != DEFAULTS["strategies"]:
             share["strategies"] = ",".join(chosen_or_all(config))
         self.url.share = share

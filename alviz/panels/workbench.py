@@ -212,6 +212,9 @@ class Workbench(Working):
             if self.store is None:
                 raise ValueError("there is no store to resume from")
             self.phase = "loading the run"
+            if not self.store.has(run):
+                self.notice = "The run in the address is not kept on this machine: press Start for a new one with its settings."
+                return
             config = self.store.config(run)
             if config["dataset"] is None:
                 raise ValueError("this run's data was not made by name: resume it from Python with Run.resume")

@@ -116,12 +116,12 @@ class FarthestFirst:
         # Where rounding could reach a thousandth of the distance, as in tight clusters far from the origin, float64 decides.
         doubtful = np.flatnonzero(3 * self._loose * self._squares > 1e-3 * best)
         for a in range(0, len(doubtful), ROWS):
-            rows = doubtful[a : a + ROWS]
-            x, least, which = self.points[rows].astype(np.float64), np.full(len(rows), np.inf), np.zeros(len(rows), dtype=np.int64)
+            some = doubtful[a : a + ROWS]
+            x, least, which = self.points[some].astype(np.float64), np.full(len(some), np.inf), np.zeros(len(some), dtype=np.int64)
             for at, y in self._centres(0):
                 self._report(len(self.initial))
-                self._improve(least, which, self._squares_to(y, rows, x), at)
-            nearest[rows] = which
+                self._improve(least, which, self._squares_to(y, some, x), at)
+            nearest[some] = which
         for a in range(0, n, ROWS):
             best[a : a + ROWS] = direct(self.points[a : a + ROWS], self.initial[nearest[a : a + ROWS]])
         np.minimum(self._upper, best, out=self._upper)  # a distance to some centre bounds the distance to the nearest
@@ -177,7 +177,7 @@ class FarthestFirst:
     def _farthest(self) -> tuple[int, float]:
         """The next pick and its squared distance."""
         rivals = self._rivals()
-        if not self._inside[rivals].all() and self._seen < len(self):
+        if not self._inside[rivals].all() and (self._seen < len(self) or not len(self._work)):
             self._catch_up()
             self._choose_work()
             rivals = self._rivals()

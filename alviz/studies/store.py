@@ -123,6 +123,14 @@ class Store:
                 for i, began, config, n in connection.execute(query)
             ]
 
+    def has(self, run: str) -> bool:
+        """Whether there is a run of that id."""
+        from sqlalchemy import select
+
+        runs = self._tables.tables["runs"]
+        with self._engine.connect() as connection:
+            return connection.execute(select(runs.c.id).where(runs.c.id == run)).first() is not None
+
     def config(self, run: str) -> dict[str, Any]:
         """The settings of a run. Raises ValueError for an unknown id."""
         from sqlalchemy import select
@@ -152,10 +160,7 @@ class Store:
         place = _Placement(stored, dataset)
         if [row.round for row in rows] != list(range(len(rows))):
             raise ValueError(f"run {run!r} in the store is damaged: it has rounds {[row.round for row in rows]}")
-        history = [
-            Event(e.round, -1 if e.sample is None else place.index(e.sample), e.kind, e.label, e.annotator, e.time)
-            for e in log
-        ]
+        history = [Event(e.round, -1 if e.sample is None else place.index(e.sample), e.kind, e.label, e.annotator, e.time) for e in log]
         finished = [place.round(row.round, json.loads(row.record), _unpacked(row.arrays)) for row in rows]
         waiting = None
         if waits is not None:

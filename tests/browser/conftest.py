@@ -6,8 +6,8 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,12 @@ def serving(*options: str) -> Iterator[str]:
         except subprocess.TimeoutExpired:
             process.kill()
             pytest.fail("the app did not end within 30 s of SIGTERM")
+
+
+@pytest.fixture(scope="session")
+def serve_app() -> Callable[..., AbstractContextManager[str]]:
+    """Serves another app with options of its own: ``with serve_app("--token", "t") as address``."""
+    return serving
 
 
 @pytest.fixture(scope="session")

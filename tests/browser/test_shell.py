@@ -5,8 +5,6 @@ import urllib.request
 from typing import Any
 
 import pytest
-from conftest import serving
-
 from alviz.app.kernels import AFTER_DISCONNECT
 
 pytestmark = pytest.mark.browser
@@ -121,8 +119,8 @@ def test_an_unknown_address_gets_a_page_of_ours(page: Any, app_url: str) -> None
     page.errors.clear()  # Chromium logs the 404
 
 
-def test_a_token_is_asked_for_and_remembered(page: Any) -> None:
-    with serving("--token", "a b&c", "--kernels", "0") as address:
+def test_a_token_is_asked_for_and_remembered(page: Any, serve_app: Any) -> None:
+    with serve_app("--token", "a b&c", "--kernels", "0") as address:
         home = address.split("?")[0]
         for refused in (home, f"{home}?token=guess", f"{home}alviz/status"):
             answer = page.goto(refused)

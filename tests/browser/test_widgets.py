@@ -24,9 +24,9 @@ pool = {"type": "scattergl", "mode": "markers", "x": points[:, 0], "y": points[:
 ring = {"type": "scatter", "mode": "markers", "x": points[:9, 0], "y": points[:9, 1], "alviz_ids": np.arange(9) + 10_000}
 field = {"type": "heatmap", "z": np.arange(9).reshape(3, 3), "colorscale": "Greys"}
 lasso = Plot(figure={"data": [pool], "layout": {"dragmode": "select"}}, alt="Six thousand <b>points</b>.")
-zoom = Plot(figure={"data": [ring], "layout": {"dragmode": "zoom"}}, alt="Nine points, round 0.", height=200)
-heat = Plot(figure={"data": [field], "layout": {}}, alt="Nine cells.", height=200)
-later = Plot(empty="Press step.", height=200)
+zoom = Plot(figure={"data": [ring], "layout": {"dragmode": "zoom"}}, alt="Nine points, round 0.", height="200px")
+heat = Plot(figure={"data": [field], "layout": {}}, alt="Nine cells.", height="200px")
+later = Plot(empty="Press step.", height="200px")
 pictures = Thumbnails(label="Queries", empty="None yet.")
 pictures.show(np.arange(5) + 10_000, rng.integers(0, 256, (5, 8, 8), dtype=np.uint8), titles=["<i>nul</i>", "one", "two", "three", "four"])
 status = ipywidgets.Label("ready")

@@ -90,9 +90,12 @@ def test_two_dimensional_pools_have_sliders_and_pictures_have_an_imbalance(page:
 
 
 def test_the_address_sets_the_page_and_wrong_parts_are_said(page: Explore) -> None:
-    page.url.query = {"dataset": "moons", "strategy": "entropy", "seed": "7", "learner": "<b>no</b>", "n_queries": "-3", "other": "x"}
+    wrong = {"learner": "<b>no</b>", "n_queries": "-3", "overlap": "nan"}
+    page.url.query = {"dataset": "moons", "strategy": "entropy", "seed": "7", "label_noise": "0.25", "other": "x", **wrong}
     config = page.workbench.config
     assert (config["dataset"], config["strategy"], config["seed"]) == ("moons", "entropy", 7)
+    assert config["params"] == {"label_noise": 0.25}
+    assert "overlap" in page.workbench.notice
     assert "learner" in page.workbench.notice and "n_queries" in page.workbench.notice
     assert "&lt;b&gt;" in page.header.message.value and "<b>no" not in page.header.message.value
 

@@ -135,7 +135,7 @@ export default () => {
       empty.textContent = model.get("empty");
       empty.hidden = figure.data.length > 0 || !model.get("empty");
       plot.hidden = !empty.hidden;
-      plot.style.height = `${model.get("height")}px`;
+      plot.style.height = model.get("height");
       plot.setAttribute("aria-label", model.get("alt"));
     }
 
