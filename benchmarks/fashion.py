@@ -2,8 +2,8 @@
 
     python benchmarks/fashion.py [--seeds 6] [--rounds 12] [--write]
 
-The paper labels 200 + 15 × 200 samples of 100 classes or so (CIFAR-100, Food-101, IMN-100, MIT-67); here it is 50 + 12 × 50 of ten classes, which is as many
-labels per class or more. Gains are means over the rounds of the difference to random at the same number of labels, from the same initial
+The paper labels 200 + 15 × 200 samples of 67 to 101 classes (CIFAR-100, Food-101, IMN-100, MIT-67): about 2 labels per class at first, 32 in the end. Here
+it is 50 + 12 × 50 labels of ten classes: 5 per class, then 65. Gains are means over the rounds of the difference to random at the same number of labels, from the same initial
 labels. In the thinned pool every seed draws which classes are thinned; the test set stays balanced.
 """
 
@@ -115,7 +115,7 @@ def report(curves: Floats, ir: Floats) -> str:
             gain = "" if name == "random" else interval(difference(curves, ir, pool, name, "random", GAIN)).signed
             ends = "" if name == "random" else interval(difference(curves, ir, pool, name, "random", FINAL)).signed
             final, evenness = interval(curves[p, s, :, -1, 1]), interval(ir[p, s, :, -1])
-            quick = f"{QUICK_TRY[pool][name]:+.2f}".rstrip("0") if name in QUICK_TRY[pool] else ""
+            quick = f"{QUICK_TRY[pool][name]:+g}" if name in QUICK_TRY[pool] else ""
             row = [name, gain, quick, PAPER[pool].get(name, ""), final, ends, f"{evenness.mean:.2f} ± {evenness.half:.2f}"]
             rows.append(row)
         head = ["Strategy", "Mean gain", "quick try", "paper 000 (other data)", "Final accuracy", "Final gain", "Final ir"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from alviz import initial as initial_pools
-from alviz import learners, strategies
+from alviz import data, learners, strategies
 from alviz.data.dataset import Dataset
 from alviz.initial.base import InitialPool
 from alviz.learners.base import ConstantModel, Learner, Model
@@ -34,7 +34,7 @@ class PoolExhausted(ValueError):
 
 
 class Run:
-    """One run on `dataset`. Round 0 (initial pool chosen, labelled, trained on, evaluated) happens when it is made.
+    """One run on `dataset` (a Dataset or its registry name). Round 0 (initial pool chosen, labelled, trained on, evaluated) happens when it is made.
 
     learner, strategy, initial: registry names or objects (`learner` also any scikit-learn classifier). n_queries: labels per round.
     n_initial: labels in round 0 (default n_queries). seed: all randomness comes from `default_rng([seed, round, phase])`. oracle: who answers
@@ -45,7 +45,7 @@ class Run:
 
     def __init__(
         self,
-        dataset: Dataset,
+        dataset: Dataset | str,
         *,
         learner: Any = "linear-svm",
         strategy: "str | QueryStrategy" = "margin",
@@ -61,11 +61,12 @@ class Run:
         progress: Progress | None = None,
         cancel: CancelToken | None = None,
     ):
-        self._configure(dataset, learner, strategy, initial, n_queries, n_initial, seed, oracle, name, metrics)
+        pool = data.create(dataset) if isinstance(dataset, str) else dataset
+        self._configure(pool, learner, strategy, initial, n_queries, n_initial, seed, oracle, name, metrics)
         self.store = store
         self.id: str | None = None
         self.parent: tuple[str | None, int] | None = None
-        self.state = LabelState(len(dataset))
+        self.state = LabelState(len(pool))
         self._rounds: list[Round] = []
         self._models: list[Model | None] = []
         self.pending: Pending | None = None

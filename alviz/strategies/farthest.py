@@ -10,10 +10,10 @@ from alviz.progress import Progress, silent
 from alviz.strategies.pool import Array, Indices
 
 ROWS = 2048
-"""Points per matrix product: products have blocks of one size, since BLAS results change with the shape."""
+"""Points per matrix product with CENTRES centres."""
 
 CENTRES = 256
-"""Centres per matrix product."""
+"""Centres per matrix product, at most."""
 
 PAIRS = 4096
 """Pairs of rows whose difference vectors are formed at once."""
@@ -195,9 +195,10 @@ class FarthestFirst:
         for at, y in self._centres(start):
             y = y.astype(self._dtype, copy=False)
             norms = squared_norms(y).astype(self._dtype)
-            for a in range(0, len(self.points), ROWS):
+            step = ROWS if self._dtype != self.points.dtype else ROWS * CENTRES // len(y)  # few centres: few and large products
+            for a in range(0, len(self.points), step):
                 self._report(min(at, len(self.initial)))
-                rows = slice(a, a + ROWS)
+                rows = slice(a, a + step)
                 square = self.points[rows].astype(self._dtype, copy=False) @ y.T
                 square *= -2
                 square += norms

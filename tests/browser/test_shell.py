@@ -5,6 +5,7 @@ import urllib.request
 from typing import Any
 
 import pytest
+
 from alviz.app.kernels import AFTER_DISCONNECT
 
 pytestmark = pytest.mark.browser

@@ -27,6 +27,12 @@ def test_round_zero_happens_when_the_run_is_made(pool: Dataset) -> None:
     assert 0 <= run.rounds[0].metrics["accuracy"] <= 1
 
 
+def test_every_part_may_be_a_name() -> None:
+    run = Run("digits", learner="linear-svm", strategy="random", initial="kmeans-equal", n_queries=20)
+    assert run.dataset.name == "digits"
+    assert run.rounds[0].strategy == "kmeans-equal"
+
+
 def test_a_step_labels_fresh_samples_with_their_targets(pool: Dataset) -> None:
     run = Run(pool, n_queries=5)
     for _ in range(4):
