@@ -45,11 +45,11 @@ class Interval:
 
 def interval(values: ArrayLike) -> Interval:
     """Mean of `values` (one per seed) with its 95 % interval."""
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
     values = np.asarray(values, dtype=np.float64)
     m = len(values)
-    half = t.ppf(0.975, m - 1) * values.std(ddof=1) / np.sqrt(m) if m > 1 else np.inf
+    half = stdtrit(m - 1, 0.975) * values.std(ddof=1) / np.sqrt(m) if m > 1 else np.inf
     return Interval(float(values.mean()), float(half))
 
 

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from alviz import initial as initial_pools
 from alviz import data, learners, strategies
+from alviz import initial as initial_pools
 from alviz.data.dataset import Dataset
+from alviz.data.making import DEFAULT_EXTRACTOR
 from alviz.initial.base import InitialPool
 from alviz.learners.base import ConstantModel, Learner, Model
 from alviz.loop.clock import CancelToken, Clock, OnPhase, reporter
@@ -88,11 +89,13 @@ class Run:
     ) -> None:
         if not isinstance(dataset, Dataset):
             raise ValueError(f"dataset must be a Dataset (see alviz.data.create and alviz.data.from_arrays), got {type(dataset).__name__}")
-        self.dataset = dataset
         self.strategy = strategies.create(strategy) if isinstance(strategy, str) else strategy
         base = learners.as_learner(learner)
         self.learner: Learner = self.strategy.learner(base)
         self.base_learner = base
+        if self.learner.takes == "features" and dataset.features is None:
+            dataset = data.with_features(dataset, DEFAULT_EXTRACTOR, silent)
+        self.dataset = dataset
         self.initial = initial_pools.create(initial) if isinstance(initial, str) else initial
         self.n_queries = whole("n_queries", n_queries, 1)
         self.n_initial = whole("n_initial", self.n_queries if n_initial is None else n_initial, 1)

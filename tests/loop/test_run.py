@@ -252,6 +252,15 @@ def test_settings_that_cannot_work_are_refused_with_one_sentence(pool: Dataset, 
     assert "\n" not in str(caught.value)
 
 
+def test_pictures_without_features_go_through_the_default_extractor(digits: Dataset) -> None:
+    pictures = replace(digits, features=None, test=None, spec=None)
+    run = Run(pictures, learner="linear-svm", n_queries=30)
+    run.step()
+    assert run.config()["extractor"] == "pca"
+    assert run.dataset.features is not None and run.dataset.features.shape[0] == len(digits)
+    assert run.rounds[1].metrics["accuracy"] > 0.3
+
+
 def test_arrays_instead_of_a_dataset_are_refused() -> None:
     with pytest.raises(ValueError, match="dataset must be a Dataset"):
         Run(np.zeros((3, 2)))  # type: ignore[arg-type]
