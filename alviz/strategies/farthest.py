@@ -195,7 +195,7 @@ class FarthestFirst:
         for at, y in self._centres(start):
             y = y.astype(self._dtype, copy=False)
             norms = squared_norms(y).astype(self._dtype)
-            step = ROWS if self._dtype != self.points.dtype else ROWS * CENTRES // len(y)  # few centres: few and large products
+            step = ROWS if 4 * len(y) > CENTRES else 4 * ROWS  # few centres: fewer and larger products
             for a in range(0, len(self.points), step):
                 self._report(min(at, len(self.initial)))
                 rows = slice(a, a + step)

@@ -9,7 +9,7 @@ from alviz.strategies.base import QueryStrategy, Selection, spread
 from alviz.strategies.farthest import Floats, direct, squared_norms
 from alviz.strategies.pool import Array, Indices, PoolView
 
-FULL = 1_000_000_000
+FULL = 100_000_000
 """Candidates × dimensions × centroids up to which the full algorithm runs; above, mini-batches do."""
 
 ITERATIONS = 100
