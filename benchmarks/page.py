@@ -47,16 +47,19 @@ LEAVING = 15.0
 TRIES = 3
 """Times that each Cancel is measured."""
 
-COUNTERS = "[...document.querySelectorAll('.alviz-plot')].filter((plot) => plot.querySelector('.main-svg')).map((plot) => Number(plot.dataset.alvizDrawn ?? 0))"
+PLOTS = "[...document.querySelectorAll('.alviz-plot')].filter((plot) => plot.querySelector('.main-svg'))"
+COUNTERS = f"new Map({PLOTS}.map((plot) => [plot, Number(plot.dataset.alvizDrawn ?? 0)]))"
+MAP = "[...document.querySelectorAll('.alviz-panel')].find((panel) => panel.textContent.startsWith('Embedding map'))?.querySelector('.alviz-plot')"
 FIRST_PICTURE = ".alviz-plot[data-alviz-drawn] .js-plotly-plot .main-svg"
-STATUS = "document.querySelector('.alviz-status')?.textContent ?? ''"
-MESSAGE = "document.querySelector('.alviz-topbar')?.textContent ?? ''"
+STATUS = "(document.querySelector('.alviz-status')?.textContent ?? '')"
+WORK = "(document.querySelector('.alviz-job')?.textContent.trim() ?? '')"
+MESSAGE = "(document.querySelector('.alviz-topbar')?.textContent ?? '')"
 TWO_FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
 SETTINGS = {
-    "gaussians": ({"dataset": "gaussians", "n_queries": 5, "budget": 1000}, 0.3),
-    "fashion-mini": ({"dataset": "fashion-mini", "n_queries": 50, "budget": 5000}, 0.6),
-    "fashion-mnist": ({"dataset": "fashion-mnist", "n_queries": 100, "budget": 10000}, 3.0),
+    "gaussians": ({"dataset": "gaussians", "n_queries": 5, "budget": 100}, 0.3),
+    "fashion-mini": ({"dataset": "fashion-mini", "n_queries": 50, "budget": 600}, 0.6),
+    "fashion-mnist": ({"dataset": "fashion-mnist", "n_queries": 100, "budget": 1500}, 3.0),
 }
 """What is stepped through, with linear-svm and margin, and the seconds that a click may take."""
 
@@ -216,12 +219,12 @@ class Visit:
         self.sideways += self.page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
 
     def settle(self) -> None:
-        """Wait until the page can be stepped and has drawn nothing for a quarter of a second."""
+        """Wait until the page can be stepped, works on nothing and has drawn nothing for a quarter of a second."""
         self.page.wait_for_function(
             f"""() => {{
                 const step = [...document.querySelectorAll('button')].find((button) => button.textContent.trim() === 'Step');
-                const now = String({COUNTERS}) + {STATUS};
-                if (window.alvizSeen !== now || step.disabled) {{ window.alvizSeen = now; window.alvizSince = performance.now(); }}
+                const now = [...{COUNTERS}.values(), {STATUS}].join();
+                if (window.alvizSeen !== now || step.disabled || {WORK}) {{ window.alvizSeen = now; window.alvizSince = performance.now(); }}
                 return performance.now() - window.alvizSince > 250;
             }}"""
         )
@@ -231,14 +234,17 @@ class Visit:
         return self.page.get_by_role("button", name=name, exact=True)
 
     def timed(self, name: str, *conditions: str) -> list[float]:
-        """Click a button; for every condition (JavaScript, may use `before()` and `draws`) the seconds until it holds and two frames have passed."""
+        """Click a button; for every condition, the seconds until it holds and two frames have passed.
+
+        Conditions are JavaScript; `changed()` in them: the status is another one; `drawn()`: the map was drawn again; `redrawn()`: every plot was.
+        """
         watched = ", ".join(f"() => {condition}" for condition in conditions)
         self.page.evaluate(
             f"""() => {{
-                const status = {STATUS}, counters = {COUNTERS};
-                const changed = () => ({STATUS}) !== status;
-                const drawn = (i) => ({COUNTERS})[i] > counters[i];
-                const redrawn = () => ({COUNTERS}).every((count, i) => !(count <= counters[i]));
+                const status = {STATUS}, before = {COUNTERS}, map = {MAP};
+                const changed = () => {STATUS} !== status;
+                const drawn = () => Number(map.dataset.alvizDrawn) > (before.get(map) ?? 0);
+                const redrawn = () => [...{COUNTERS}].every(([plot, count]) => count > (before.get(plot) ?? 0));
                 window.alvizTimed = new Promise((resolve) => addEventListener("click", (event) => {{
                     const spent = async (holds) => {{
                         while (!holds()) await new Promise(requestAnimationFrame);
@@ -257,10 +263,10 @@ class Visit:
         """Open Explore with settings in its address and press Start."""
         self.page.goto(f"{address}explore?" + "&".join(f"{name}={value}" for name, value in settings.items()))
         self.picture()
-        # The address's settings have arrived when the page says so, and their data when the map shows them.
-        self.page.wait_for_function("name => document.querySelector('.alviz-field-menu select')?.value === name", arg=settings["dataset"])
-        self.page.wait_for_function("() => !document.querySelector('.alviz-job')?.textContent.trim()")
-        self.timed("Start", "changed() && drawn(0)")
+        chosen = self.page.get_by_label("Data", exact=True).element_handle()
+        self.page.wait_for_function("([field, name]) => field.value === name", arg=[chosen, settings["dataset"]])
+        self.page.wait_for_function(f"() => !{WORK}")
+        self.timed("Start", "changed() && drawn()")
         self.settle()
 
 
@@ -347,7 +353,7 @@ def steps(visitors: Visitors, args: argparse.Namespace) -> Iterator[Row]:
                 taken = []
                 for _ in range(args.rounds):
                     visit.settle()
-                    taken.append(visit.timed("Step", "changed() && drawn(0)", "changed() && redrawn()"))
+                    taken.append(visit.timed("Step", "changed() && drawn()", "changed() && redrawn()"))
                 visit.look()
                 total = visit.bytes / 1e6
             engine = median(app.spent())
@@ -363,7 +369,7 @@ def memory(visitors: Visitors, args: argparse.Namespace) -> Iterator[Row]:
             visit.start(app.address, {**SETTINGS[name][0], "learner": learner})
             for _ in range(3):
                 visit.settle()
-                visit.timed("Step", "changed() && drawn(0)")
+                visit.timed("Step", "changed() && drawn()")
             visit.settle()
             resident, proportional = app.memory()
         yield Row(
@@ -380,9 +386,9 @@ def cancel(visitors: Visitors, args: argparse.Namespace) -> Iterator[Row]:
             taken = []
             for _ in range(TRIES):
                 visit.page.get_by_label("Projection", exact=True).select_option("tsne")
-                visit.page.wait_for_function(f"() => /map ([2-9]|\\d\\d)%/.test({MESSAGE})")
-                taken += visit.timed("Cancel", f"({MESSAGE}).includes('cancelled')")
-                visit.page.wait_for_function("() => document.querySelector('.alviz-job')?.textContent.trim() === ''")
+                visit.page.wait_for_function(f"() => /map ([2-9]|\\d\\d)%/.test{MESSAGE}")
+                taken += visit.timed("Cancel", f"{MESSAGE}.includes('cancelled')")
+                visit.page.wait_for_function(f"() => !{WORK}")
         yield seconds("Cancel during t-SNE", taken, 1.0)
         with visitors.visit() as visit:
             visit.page.goto(f"{app.address}toy?steps=20")
@@ -392,8 +398,8 @@ def cancel(visitors: Visitors, args: argparse.Namespace) -> Iterator[Row]:
             taken = []
             for _ in range(TRIES):
                 visit.button("Make the table").click()
-                visit.page.wait_for_function(f"() => /\\d+%/.test({MESSAGE})")
-                taken += visit.timed("Cancel", f"({MESSAGE}).includes('Cancelled')")
+                visit.page.wait_for_function(f"() => /\\d+%/.test{MESSAGE}")
+                taken += visit.timed("Cancel", f"{MESSAGE}.includes('Cancelled')")
             visit.look()
         yield seconds("Cancel during a Toy table of 1,000 seeds", taken, 1.0)
 

@@ -9,10 +9,9 @@ from alviz.data.dataset import Dataset
 from alviz.initial.base import InitialPool, checked
 from alviz.progress import Progress, silent
 from alviz.registry import Card
+from alviz.strategies.lloyd import lloyd
 from alviz.strategies.pool import Array, Indices
 
-ITERATIONS_PER_REPORT = 5
-MAX_ITERATIONS = 100
 REFERENCE = "Chandra et al. 2020, On Initial Pools for Deep Active Learning, section 3.2"
 
 
@@ -35,7 +34,7 @@ class _Clustered(InitialPool):
         wanted = dataset.n_classes if self.clusters is None else self.clusters
         if wanted < 1:
             raise ValueError(f"dataset {dataset.name!r} has no classes to take the number of clusters from: give `clusters`")
-        membership = _kmeans(_table(dataset), min(wanted, len(dataset)), rng, progress)
+        _, membership = lloyd(_table(dataset), min(wanted, len(dataset)), rng, progress)
         sizes = np.bincount(membership)
         quotas = allot(sizes, n, proportional=self.proportional)
         order = np.argsort(-sizes, kind="stable")
@@ -99,21 +98,3 @@ def _table(dataset: Dataset) -> NDArray[np.float32]:
         return dataset.features
     assert dataset.images is not None
     return dataset.images.reshape(len(dataset), -1).astype(np.float32) / np.float32(255)
-
-
-def _kmeans(x: Array, k: int, rng: np.random.Generator, progress: Progress) -> Indices:
-    """(n,) cluster of every row: k-means++ start and Lloyd's iterations, a few at a time so that they can be cancelled."""
-    from sklearn.cluster import KMeans, kmeans_plusplus
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
-    # One thread: sklearn's threads add up the centres in whatever order they finish, and the picks would not repeat to the bit.
-    with threadpool_limits(1, user_api="openmp"):
-        centers, _ = kmeans_plusplus(x, k, random_state=int(rng.integers(2**31)))
-        for done in range(0, MAX_ITERATIONS, ITERATIONS_PER_REPORT):
-            progress(done / MAX_ITERATIONS)
-            fitted = KMeans(k, init=centers, n_init=1, max_iter=ITERATIONS_PER_REPORT, random_state=0).fit(x)
-            if fitted.n_iter_ < ITERATIONS_PER_REPORT:
-                break
-            centers = fitted.cluster_centers_
-    progress(1.0)
-    return fitted.labels_.astype(np.int64)

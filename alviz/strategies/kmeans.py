@@ -1,22 +1,15 @@
 """k-means: the sample nearest to each of as many centroids as there are labels to ask for."""
 
-import warnings
-
 import numpy as np
 
 from alviz.registry import Card
 from alviz.strategies.base import QueryStrategy, Selection, spread
 from alviz.strategies.farthest import Floats, direct, squared_norms
+from alviz.strategies.lloyd import lloyd
 from alviz.strategies.pool import Array, Indices, PoolView
 
 FULL = 100_000_000
 """Candidates × dimensions × centroids up to which the full algorithm runs; above, mini-batches do."""
-
-ITERATIONS = 100
-"""Of the full algorithm, at most."""
-
-STEP = 5
-"""Iterations of the full algorithm between two reports of progress, at its largest size; more when it is smaller."""
 
 PASSES = 3
 """Over the candidates in mini-batches."""
@@ -44,29 +37,12 @@ class KMeansStrategy(QueryStrategy):
         """One sample per centroid, in the order of the centroids. scores: minus the distance to the nearest centroid."""
         points = pool.embeddings
         small = points.shape[0] * points.shape[1] * n_queries <= FULL
-        centroids = full(points, n_queries, rng, pool) if small else in_batches(points, n_queries, rng, pool)
+        if small:
+            centroids, _ = lloyd(points, n_queries, rng, lambda fraction: pool.progress(0.9 * fraction))
+        else:
+            centroids = in_batches(points, n_queries, rng, pool)
         picks, distances = nearest_samples(points, centroids, pool)
         return Selection(pool.candidates[picks], spread(pool, -distances))
-
-
-def full(points: Array, k: int, rng: np.random.Generator, pool: PoolView) -> Array:
-    """(k, d) centroids of Lloyd's algorithm from a k-means++ start."""
-    from sklearn.cluster import KMeans, kmeans_plusplus
-    from sklearn.exceptions import ConvergenceWarning
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
-    step = int(np.clip(FULL // (points.size * k), STEP, ITERATIONS))
-    centroids: Array = kmeans_plusplus(points, k, random_state=_state(rng))[0]
-    # One thread: sums over threads, in any order, would give other centroids from the same seed.
-    with threadpool_limits(1, user_api="openmp"), warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # too few distinct points, or a step is over: both are expected
-        for done in range(0, ITERATIONS, step):
-            pool.progress(0.9 * done / ITERATIONS)
-            model = KMeans(k, init=centroids, n_init=1, max_iter=step).fit(points)
-            centroids = model.cluster_centers_
-            if model.n_iter_ < step:
-                break
-    return centroids
 
 
 def in_batches(points: Array, k: int, rng: np.random.Generator, pool: PoolView) -> Array:
