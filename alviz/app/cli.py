@@ -72,6 +72,19 @@ def app(
     console.print("Stopped; no kernel is left running.", style="dim")
 
 
+@cli.command()
+def strategies(
+    name: Annotated[str, typer.Argument(help="A strategy, for its card; all of them when left out.", show_default=False)] = "",
+) -> None:
+    """List the query strategies, or show the card of one."""
+    from alviz.strategies import describe
+
+    try:
+        console.print(describe(name or None), markup=False)
+    except ValueError as error:
+        _refuse(str(error))
+
+
 def _refuse(sentence: str) -> None:
     Console(stderr=True, highlight=False, soft_wrap=True).print(sentence, style="red", markup=False)
     raise typer.Exit(2)

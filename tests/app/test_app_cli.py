@@ -67,3 +67,13 @@ def test_local_means_not_reachable_from_elsewhere() -> None:
     finally:
         for opened in sockets:
             opened.close()
+
+
+def test_strategies_are_listed_and_one_shows_its_card() -> None:
+    listed = runner.invoke(cli, ["strategies"])
+    assert listed.exit_code == 0
+    assert all(name in listed.output for name in alviz.strategies.available())
+    card = runner.invoke(cli, ["strategies", "badge"])
+    assert alviz.strategies.card("badge").idea[:40] in card.output
+    unknown = runner.invoke(cli, ["strategies", "badg"])
+    assert unknown.exit_code == 2 and "did you mean 'badge'" in unknown.output
