@@ -37,10 +37,9 @@ class Interval:
     def __str__(self) -> str:
         return f"{self.mean:.1f} ± {self.half:.1f}"
 
-    @property
-    def signed(self) -> str:
+    def signed(self, digits: int = 1) -> str:
         """As text, with the sign written out, as differences need it."""
-        return f"{self.mean:+.1f} ± {self.half:.1f}"
+        return f"{self.mean:+.{digits}f} ± {self.half:.{digits}f}"
 
 
 def interval(values: ArrayLike) -> Interval:

@@ -112,8 +112,8 @@ def report(curves: Floats, ir: Floats) -> str:
     for p, pool in enumerate(POOLS):
         rows = []
         for s, name in enumerate(STRATEGIES):
-            gain = "" if name == "random" else interval(difference(curves, ir, pool, name, "random", GAIN)).signed
-            ends = "" if name == "random" else interval(difference(curves, ir, pool, name, "random", FINAL)).signed
+            gain = "" if name == "random" else interval(difference(curves, ir, pool, name, "random", GAIN)).signed()
+            ends = "" if name == "random" else interval(difference(curves, ir, pool, name, "random", FINAL)).signed()
             final, evenness = interval(curves[p, s, :, -1, 1]), interval(ir[p, s, :, -1])
             quick = f"{QUICK_TRY[pool][name]:+g}" if name in QUICK_TRY[pool] else ""
             row = [name, gain, quick, PAPER[pool].get(name, ""), final, ends, f"{evenness.mean:.2f} ± {evenness.half:.2f}"]
@@ -124,8 +124,7 @@ def report(curves: Floats, ir: Floats) -> str:
     for pool, one, other, measured, text in CLAIMS:
         found = interval(difference(curves, ir, pool, one, other, measured))
         said.append(verdict(found))
-        shown = f"{found.mean:+.2f} ± {found.half:.2f}"
-        rows.append([text, pool, f"{one} − {other}, {MEASURES[measured]}", shown, said[-1]])
+        rows.append([text, pool, f"{one} − {other}, {MEASURES[measured]}", found.signed(2), said[-1]])
     parts += ["What paper 000 says, and what these seeds say:", table(["Paper 000", "Pool", "Difference", "Measured", "Verdict"], rows)]
     counts = f"{said.count('reproduced')} of {len(said)} claims reproduced, {said.count('contradicted')} contradicted"
     parts.append(f"Verdict: {counts}, {len(said) - said.count('reproduced') - said.count('contradicted')} not decided by these seeds.")

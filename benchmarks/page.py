@@ -44,6 +44,8 @@ LIMIT = 600
 """Seconds after which something that does not come is given up."""
 LEAVING = 15.0
 """Seconds that "some seconds after the tab closes" may mean."""
+ENDING = 60
+"""Seconds that the app may take to end when it is told to."""
 TRIES = 3
 """Times that each Cancel is measured."""
 
@@ -130,14 +132,13 @@ class App:
             found: dict[str, int] = json.load(answer)
         return found
 
-    def until(self, ready: Callable[[dict[str, int]], bool]) -> float:
-        """Seconds until the counts are as wanted."""
+    def until(self, ready: Callable[[dict[str, int]], bool]) -> None:
+        """Wait until the counts are as wanted."""
         began = time.perf_counter()
         while not ready(self.counts()):
             if time.perf_counter() - began > LIMIT:
                 raise TimeoutError(f"the app's kernels are not as wanted after {LIMIT} s: {self.counts()}")
             time.sleep(0.05)
-        return time.perf_counter() - began
 
     def memory(self) -> tuple[float, float]:
         """Resident and proportional megabytes of the one kernel (Linux)."""
@@ -156,7 +157,7 @@ class App:
         store = Store(f"sqlite:///{self.home / 'alviz' / 'runs.db'}")
         try:
             last = store.runs()[0]["id"]
-            dataset = data.create(store.config(last)["dataset"]["name"])
+            dataset = data.registry.create(store.config(last)["dataset"]["name"])  # its ids are enough
             return [sum(finished.seconds.values()) for finished in store.load(last, dataset).rounds[1:]]
         finally:
             store.close()
@@ -178,7 +179,11 @@ def serving(kernels: int) -> Iterator[App]:
             yield App(found.group(), process, Path(homes["XDG_DATA_HOME"]))
         finally:
             process.send_signal(signal.SIGTERM)
-            process.wait(60)
+            try:
+                process.wait(ENDING)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                print(f"the app did not end within {ENDING} s of SIGTERM, and was killed", file=sys.stderr, flush=True)
 
 
 # ---- the visitor ----
@@ -218,6 +223,12 @@ class Visit:
         """Note whether the page has to be scrolled sideways."""
         self.sideways += self.page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
 
+    def leave(self) -> None:
+        """Close the tab as a visitor does, so that the page can say goodbye."""
+        if not self.page.is_closed():
+            with self.page.expect_event("close"):
+                self.page.close(run_before_unload=True)
+
     def settle(self) -> None:
         """Wait until the page can be stepped, works on nothing and has drawn nothing for a quarter of a second."""
         self.page.wait_for_function(
@@ -245,13 +256,15 @@ class Visit:
                 const changed = () => {STATUS} !== status;
                 const drawn = () => Number(map.dataset.alvizDrawn) > (before.get(map) ?? 0);
                 const redrawn = () => [...{COUNTERS}].every(([plot, count]) => count > (before.get(plot) ?? 0));
+                const conditions = [{watched}];
+                if (conditions.some((holds) => holds())) throw new Error("holds before the click, so nothing would be measured");
                 window.alvizTimed = new Promise((resolve) => addEventListener("click", (event) => {{
                     const spent = async (holds) => {{
                         while (!holds()) await new Promise(requestAnimationFrame);
                         await ({TWO_FRAMES})();
                         return (performance.now() - event.timeStamp) / 1000;
                     }};
-                    resolve(Promise.all([{watched}].map(spent)));
+                    resolve(Promise.all(conditions.map(spent)));
                 }}, {{ capture: true, once: true }}));
             }}"""
         )
@@ -288,8 +301,7 @@ class Visitors:
         try:
             yield visit
         finally:
-            if not visit.page.is_closed():
-                visit.page.close(run_before_unload=True)
+            visit.leave()
             context.close()
             self.outside += visit.outside
             self.errors += visit.errors
@@ -332,8 +344,10 @@ def warm(visitors: Visitors, args: argparse.Namespace) -> Iterator[Row]:
                 taken.append(from_home(app, visit))
                 received.append(visit.bytes / 1e6)
                 app.until(lambda now: now["visitors"] == 1 and now["pooled"] == 2)
-                visit.page.close(run_before_unload=True)
-                left.append(app.until(lambda now: now["kernels"] == now["pooled"]))
+                began = time.perf_counter()
+                visit.leave()
+                app.until(lambda now: now["kernels"] == now["pooled"])
+                left.append(time.perf_counter() - began)
     yield seconds("home to first picture, warm", taken, 3.0)
     yield Row("over the websocket to the first picture", max(received), "MB", 15.0)
     yield seconds("a closed tab's kernel is gone after", left, LEAVING)
@@ -380,15 +394,14 @@ def memory(visitors: Visitors, args: argparse.Namespace) -> Iterator[Row]:
 def cancel(visitors: Visitors, args: argparse.Namespace) -> Iterator[Row]:
     """Click on Cancel until the page says that it has stopped."""
     with serving(kernels=0) as app:
-        with visitors.visit() as visit:
-            visit.page.goto(f"{app.address}explore")
-            visit.picture()
-            taken = []
-            for _ in range(TRIES):
+        taken = []
+        for _ in range(TRIES):
+            with visitors.visit() as visit:  # a new page each time: the message stays until the next job
+                visit.page.goto(f"{app.address}explore")
+                visit.picture()
                 visit.page.get_by_label("Projection", exact=True).select_option("tsne")
-                visit.page.wait_for_function(f"() => /map ([2-9]|\\d\\d)%/.test{MESSAGE}")
+                visit.page.wait_for_function(f"() => /map ([2-9]|\\d\\d)%/.test({MESSAGE})")
                 taken += visit.timed("Cancel", f"{MESSAGE}.includes('cancelled')")
-                visit.page.wait_for_function(f"() => !{WORK}")
         yield seconds("Cancel during t-SNE", taken, 1.0)
         with visitors.visit() as visit:
             visit.page.goto(f"{app.address}toy?steps=20")

@@ -1,6 +1,6 @@
 """Table 3.1 of paper 002: Random, Coreset and Ensembles on two Gaussians, with enough seeds to say what is there.
 
-    python benchmarks/table31.py [--seeds 100] [--bayes 0.86] [--epochs 100] [--write]
+    python benchmarks/table31.py [--seeds 100] [--bayes 0.86] [--epochs 100] [--write [SECTION]]
     python benchmarks/table31.py --sweep [--seeds 40] [--write]
 
 The paper: 5,000 points and 500 to test on, 5 labels at random, then three selections of 5 labels; a 2-layer ReLU perceptron; three seeds. It leaves
@@ -179,7 +179,7 @@ def report(setting: Setting, accuracies: Floats, places: Floats) -> str:
         curve = shown(accuracies, arm, READINGS[0])
         paper = PAPER[name.split(",")[0]]
         ours = [f"{interval(curve[:, s])} ({paper[s - 1]})" for s in (1, 2, 3)]
-        against = "" if arm == RANDOM else interval(curve[:, 3] - shown(accuracies, RANDOM, READINGS[0])[:, 3]).signed
+        against = "" if arm == RANDOM else interval(curve[:, 3] - shown(accuracies, RANDOM, READINGS[0])[:, 3]).signed()
         rows.append([name, *ours, against, *(f"{places[:, arm, k].mean():.0f}" for k in (0, 1))])
     head = ["Strategy", "Selection 1", "Selection 2", "Selection 3", "− Random", "from boundary", "from centre"]
     readings = []
@@ -189,7 +189,7 @@ def report(setting: Setting, accuracies: Floats, places: Floats) -> str:
             upper, lower = differences(accuracies, coreset, reading)
             said.append(ordering(upper, lower))
             by_chance = [f"{share:.1f} %" for share in chance(accuracies, coreset, reading)] if seeds >= 3 else ["", ""]
-            readings.append([f"{reading}; Coreset on {embedding}", upper.signed, lower.signed, *by_chance, said[-1]])
+            readings.append([f"{reading}; Coreset on {embedding}", upper.signed(2), lower.signed(2), *by_chance, said[-1]])
     reading_head = ["Reading", "Ensembles − Random", "Random − Coreset", "3 seeds: same order", "and gaps", "Paper's ordering"]
     done, against = said.count("reproduced"), sum(text.startswith("contradicted") for text in said)
     return "\n\n".join(
@@ -217,7 +217,7 @@ def sweep_report(results: Sequence[tuple[Setting, Floats]]) -> str:
     """When the paper's ordering holds: by overlap, by training time, by labels."""
 
     def against_random(accuracies: Floats, arm: int, selection: int) -> str:
-        return interval(shown(accuracies, arm, READINGS[0])[:, selection] - shown(accuracies, RANDOM, READINGS[0])[:, selection]).signed
+        return interval(shown(accuracies, arm, READINGS[0])[:, selection] - shown(accuracies, RANDOM, READINGS[0])[:, selection]).signed()
 
     rows = []
     for setting, accuracies in sorted(results, key=lambda result: (result[0].bayes, result[0].epochs)):
@@ -247,7 +247,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--epochs", type=int, default=Setting.epochs)
     parser.add_argument("--sweep", action="store_true", help="vary overlap, labels and training time instead")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
-    parser.add_argument("--write", action="store_true", help="put the result into docs/papers.md")
+    parser.add_argument(
+        "--write", nargs="?", const="", metavar="SECTION", help="put the result into docs/papers.md (default: table31, table31-sweep)"
+    )
     args = parser.parse_args(arguments)
     if args.sweep:
         settings = sweep_settings()
@@ -258,8 +260,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         ((accuracies, places),) = run_all([setting], args.seeds or 100, args.jobs, "table 3.1")
         name, text = "table31", report(setting, accuracies, places)
     print(text)
-    if args.write:
-        write_section(name, text)
+    if args.write is not None:
+        write_section(args.write or name, text)
 
 
 if __name__ == "__main__":

@@ -84,7 +84,7 @@ def test_only_what_stands_between_the_markers_is_replaced(common: ModuleType, tm
 
 def test_the_page_has_a_place_for_every_result(common: ModuleType) -> None:
     page = common.DOCUMENT.read_text(encoding="utf-8")
-    for name in ("table31", "table31-sweep", "fashion"):
+    for name in ("table31", "table31-sweep", "table31-holds", "fashion"):
         assert page.count(f"<!-- {name} -->") == page.count(f"<!-- /{name} -->") == 1
 
 
