@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from alviz.data.dataset import Dataset
 from alviz.figures import palette
-from alviz.figures.base import Drawing, axis, bare_axis, escape, label, layout, nothing, percent, plural, shorten
+from alviz.figures.base import Drawing, axis, bare_axis, escape, label, layout, nothing, percent, plural, shorten, whole_ticks
 from alviz.loop.metrics import imbalance_ratio
 from alviz.loop.round import Round
 
@@ -110,16 +110,18 @@ def class_bars(
         }
         for name, values, marker in parts
     ]
-    numbers = axis(title="" if lying else value, rangemode="tozero", tickformat=form)
+    ticks = whole_ticks(float(np.sum([values for _, values, _ in parts], axis=0).max(initial=0))) if form == ",d" else {"tickformat": form}
+    numbers = axis(title="" if lying else value, rangemode="tozero", **ticks)
     names = _names_axis(class_names) if lying else bare_axis(title="classes, sorted")
     return data, {f"{along}axis": numbers, f"{across}axis": names}
 
 
 def _names_axis(class_names: Sequence[str]) -> dict[str, Any]:
     k = len(class_names)
-    return axis(
-        showgrid=False, tickmode="array", tickvals=list(range(k)), ticktext=[label(name) for name in class_names], range=[k - 0.5, -0.5]
-    )
+    names: dict[str, Any] = {"tickvals": list(range(k)), "ticktext": [label(name) for name in class_names], "ticklabelstandoff": 4}
+    if k > 6:  # rows of a small plot are ten pixels high
+        names["tickfont"] = {"size": 10}
+    return axis(showgrid=False, tickmode="array", range=[k - 0.5, -0.5], **names)
 
 
 def _label_counts(round: Round, k: int) -> NDArray[np.int64]:

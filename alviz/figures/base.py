@@ -91,7 +91,7 @@ def layout(uirevision: str, **changes: Any) -> dict[str, Any]:
 def axis(title: str = "", **changes: Any) -> dict[str, Any]:
     """A quiet axis."""
     base = {
-        "title": {"text": title, "standoff": 6},
+        **({"title": {"text": title, "standoff": 6}} if title else {}),  # plotly keeps room for an empty title too
         "showgrid": True,
         "gridcolor": GRID,
         "zeroline": False,
@@ -100,6 +100,11 @@ def axis(title: str = "", **changes: Any) -> dict[str, Any]:
         "automargin": True,
     }
     return {**base, **changes}
+
+
+def whole_ticks(most: float) -> dict[str, Any]:
+    """What keeps the ticks of an axis of counts up to `most` from falling between whole numbers."""
+    return {"tickformat": ",d", **({"dtick": 1} if most < 5 else {})}
 
 
 def bare_axis(**changes: Any) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """What the model confuses: confusion matrix and per-class recall on the test set."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -44,16 +45,19 @@ def confusion_matrix(round: Round | None, class_names: Sequence[str]) -> Drawing
         heat["text"] = [[f"{escape(true)} taken for {escape(taken)}" for taken in class_names] for true in class_names]
         rows, columns = np.nonzero(counts)
         dark = shares[rows, columns] > 0.8  # where white is read better on the blue than the page's own text colour
-        for chosen, font in ((~dark, {}), (dark, {"color": "white"})):
+        size = {"size": 12 if k <= 6 else 10}
+        for chosen, font in ((~dark, size), (dark, {**size, "color": "white"})):
             text = [f"{count:,}" for count in counts[rows[chosen], columns[chosen]]]
             x, y = columns[chosen].astype(np.int32), rows[chosen].astype(np.int32)
             data.append({"type": "scatter", "mode": "text", "x": x, "y": y, "text": text, "textfont": font, "hoverinfo": "skip"})
     # Hovering shows an axis's tick text also where the axis itself hides it: what the many-class matrix needs no text array for.
-    down, across = ([label(name, width) if named else escape(name) for name in class_names] for width in (16, 10))
-    ticks = {"showgrid": False, "tickmode": "array", "tickvals": list(range(k)), "showticklabels": named}
+    down, across = ([label(name, width) if named else escape(name) for name in class_names] for width in (16, 12))
+    ticks: dict[str, Any] = {"showgrid": False, "tickmode": "array", "tickvals": list(range(k)), "showticklabels": named}
+    if k > 6:
+        ticks["tickfont"] = {"size": 10}
     look = layout(
         "confusion",
-        xaxis=axis("predicted", tickangle=-45, ticktext=across, **ticks),
+        xaxis=axis("predicted", ticktext=across, **({"tickangle": -45} if max(map(len, across)) > 3 and k > 4 else {}), **ticks),
         yaxis=axis("true", range=[k - 0.5, -0.5], ticktext=down, **ticks),
     )
     return Drawing({"data": data, "layout": look}, _confusion_reading(round, class_names))

@@ -8,7 +8,7 @@ import numpy as np
 from alviz.data.dataset import Dataset
 from alviz.figures import palette
 from alviz.figures.balance import pool_shares
-from alviz.figures.base import NEUTRAL, SPACE, Drawing, axis, escape, label, layout, nothing, number, plural, shorten
+from alviz.figures.base import NEUTRAL, SPACE, Drawing, axis, escape, label, layout, nothing, number, plural, shorten, whole_ticks
 from alviz.loop.metrics import imbalance_ratio
 from alviz.loop.round import Round
 
@@ -45,11 +45,12 @@ def learning_curve(runs: Runs, metric: str = "accuracy", shown_round: int | None
     span = _padded(np.concatenate([values for _, _, values in curves]))
     longest = max((len(shorten(name, END_WIDTH)) for *_, name, _ in ends), default=0)
     margin = {"l": 8, "r": 26 + 7 * longest, "t": 8, "b": 8}
+    budgets = _padded(np.concatenate([labels for _, labels, _ in curves]))
     title = _words(metric) + (" (cross-validated)" if validated else "")
     look = layout(
         f"curve {metric}",
         margin=margin,
-        xaxis=axis("labels", range=list(_padded(np.concatenate([labels for _, labels, _ in curves])))),
+        xaxis=axis("labels", range=list(budgets), **whole_ticks(budgets[1] - budgets[0])),
         yaxis=axis(title, range=list(span), tickformat=".0%" if metric in SHARES else ""),
         annotations=_end_labels(ends, span),
     )

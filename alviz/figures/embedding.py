@@ -8,11 +8,12 @@ from numpy.typing import ArrayLike, NDArray
 from alviz.data.dataset import Dataset
 from alviz.figures import palette
 from alviz.figures.balance import share_sentence
-from alviz.figures.base import CLEAR, Drawing, bare_axis, escape, label, layout, number, percent, plural, shorten
+from alviz.figures.base import CLEAR, NEUTRAL, Drawing, bare_axis, escape, label, layout, number, percent, plural, shorten, whole_ticks
 from alviz.loop.round import Round
 
-GL_FROM = 5000
-"""Above this many points WebGL draws the map, all of it, as it always lies above SVG; a page has few WebGL contexts, so smaller maps are SVG."""
+GL_FROM = 1000
+"""Above this many points WebGL draws the map, all of it, as it always lies above SVG. SVG needs ten times as long for 5,000 points; a page has few WebGL
+contexts, so small maps stay SVG."""
 
 LEGEND_UP_TO = 10
 """With more classes than this the pool is one trace and the legend leaves the classes out."""
@@ -58,7 +59,9 @@ def embedding_map(
     pool[stars] = False
     maker = _Traces(points, dataset, round, known, labelled_in_round, color)
     data = [*maker.pool(np.flatnonzero(pool)), maker.rings(np.flatnonzero(rings)), maker.stars(stars)]
-    quality = "" if trustworthiness is None else f"trustworthiness {trustworthiness:.2f}"
+    drawn = [trace for trace in data if len(trace["x"])]
+    measured = trustworthiness is not None and np.isfinite(trustworthiness)
+    quality = f"trustworthiness {trustworthiness:.2f}" if measured else ""
     corner = " · ".join(filter(None, [escape(title), quality]))
     note = {"text": corner, "x": 0, "y": 0, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom", "showarrow": False}
     look = layout(
@@ -66,13 +69,19 @@ def embedding_map(
         xaxis=bare_axis(),
         yaxis=bare_axis(scaleanchor="x"),
         showlegend=True,
-        legend={"x": 1, "y": 1, "xanchor": "left", "yanchor": "top", "itemsizing": "constant", "bgcolor": CLEAR, "tracegroupgap": 0},
+        legend={"x": 1, "y": 1, "xanchor": "left", "yanchor": "top", "traceorder": "normal", "bgcolor": CLEAR, "tracegroupgap": 0},
         dragmode="lasso",
         annotations=[note] if corner else [],
     )
-    return Drawing(
-        {"data": [trace for trace in data if len(trace["x"])], "layout": look}, _reading(dataset, round, labelled, stars, known, color)
-    )
+    return Drawing({"data": [*maker.legend(drawn), *drawn], "layout": look}, _reading(dataset, round, labelled, stars, known, color))
+
+
+BAR: dict[str, Any] = {"thickness": 10, "len": 0.6, "y": 0, "yanchor": "bottom", "outlinewidth": 0}
+"""Colour bars stand below the legend."""
+
+
+def _entry(name: str, group: str, marker: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "scatter", "mode": "markers", "name": name, "legendgroup": group, "x": [None], "y": [None], "marker": marker}
 
 
 class _Traces:
@@ -94,6 +103,24 @@ class _Traces:
         self.scores = None if round is None else round.scores
         self.codes = known if self.predicted is None or color != "prediction" else self.predicted
 
+    def legend(self, drawn: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Traces without points that explain colours and shapes at full strength: a class has the ring of its labelled samples, the pool its
+        small point. Clicking an entry still hides what it stands for."""
+        entries = []
+        if self.color in ("class", "prediction") and self.k <= LEGEND_UP_TO:
+            rings = {code for trace in drawn if trace.get("legendgroup") == "labelled" for code in trace["marker"]["color"].tolist()}
+            for k, (name, color, shape) in enumerate(zip(self.names, self.colors, palette.ring_numbers(self.k), strict=True)):
+                if k in rings or any(trace.get("legendgroup") == f"class {k}" for trace in drawn):
+                    entries.append(_entry(label(name), f"class {k}", {"symbol": shape, "size": 9, "color": color, "line": {"width": 2}}))
+        groups = {trace.get("legendgroup", "") for trace in drawn}
+        if any(group.startswith(("class", "pool")) for group in groups):
+            entries.append(_entry("pool", "pool", {"size": 5, "color": palette.POOL}))
+        if "labelled" in groups:
+            entries.append(
+                _entry("labelled", "labelled", {"symbol": palette.ring_numbers(1)[0], "size": 9, "color": NEUTRAL, "line": {"width": 2}})
+            )
+        return entries
+
     def pool(self, ids: Any) -> list[dict[str, Any]]:
         if self.color == "round":
             return [self._plain(ids, "pool")]
@@ -104,7 +131,7 @@ class _Traces:
         unknown = self._plain(ids[codes < 0], "pool")
         if self.k > LEGEND_UP_TO:
             some = ids[codes >= 0]
-            return [unknown, self._trace(some, "pool", {**self.pale, **self._by_class(some)})]
+            return [unknown, self._trace(some, "pool", {**self.pale, **self._by_class(some)}, "pool")]
         return [unknown, *(self._class(ids[codes == k], k) for k in range(self.k))]
 
     def rings(self, ids: Any) -> dict[str, Any]:
@@ -119,20 +146,14 @@ class _Traces:
         }
         if self.color == "round":
             rounds = self.labelled_in_round[ids].astype(np.int32)
-            bar = {"title": {"text": "round"}, "tickformat": "d", "thickness": 10, "len": 0.6, "outlinewidth": 0}
-            scale = {
-                "colorscale": palette.SEQUENTIAL,
-                "cmin": 0,
-                "cmax": max(1, int(rounds.max(initial=0))),
-                "showscale": True,
-                "colorbar": bar,
-            }
-            marker |= {"color": rounds, **scale}
+            last = max(1, int(rounds.max(initial=0)))
+            bar = {**BAR, "title": {"text": "round"}, **whole_ticks(last)}
+            marker |= {"color": rounds, "colorscale": palette.SEQUENTIAL, "cmin": 0, "cmax": last, "showscale": True, "colorbar": bar}
         elif self.color == "score":
             marker["color"] = palette.POOL
         else:
             marker |= self._by_class(ids)
-        return self._trace(ids, "labelled", marker)
+        return self._trace(ids, "labelled", marker, "labelled")
 
     def stars(self, ids: Any) -> dict[str, Any]:
         marker = {
@@ -145,10 +166,10 @@ class _Traces:
         return self._trace(ids, "just queried", marker)
 
     def _plain(self, ids: Any, name: str) -> dict[str, Any]:
-        return self._trace(ids, name, {**self.pale, "color": palette.POOL})
+        return self._trace(ids, name, {**self.pale, "color": palette.POOL}, "pool")
 
     def _class(self, ids: Any, k: int) -> dict[str, Any]:
-        return self._trace(ids, label(self.names[k]), {**self.pale, "color": self.colors[k]})
+        return self._trace(ids, label(self.names[k]), {**self.pale, "color": self.colors[k]}, f"class {k}")
 
     def _scored(self, ids: Any) -> dict[str, Any]:
         assert self.scores is not None
@@ -156,10 +177,10 @@ class _Traces:
         low, high = float(scores.min()), float(scores.max())
         # Size grows with the score as well, for eyes that cannot tell the colours apart.
         size = 2.5 + 4.5 * (scores - low) / ((high - low) or 1)
-        bar = {"title": {"text": "score"}, "thickness": 10, "len": 0.6, "outlinewidth": 0}
+        bar = {**BAR, "title": {"text": "score"}}
         scale = {"colorscale": palette.SEQUENTIAL, "cmin": low, "cmax": high if high > low else low + 1, "showscale": True, "colorbar": bar}
         marker = {"size": size.astype(np.float32), "opacity": 0.6, "line": {"width": 0}, "color": scores.astype(np.float32), **scale}
-        return self._trace(ids, "pool", marker)
+        return self._trace(ids, "pool", marker, "pool")
 
     def _by_class(self, ids: Any) -> dict[str, Any]:
         """Colours by class code; −1 gets the pool's colour."""
@@ -174,7 +195,8 @@ class _Traces:
         shapes = np.array([palette.NO_CLASS_RING, *palette.ring_numbers(self.k)], dtype=np.int16)
         return {"symbol": shapes[self.known[ids] + 1]}
 
-    def _trace(self, ids: Any, name: str, marker: dict[str, Any]) -> dict[str, Any]:
+    def _trace(self, ids: Any, name: str, marker: dict[str, Any], group: str = "") -> dict[str, Any]:
+        """One trace; group: the legend entry that stands for it (none: it has its own)."""
         codes, names = self._texts(ids)
         columns = [ids]
         template = "<b>#%{customdata[0]:d}</b> %{text}"
@@ -188,6 +210,7 @@ class _Traces:
             "type": "scattergl" if self.n > GL_FROM else "scatter",
             "mode": "markers",
             "name": name,
+            **({"legendgroup": group, "showlegend": False} if group else {}),
             "x": self.x[ids],
             "y": self.y[ids],
             "marker": marker,

@@ -95,4 +95,6 @@ def _shown(cell: AccuracyCell, best: float | None) -> str:
         return "–"
     mean = f"{100 * cell.mean:.1f}"
     mean = f"<b>{mean}</b>" if cell.mean == best else mean
-    return mean + (f" ± {100 * cell.half_width:.1f}" if cell.seeds > 1 else "")
+    if cell.seeds < 2:
+        return mean
+    return f"{mean} ± " + (f"{100 * cell.half_width:.1f}" if cell.half_width < 1 else "over 100")

@@ -9,8 +9,8 @@ from alviz.data.dataset import Dataset
 from alviz.figures import palette
 from alviz.figures.base import NEUTRAL, SPACE, Drawing, bare_axis, escape, label, layout, percent, plural
 
-DRAWN = 2500
-"""Pool points drawn at most; a larger pool is thinned to a fixed random subset."""
+DRAWN = 1500
+"""Pool points drawn at most, as SVG and up to four times on a page; a larger pool is thinned to a fixed random subset."""
 
 NEAR = 0.1
 """A pick is near the boundary when it is among this share of the pool closest to it."""

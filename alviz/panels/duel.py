@@ -1,6 +1,7 @@
 """Duel: two to four strategies on one 2D pool, from the same start, in step."""
 
 import json
+import threading
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +13,8 @@ from alviz import data, strategies
 from alviz.data.dataset import Dataset
 from alviz.loop import Run
 from alviz.loop.signals import PointSignals
-from alviz.panels.jobs import Job
-from alviz.panels.working import Working
+from alviz.panels.jobs import Job, Lane
+from alviz.panels.working import Working, readable
 from alviz.progress import Progress
 
 DEFAULTS: dict[str, Any] = {
@@ -45,11 +46,13 @@ class Plane:
 
 
 class Duel(Working):
-    """What the Toy page knows. config: the settings for the next Start. planes: one `Plane` per strategy, or empty. shown: the round looked at. table: accuracies
-    (strategies, seeds, steps + 1) of the last table with the settings that made it, or None.
+    """What the Toy page knows. config: the settings for the next Start. pool: what the planes show before there is a run. planes: one `Plane` per
+    strategy, or empty. shown: the round looked at. table: accuracies (strategies, seeds, steps + 1) of the last table with the settings that made
+    it, or None.
     """
 
     config = traitlets.Dict()
+    pool: Dataset | None = traitlets.Any(None, allow_none=True)  # type: ignore[assignment]
     planes: Any = traitlets.List()
     table: Any = traitlets.Any(None, allow_none=True)
 
@@ -57,7 +60,11 @@ class Duel(Working):
         super().__init__(config={**DEFAULTS, **config})
         self._runs: list[Run] = []
         self._loaded: tuple[str, Dataset] | None = None
+        self._loading = threading.Lock()
+        self._started: dict[str, Any] | None = None
+        self._previews = Lane("pool", lambda busy: None, lambda fraction: None, self._preview_failed)
         self.observe(self._kind_changed, ["config"])
+        self.observe(self._preview_other, ["config"])
 
     # ---- what the page asks ----
 
@@ -81,6 +88,28 @@ class Duel(Working):
         """The runs side by side."""
         return list(self._runs)
 
+    @property
+    def changed(self) -> bool:
+        """Whether a Start would make other runs than those on the page."""
+        return self._started is not None and made_of(self._started) != made_of(self.config)
+
+    def preview(self) -> None:
+        """Load the pool of `config` and show it, as long as there are no runs."""
+
+        def work(job: Job) -> None:
+            dataset = self._dataset(dict(self.config), job.progress)
+            if not self.planes:
+                self.pool = dataset
+
+        if not self.planes:
+            self._previews.instead(work)
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Block until nothing is under way (for scripts and tests). Raises TimeoutError."""
+        super().wait(timeout)
+        if not self._previews.wait(timeout):
+            raise TimeoutError("the pool was not loaded in time")
+
     # ---- what buttons do ----
 
     def start(self) -> bool:
@@ -94,8 +123,8 @@ class Duel(Working):
             for k, name in enumerate(names):
                 span = (k / len(names), (k + 1) / len(names))
                 runs.append(make_run(dataset, name, config, int(config["seed"]), **self.hooks(job, span)))
-            self._runs = runs
-            self._draw(0, job)
+            self._runs, self._started = runs, config
+            self._draw(0)
 
         return self.begin(work)
 
@@ -111,9 +140,16 @@ class Duel(Working):
         """Rounds up to the number of steps set."""
 
         def work(job: Job) -> None:
-            total = max(int(self.config["steps"]) - self.position, 1)
-            for k in range(total):
-                self._step(job, (k / total, (k + 1) / total))
+            self._needed()
+            total = int(self.config["steps"]) - self.position
+            if total <= 0:
+                raise ValueError(f"all {self.position} rounds are done: raise Rounds, or press Step to go on")
+            try:
+                for k in range(total):
+                    self._step(job, (k / total, (k + 1) / total), show=self.keeps_up())
+            finally:
+                if self.shown != self.position:
+                    self._draw(self.position)
 
         return self.begin(work)
 
@@ -123,7 +159,7 @@ class Duel(Working):
         def work(job: Job) -> None:
             for run in self._needed():
                 run.undo()
-            self._draw(self.position, job)
+            self._draw(self.position)
 
         return self.begin(work)
 
@@ -132,7 +168,7 @@ class Duel(Working):
 
         def work(job: Job) -> None:
             self._needed()
-            self._draw(max(0, min(shown, self.position)), job)
+            self._draw(max(0, min(shown, self.position)))
 
         return self.begin(work)
 
@@ -162,16 +198,17 @@ class Duel(Working):
 
     def _dataset(self, config: dict[str, Any], progress: Progress) -> Dataset:
         wanted = json.dumps([config["dataset"], config.get("params", {})], sort_keys=True)
-        if self._loaded is None or self._loaded[0] != wanted:
-            self._loaded = (wanted, data.create(config["dataset"], progress=progress, **config.get("params", {})))
-        return self._loaded[1]
+        with self._loading:  # the preview and a run may want the same pool at the same time
+            if self._loaded is None or self._loaded[0] != wanted:
+                self._loaded = (wanted, data.create(config["dataset"], progress=progress, **config.get("params", {})))
+            return self._loaded[1]
 
     def _needed(self) -> list[Run]:
         if not self._runs:
             raise ValueError("there are no runs yet: press Start first")
         return self._runs
 
-    def _step(self, job: Job, span: tuple[float, float]) -> None:
+    def _step(self, job: Job, span: tuple[float, float], show: bool = True) -> None:
         runs = self._needed()
         before, width = self.position, (span[1] - span[0]) / len(runs)
         try:
@@ -182,16 +219,30 @@ class Duel(Working):
                 if run.position > before:
                     run.undo()
             raise
-        self._draw(self.position, job)
+        if show:
+            self._draw(self.position)
 
-    def _draw(self, shown: int, job: Job) -> None:
+    def _draw(self, shown: int) -> None:
         self.phase = "drawing the plane"
         self.planes = [plane(run, shown, str(self.config["kind"])) for run in self._runs]
+
+    def _preview_other(self, change: Any) -> None:
+        if any(change["old"].get(key) != change["new"].get(key) for key in ("dataset", "params")):
+            self.preview()
+
+    def _preview_failed(self, error: Exception) -> None:
+        self.error = readable(error)
 
     def _kind_changed(self, change: Any) -> None:
         old = change["old"] if isinstance(change["old"], dict) else {}
         if self.planes and change["new"]["kind"] != old.get("kind"):
             self.look_at(self.shown)
+
+
+def made_of(config: dict[str, Any]) -> dict[str, Any]:
+    """What of a config makes other runs."""
+    made = {key: config[key] for key in ("dataset", "learner", "initial", "n_queries", "seed")}
+    return {**made, "strategies": [name for name in config["strategies"] if name != "none"], "params": config.get("params", {})}
 
 
 def chosen(config: dict[str, Any]) -> list[str]:
@@ -215,17 +266,22 @@ def make_run(dataset: Dataset, strategy: str, config: dict[str, Any], seed: int,
     )
 
 
+def grid(dataset: Dataset) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Coordinates (GRID,) along x and along y that cover a 2D pool with some room around."""
+    features = dataset.features
+    assert features is not None
+    low, high = features.min(axis=0), features.max(axis=0)
+    room = 0.06 * (high - low)
+    x, y = (np.linspace(low[i] - room[i], high[i] + room[i], GRID, dtype=np.float32) for i in (0, 1))
+    return x, y
+
+
 def plane(run: Run, shown: int, kind: str) -> Plane:
     """What the model of round `shown`, or the strategy's score under it, looks like over the plane.
 
     kind: "boundary" and "probability" give class probabilities, "score" what the strategy would say about every point of the plane.
     """
-    features = run.dataset.features
-    assert features is not None
-    low, high = features.min(axis=0), features.max(axis=0)
-    margin = 0.06 * (high - low)
-    x = np.linspace(low[0] - margin[0], high[0] + margin[0], GRID, dtype=np.float32)
-    y = np.linspace(low[1] - margin[1], high[1] + margin[1], GRID, dtype=np.float32)
+    x, y = grid(run.dataset)
     points = np.stack([c.ravel() for c in np.meshgrid(x, y)], axis=1)
     model = run.model(shown)
     probabilities = np.asarray(model.predict_proba(points)).reshape(GRID, GRID, -1)

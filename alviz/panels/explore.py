@@ -9,9 +9,10 @@ import ipywidgets as widgets
 from alviz.panels.field import Field, option
 from alviz.panels.header import Header, panel
 from alviz.panels.map import MapPanel
-from alviz.panels.measures import BalancePanel, ConfusionPanel, CurvePanel
+from alviz.panels.measures import BalancePanel, ConfusionPanel, CurvePanel, WhyPanel
+from alviz.panels.pulse import Pulse
 from alviz.panels.queries import QueriesPanel
-from alviz.panels.settings import SLIDERS, Settings, slider_values
+from alviz.panels.settings import SLIDERS, Settings, slider_values, strategy_menu, suggested
 from alviz.panels.theme import style
 from alviz.panels.timeline import Timeline
 from alviz.panels.url import PageUrl
@@ -95,43 +96,53 @@ def open_store() -> tuple[Any, str]:
         return None, f"Runs are not saved: {error}"
 
 
+def settings_of(config: dict[str, Any]) -> dict[str, Any]:
+    """What of a config makes another run."""
+    return {**{key: config[key] for key in DEFAULTS}, **config.get("params", {})}
+
+
 class Explore:
     """All panels of the page over one Workbench."""
 
     def __init__(self, workbench: Workbench):
         self.workbench = workbench
         self.settings = Settings(workbench)
-        self.header = Header(workbench, workbench, self._status, ["view", "projecting", "projected"], self._background)
+        self.header = Header(workbench, workbench, self._status, ["view", "projecting", "projected", "config"], self._background)
         self.history = History(workbench)
         self.map = MapPanel(workbench)
         self.queries = QueriesPanel(workbench)
+        self.why = WhyPanel(workbench)
         self.curve = CurvePanel(workbench)
         self.balance = BalancePanel(workbench)
         self.confusion = ConfusionPanel(workbench)
         self.url = PageUrl()
+        self.pulse = Pulse()
+        workbench.keeps_up = self.pulse.keeps_up
         left = widgets.VBox([panel("Settings", self.settings.widget)])
         middle = widgets.VBox(
             [
-                panel("Embedding map", self.map.widget),
+                panel("Embedding map", self.map.widget, controls=self.map.controls),
                 panel("Timeline", self.history.widget, inline=True),
                 panel("This round's queries", self.queries.widget),
+                panel("Why these", self.why.widget, controls=self.why.controls),
             ]
         )
         right = widgets.VBox(
             [
-                panel("Learning curve", self.curve.widget),
-                panel("Class balance", self.balance.widget),
-                panel("Confusion", self.confusion.widget),
+                panel("Learning curve", self.curve.widget, controls=self.curve.controls),
+                panel("Class balance", self.balance.widget, controls=self.balance.controls),
+                panel("Confusion", self.confusion.widget, controls=self.confusion.controls),
             ]
         )
         columns = widgets.Box([left, middle, right])
         columns.add_class("alviz-columns")
-        self.widget = widgets.VBox([style(), self.url, self.header.widget, columns])
+        self.widget = widgets.VBox([style(), self.url, self.pulse, self.header.widget, columns])
         self.widget.add_class("alviz-root")
         self.widget.add_class("alviz-page")
         self.url.observe(lambda change: self._open(change["new"]), ["query"])
         workbench.preview()
         workbench.observe(lambda _: self._share(), ["config", "view"])
+        workbench.observe(lambda _: self.pulse.beat(), ["view"])  # last: after all panels have sent theirs
 
     def _status(self) -> tuple[str, bool, bool]:
         view = self.workbench.view
@@ -139,6 +150,8 @@ class Explore:
             return "Choose on the left, then press <b>Start</b>.", False, False
         left = view.rounds[-1].n_labelled < min(view.track.budget, len(view.dataset))
         line = f"<b>{escape(view.track.label)}</b> on {escape(view.dataset.name)} · <span>{escape(view.status())}</span>"
+        if view.track.config and settings_of(view.track.config) != settings_of(self.workbench.config):
+            line += ' · <span class="alviz-changed">settings changed: Start uses them</span>'
         return line, left, len(view.rounds) > 1
 
     def _background(self) -> tuple[str, float] | None:
@@ -146,20 +159,20 @@ class Explore:
 
     def _open(self, query: dict[str, str]) -> None:
         """Take settings from the page's address; what makes no sense there is said and left out."""
+        config = self.workbench.config
         found: dict[str, Any] = {}
         wrong = []
-        for key, value in query.items():
-            if key not in DEFAULTS:
-                continue
-            if isinstance(DEFAULTS[key], int):
-                if value.isdigit() and int(value) < 2**31:
-                    found[key] = int(value)
-                else:
-                    wrong.append(f"{key}={value}")
-            elif value in {entry["value"] for entry in self.settings.fields[key].options if not entry.get("disabled")}:
+        for key in [key for key in DEFAULTS if key in query]:  # the learner before the strategy, which must suit it
+            value, field = query[key], self.settings.fields[key]
+            options = strategy_menu(found.get("learner", config["learner"])) if key == "strategy" else field.options
+            if field.kind == "number" and value.isdigit() and field.minimum <= int(value) <= field.maximum:
+                found[key] = int(value)
+            elif field.kind == "menu" and value in {entry["value"] for entry in options if not entry.get("disabled")}:
                 found[key] = value
             else:
                 wrong.append(f"{key}={value}")
+        if "dataset" in found:
+            found = {**suggested(found["dataset"]), **found}
         params, unusable = slider_values(query, str(found.get("dataset", self.workbench.config["dataset"])))
         wrong += unusable
         self.workbench.config = {**self.workbench.config, **found, "params": params}
@@ -170,7 +183,8 @@ class Explore:
 
     def _share(self) -> None:
         config, view = self.workbench.config, self.workbench.view
-        share = {key: str(config[key]) for key in DEFAULTS if config[key] != DEFAULTS[key]}
+        usual = {**DEFAULTS, **suggested(config["dataset"])}
+        share = {key: str(config[key]) for key in DEFAULTS if config[key] != usual[key]}
         share |= {key: f"{value:g}" for key, value in config.get("params", {}).items() if key in SLIDERS}
         if view is not None and view.track.run.id is not None:
             share["run"] = view.track.run.id

@@ -10,6 +10,13 @@ import ipywidgets as widgets
 from alviz.panels.working import Working
 
 
+def duration(seconds: float) -> str:
+    """ "8 s", "3 min", "2 h": as exact as a guess deserves."""
+    if seconds < 90:
+        return f"{max(seconds, 1):.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.0f} h"
+
+
 class Drives(Protocol):
     """What the buttons press."""
 
@@ -39,9 +46,13 @@ TOOLTIPS = {
 }
 
 
-def panel(title: str, *children: widgets.Widget, inline: bool = False) -> widgets.VBox:
-    """A titled card; inline: the title stands beside what it names."""
-    box = widgets.VBox([widgets.HTML(f'<h2 class="alviz-panel-title">{escape(title)}</h2>'), *children])
+def panel(title: str, *children: widgets.Widget, controls: widgets.Widget | None = None, inline: bool = False) -> widgets.VBox:
+    """A titled card. controls: stand beside the title; inline: so does everything."""
+    head: widgets.Widget = widgets.HTML(f'<h2 class="alviz-panel-title">{escape(title)}</h2>')
+    if controls is not None:
+        head = widgets.HBox([head, controls])
+        head.add_class("alviz-panel-head")
+    box = widgets.VBox([head, *children])
     box.add_class("alviz-panel")
     if inline:
         box.add_class("alviz-inline")
@@ -73,7 +84,7 @@ class Header:
         self.bar = widgets.FloatProgress(value=0.0, min=0.0, max=1.0)
         self.job = widgets.HTML()
         self.job.add_class("alviz-job")
-        self.message = widgets.HTML()
+        self.message = widgets.HTML(layout={"display": "none"})
         work = widgets.HBox([self.bar, self.job])
         work.add_class("alviz-work")
         buttons = widgets.HBox(list(self.buttons.values()))
@@ -102,7 +113,7 @@ class Header:
         self.buttons["Cancel"].disabled = not state.busy and beside is None
         if state.busy:
             share, words = state.progress, state.phase or "starting"
-            left = "" if math.isnan(state.left) else f" · about {state.left:.0f} s left"
+            left = "" if math.isnan(state.left) else f" · about {duration(state.left)} left"
         elif beside is not None:
             (words, share), left = beside, ""
         else:
@@ -118,3 +129,4 @@ class Header:
             self.message.value = f'<div class="alviz-notice" role="status">{escape(self.state.notice)}</div>'
         else:
             self.message.value = ""
+        self.message.layout.display = None if self.message.value else "none"

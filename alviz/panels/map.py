@@ -32,10 +32,10 @@ class MapPanel:
         self.color = Field(
             kind="menu", label="Colour by", options=list(COLORS), value="class", help="What the colours stand for; shapes tell the state."
         )
-        self.plot = Plot(height="clamp(280px, 38vh, 640px)", empty="Loading the pool …")
-        controls = widgets.HBox([self.method, self.color])
-        controls.add_class("alviz-controls")
-        self.widget = widgets.VBox([controls, self.plot])
+        self.plot = Plot(height="clamp(270px, 35vh, 640px)", empty="Loading the pool …")
+        self.controls = widgets.HBox([self.method, self.color])
+        self.controls.add_class("alviz-controls")
+        self.widget = self.plot
         self.method.observe(self._choose, ["value"])
         self.color.observe(lambda _: self._draw(), ["value"])
         workbench.observe(lambda _: self._methods(), ["dataset", "method"])
@@ -71,4 +71,4 @@ class MapPanel:
             title=projections.label(projection.method),
             trustworthiness=projection.trustworthiness,
         )
-        self.plot.show(drawing.figure, drawing.reading)
+        self.plot.show(drawing.figure, f"{drawing.reading} {projection.caption()}")

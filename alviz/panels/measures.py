@@ -1,4 +1,4 @@
-"""The measures on the right: learning curve, class balance, confusion."""
+"""The plots around the map: why these queries, learning curve, class balance, confusion."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,9 +6,19 @@ from typing import Any
 import ipywidgets as widgets
 import numpy as np
 
-from alviz.figures import confusion_matrix, imbalance_curve, imbalance_profile, learning_curve, per_class_recall
+from alviz.figures import (
+    class_balance,
+    confusion_matrix,
+    imbalance_curve,
+    imbalance_profile,
+    learning_curve,
+    per_class_recall,
+    phase_times,
+    score_histogram,
+)
 from alviz.figures.base import Drawing
 from alviz.panels.field import Field, option
+from alviz.panels.linking import link_selection
 from alviz.panels.plot import Plot
 from alviz.panels.workbench import Track, View, Workbench
 
@@ -26,17 +36,17 @@ METRICS = (
 
 
 class _Switched:
-    """A plot with a menu above it."""
+    """A plot with a menu (`controls`, for the panel's head) that says what it shows."""
 
     def __init__(self, workbench: Workbench, options: list[dict[str, Any]], label: str, help: str, height: str, empty: str):
         self.workbench = workbench
         self.what = Field(kind="menu", label=label, help=help, options=options, value=options[0]["value"])
         self.plot = Plot(height=height, empty=empty)
-        controls = widgets.HBox([self.what])
-        controls.add_class("alviz-controls")
-        self.widget = widgets.VBox([controls, self.plot])
+        self.controls = widgets.HBox([self.what])
+        self.controls.add_class("alviz-controls")
+        self.widget = self.plot
         self.what.observe(lambda _: self.draw(), ["value"])
-        workbench.observe(lambda _: self.draw(), ["view", "tracks"])
+        workbench.observe(lambda _: self.draw(), ["view"])  # the other runs change only together with it
         self.plot.observe(lambda change: self.clicked(change["new"]), ["clicked"])
         self.draw()
 
@@ -65,7 +75,7 @@ class CurvePanel(_Switched):
             "Measure",
             "Against the labels spent.",
             "clamp(170px, 23vh, 300px)",
-            "Accuracy against labels, round by round.",
+            "Press Start: accuracy against labels, round by round.",
         )
 
     def _order(self, view: View) -> list[Track]:
@@ -97,7 +107,7 @@ class BalancePanel(_Switched):
             "Show",
             "ir: standard deviation of the class counts over their mean.",
             "clamp(180px, 24vh, 300px)",
-            "How evenly the labels fall on the classes.",
+            "Press Start: how evenly the labels fall on the classes.",
         )
 
     def drawing(self, view: View) -> Drawing:
@@ -118,9 +128,39 @@ class ConfusionPanel(_Switched):
     def __init__(self, workbench: Workbench):
         options = [option("matrix", "confusion matrix"), option("recall", "recall per class")]
         super().__init__(
-            workbench, options, "Show", "On the test set.", "clamp(230px, 30vh, 380px)", "What the model takes for what, on the test set."
+            workbench,
+            options,
+            "Show",
+            "On the test set.",
+            "clamp(230px, 30vh, 380px)",
+            "Press Start: what the model takes for what, on the test set.",
         )
 
     def drawing(self, view: View) -> Drawing:
         draw: Callable[..., Drawing] = confusion_matrix if self.what.value == "matrix" else per_class_recall
         return draw(view.round, view.dataset.class_names)
+
+
+class WhyPanel(_Switched):
+    """Where this round's queries stand among all scores and classes. Their stars can be lassoed, and are marked like everywhere."""
+
+    def __init__(self, workbench: Workbench):
+        options = [
+            option("scores", "acquisition scores"),
+            option("classes", "classes taken against the pool"),
+            option("times", "seconds per phase"),
+        ]
+        super().__init__(
+            workbench,
+            options,
+            "Show",
+            "The strategy takes the highest scores; some strategies choose a set without scoring.",
+            "clamp(170px, 23vh, 300px)",
+            "Press Start, then Step: where the queries lie among the scores of the whole pool.",
+        )
+        link_selection(workbench, self.plot)
+
+    def drawing(self, view: View) -> Drawing:
+        if self.what.value == "scores":
+            return score_histogram(view.round)
+        return class_balance(view.round, view.dataset) if self.what.value == "classes" else phase_times(view.rounds, view.shown)

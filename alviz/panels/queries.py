@@ -7,8 +7,10 @@ import ipywidgets as widgets
 import numpy as np
 from numpy.typing import NDArray
 
+from alviz.data.dataset import Dataset
+from alviz.figures.base import number, plural
 from alviz.panels.linking import link_selection
-from alviz.panels.thumbnails import Thumbnails
+from alviz.panels.thumbnails import MOST, Thumbnails
 from alviz.panels.workbench import View, Workbench
 
 
@@ -18,14 +20,19 @@ class QueriesPanel:
     def __init__(self, workbench: Workbench):
         self.workbench = workbench
         self.reading = widgets.HTML()
-        self.queries = Thumbnails(label="This round's queries", empty="Each round's queries appear here as pictures.")
+        self.queries = Thumbnails(label="This round's queries", empty="Press Start: each round's queries appear here as pictures.")
         self.heading = widgets.HTML()
+        self.clear = widgets.Button(description="Clear selection", tooltip="Take the marks off in every view")
         self.chosen = Thumbnails(label="Selected samples", empty="")
-        self.selection = widgets.VBox([self.heading, self.chosen])
-        self.widget = widgets.VBox([self.reading, self.queries, self.selection])
+        head = widgets.HBox([self.heading, self.clear])
+        head.add_class("alviz-panel-head")
+        self.selection = widgets.VBox([head, self.chosen])
+        self.selection.add_class("alviz-selection")
+        self.widget = widgets.VBox([self.selection, self.reading, self.queries])
         self.widget.add_class("alviz-pictures")
+        self.clear.on_click(lambda _: setattr(workbench, "selected", []))
         workbench.observe(lambda _: self._show(), ["view"])
-        workbench.observe(lambda _: self._show_selection(), ["view", "selected"])
+        workbench.observe(lambda _: self._show_selection(), ["view", "selected", "dataset"])
         link_selection(workbench, self.queries)
         link_selection(workbench, self.chosen)
         self._show()
@@ -37,39 +44,50 @@ class QueriesPanel:
             self.reading.value = ""
             return
         finished = view.round
-        fill(self.queries, view, finished.queried)
+        fill(self.queries, view.dataset, view, finished.queried)
         self.reading.value = f'<p class="alviz-reading">{escape(reading(view))}</p>'
 
     def _show_selection(self) -> None:
-        view, selected = self.workbench.view, self.workbench.selected
-        extra = bool(view is not None and set(selected) - set(view.round.queried.tolist()))
-        self.selection.layout.display = None if extra else "none"
-        if view is not None and extra:
-            fill(self.chosen, view, np.array(selected, dtype=np.int64))
-            self.heading.value = f'<h3 class="alviz-panel-subtitle">{len(selected):,} selected samples</h3>'
+        """What is selected, above the queries; its pictures too where it is more than some of these queries."""
+        view, dataset, selected = self.workbench.view, self.workbench.dataset, self.workbench.selected
+        self.selection.layout.display = None if selected else "none"
+        if not selected or dataset is None:
+            return
+        self.heading.value = f'<h3 class="alviz-panel-subtitle">{plural(len(selected), "selected sample")}</h3>'
+        extra = view is None or bool(set(selected) - set(view.round.queried.tolist()))
+        self.chosen.layout.display = None if extra else "none"
+        if extra:
+            fill(self.chosen, dataset, view, np.array(selected, dtype=np.int64), place=True)
 
 
-def fill(grid: Thumbnails, view: View, ids: NDArray[np.int64]) -> None:
-    """Show samples of the pool with what is known about them in the round looked at."""
-    dataset, finished = view.dataset, view.round
-    model_before = view.rounds[view.shown - 1].probabilities if view.shown else None
-    given = dict(zip(finished.queried.tolist(), finished.labels.tolist(), strict=True))
+def fill(grid: Thumbnails, dataset: Dataset, view: View | None, ids: NDArray[np.int64], place: bool = False) -> None:
+    """Show samples of the pool with what is known about them in the round looked at (view None: before there is a run).
+
+    place: also say whether each is labelled, and since which round.
+    """
+    finished = None if view is None else view.round
+    before = None if view is None or view.shown == 0 else view.rounds[view.shown - 1].probabilities
+    given = {} if finished is None else dict(zip(finished.queried.tolist(), finished.labels.tolist(), strict=True))
+    scores = None if finished is None else finished.scores
+    ids, more = ids[:MOST], max(len(ids) - MOST, 0)
     titles, lines, flags = [], [], []
     for i in ids.tolist():
         label = given.get(i, int(dataset.targets[i]))
         titles.append(dataset.class_names[label] if label >= 0 else "no label")
         rows, flag = [], ""
-        if model_before is not None:
-            guess = int(model_before[i].argmax())
-            flag = "" if label < 0 else "right" if guess == label else "wrong"
-            rows.append(f"pred. {dataset.class_names[guess]}")
-            rows.append(f"sure {model_before[i, guess]:.0%}")
-        if finished.scores is not None and not math.isnan(finished.scores[i]):
-            rows.append(f"score {finished.scores[i]:.3g}".replace("-", "−"))
+        if place:
+            since = -1 if view is None else int(view.labelled_in_round[i])
+            rows.append("in the pool" if since < 0 else f"labelled in round {since}")
+        if before is not None:
+            top = (-before[i]).argsort(kind="stable")[:2]
+            flag = "" if label < 0 else "right" if top[0] == label else "wrong"
+            rows += [f"{word} {dataset.class_names[k]}\t{before[i, k]:.0%}" for word, k in zip(("pred.", "or"), top, strict=False)]
+        if scores is not None and not math.isnan(scores[i]):
+            rows.append(f"score\t{number(float(scores[i]), 2)}")
         lines.append(rows)
         flags.append(flag)
     images = None if dataset.images is None else dataset.images[ids]
-    grid.show(ids, images, titles, lines, flags)
+    grid.show(ids, images, titles, lines, flags, more)
 
 
 def reading(view: View) -> str:

@@ -34,6 +34,12 @@ SUGGESTED = {"plane": (5, 100), "digits": (20, 300), "fashion-mnist": (100, 1500
 """Labels per round and total budget that suit a dataset; others: 50 and 600."""
 
 
+def suggested(dataset: str) -> dict[str, int]:
+    """Labels per round and total budget for a dataset."""
+    n_queries, budget = SUGGESTED.get("plane" if is_plane(dataset) else dataset, (50, 600))
+    return {"n_queries": n_queries, "budget": budget}
+
+
 def is_plane(dataset: str) -> bool:
     """Whether a dataset is one of the 2D pools."""
     return "overlap" in data.registry.parameters(dataset)
@@ -59,10 +65,13 @@ def slider_values(query: dict[str, str], dataset: str) -> tuple[dict[str, float]
 
 def card_html(card: Card, needs: str = "") -> str:
     """A method's card as escaped HTML."""
-    rows = [("Formula", card.formula), ("Needs", needs or card.needs), ("Cost", card.cost), ("Shines", card.shines), ("Fails", card.fails)]
+    rows = [("Needs", needs or card.needs), ("Cost", card.cost), ("Shines", card.shines), ("Fails", card.fails)]
     rows += [("Ours", card.deviation), ("Paper", card.reference)]
     items = "".join(f"<dt>{name}</dt><dd>{escape(value)}</dd>" for name, value in rows if value)
-    return f'<div class="alviz-method"><p><strong>{escape(card.title)}.</strong> {escape(card.idea)}</p><dl>{items}</dl></div>'
+    idea = f"<p><strong>{escape(card.title)}.</strong> {escape(card.idea)}</p>"
+    formula = f'<p class="alviz-formula">{escape(card.formula)}</p>' if card.formula else ""
+    more = f"<details><summary>Needs, cost, strengths, paper</summary><dl>{items}</dl></details>" if items else ""
+    return f'<div class="alviz-method">{idea}{formula}{more}</div>'
 
 
 def menu(module: ModuleType, names: list[str]) -> list[dict[str, Any]]:
@@ -141,7 +150,7 @@ class Settings:
         if key == "dataset":
             changed["params"] = {}
             changed["imbalance"] = "none"
-            changed["n_queries"], changed["budget"] = SUGGESTED.get("plane" if is_plane(value) else value, (50, 600))
+            changed |= suggested(value)
         if key in ("dataset", "learner") and any(
             e["disabled"] and e["value"] == changed["strategy"] for e in strategy_menu(changed["learner"])
         ):

@@ -41,12 +41,13 @@ class Thumbnails(Themed):
         titles: Sequence[str] | None = None,
         lines: Sequence[Sequence[str]] | None = None,
         flags: Sequence[str] | None = None,
+        more: int = 0,
     ) -> None:
         """Show samples in the given order, in one message; the selection is kept.
 
         ids: dataset indices, m of them. images: uint8 (m, H, W[, C]) with C = 1, 3 or 4, or None (text cards). titles: the first caption line of each,
-        "Sample 17" where not given. lines: further caption lines of each. flags: "right", "wrong" (the model's prediction) or "" for each.
-        Only the first `MOST` are shown (and sent); the grid says how many are left out.
+        "Sample 17" where not given. lines: further caption lines of each; what follows a tab in one is a number at its right end. flags: "right", "wrong" (the model's prediction) or "" for each.
+        more: further samples that the caller left out. Only the first `MOST` are shown (and sent); the grid says how many are left out.
         """
         m = len(ids)
         for name, values in (("images", images), ("titles", titles), ("lines", lines), ("flags", flags)):
@@ -65,7 +66,7 @@ class Thumbnails(Themed):
         columns = max(1, math.isqrt(max(count - 1, 0)) + 1)
         with self.hold_sync():
             self.items = items
-            self.hidden = m - count
+            self.hidden = m - count + more
             self.columns = columns
             self.hovered = None
             if images is None or count == 0:

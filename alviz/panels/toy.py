@@ -5,15 +5,17 @@ from typing import Any
 
 import ipywidgets as widgets
 import numpy as np
+from numpy.typing import NDArray
 
 from alviz import data, initial, learners, strategies
 from alviz.data.dataset import Dataset
 from alviz.figures import Drawing, accuracy_html, accuracy_table, palette, toy_plane
-from alviz.figures.base import shorten
-from alviz.panels.duel import DEFAULTS, Duel, Plane, chosen
+from alviz.figures.base import plural, shorten
+from alviz.panels.duel import DEFAULTS, Duel, Plane, chosen, grid
 from alviz.panels.field import Field, option
 from alviz.panels.header import Header, panel
 from alviz.panels.plot import Plot
+from alviz.panels.pulse import Pulse
 from alviz.panels.settings import SLIDERS, is_plane, menu, slider_values, strategy_menu
 from alviz.panels.theme import style
 from alviz.panels.timeline import Timeline
@@ -83,10 +85,7 @@ class ToySettings:
         if key == "dataset":
             changed["params"] = {}
         if key == "learner":
-            served = {entry["value"] for entry in strategy_menu(value) if not entry["disabled"]}
-            kept = [name for name in changed["strategies"] if name in served or name == "none"]
-            spare = (name for name in ("margin", "random", "k-center", "entropy") if name in served and name not in kept)
-            changed["strategies"] = [name if name in kept else next(spare) for name in changed["strategies"]]
+            changed["strategies"] = served_by(value, changed["strategies"])
         self.duel.config = changed
 
     def _slide(self, key: str, value: float) -> None:
@@ -102,7 +101,7 @@ class ToySettings:
         self._filling = True
         try:
             card = data.card(config["dataset"])
-            self.card.value = f'<p class="alviz-reading">{escape(card.idea)} {escape(card.fails)}</p>'
+            self.card.value = f'<p class="alviz-reading" title="{escape(card.fails)}">{escape(card.idea)}</p>'
             parameters = data.registry.parameters(config["dataset"])
             for key, slider in self.sliders.items():
                 slider.value = config.get("params", {}).get(key, parameters[key].default)
@@ -121,6 +120,13 @@ class ToySettings:
             field.disabled = busy
 
 
+def served_by(learner: str, names: list[str]) -> list[str]:
+    """The strategies `names`, with others in the place of those that `learner` cannot serve."""
+    served = {entry["value"] for entry in strategy_menu(learner) if not entry["disabled"]}
+    spare = (name for name in ("margin", "random", "k-center", "entropy") if name in served and name not in names)
+    return [name if name in served or name == "none" else next(spare) for name in names]
+
+
 class ToyPlanes:
     """The pictures side by side, with the switch for what is drawn behind the points, and the timeline."""
 
@@ -128,26 +134,31 @@ class ToyPlanes:
         self.duel = duel
         self.kind = Field(label="Background", options=list(KINDS), value=duel.config["kind"], help="What is drawn over the plane.")
         self.timeline = Timeline()
-        controls = widgets.HBox([self.kind, self.timeline])
-        controls.add_class("alviz-controls")
-        self.plots = [
-            Plot(height="clamp(260px, 40vh, 560px)", empty="Press Start: every strategy begins with the same labels.") for _ in range(MOST)
-        ]
+        self.controls = widgets.HBox([self.timeline, self.kind])
+        self.controls.add_class("alviz-controls")
+        self.plots = [Plot(height="clamp(260px, 40vh, 560px)", empty="Loading the pool …") for _ in range(MOST)]
         self.titles = [widgets.HTML() for _ in range(MOST)]
         self.cells = [widgets.VBox([title, plot]) for title, plot in zip(self.titles, self.plots, strict=True)]
         for cell in self.cells:
             cell.add_class("alviz-plane")
-        grid = widgets.Box(self.cells)
-        grid.add_class("alviz-planes")
+        side_by_side = widgets.Box(self.cells)
+        side_by_side.add_class("alviz-planes")
         self.legend = widgets.HTML()
-        self.widget = widgets.VBox([controls, self.legend, grid])
+        self.widget = widgets.VBox([self.legend, side_by_side])
         self.kind.observe(lambda change: setattr(duel, "config", {**duel.config, "kind": change["new"]}), ["value"])
         self.timeline.observe(lambda change: duel.look_at(change["new"]), ["shown"])
-        duel.observe(lambda _: self._show(), ["planes", "config"])
+        duel.observe(lambda change: self._choose(change), ["config"])
+        duel.observe(lambda _: self._show(), ["planes", "pool"])
         self._show()
+
+    def _choose(self, change: Any) -> None:
+        self.kind.value = change["new"]["kind"]
+        if not self.duel.planes and change["new"]["strategies"] != change["old"]["strategies"]:
+            self._show()
 
     def _show(self) -> None:
         planes: list[Plane] = self.duel.planes
+        pool = self.duel.pool
         waiting = [name for name in self.duel.config["strategies"] if name != "none"]
         count = len(planes) or len(waiting)
         for k, (cell, title, plot) in enumerate(zip(self.cells, self.titles, self.plots, strict=True)):
@@ -159,7 +170,11 @@ class ToyPlanes:
                 plot.show(drawing.figure, drawing.reading)
             elif k < count:
                 title.value = heading(waiting[k], "")
-                plot.show({}, "")
+                if pool is not None:
+                    drawing = untouched(pool)
+                    plot.show(drawing.figure, drawing.reading)
+        if not planes and pool is not None:
+            self.legend.value = legend(pool, "boundary")
         if planes:
             self.legend.value = legend(planes[0].run.dataset, planes[0].kind)
             first = planes[0].run.rounds
@@ -203,11 +218,22 @@ def picture(plane: Plane) -> Drawing:
         accuracy=finished.metrics["accuracy"],
         title=plane.run.name,
     )
+    return _framed(drawing, plane.x, plane.y)
+
+
+def untouched(pool: Dataset) -> Drawing:
+    """The drawing of a pool before there is a run."""
+    x, y = grid(pool)
+    reading = f"{plural(len(pool), 'sample')}, none labelled yet: press Start, and every strategy begins with the same labels."
+    return Drawing(_framed(toy_plane(pool, [], [], x, y, None), x, y).figure, reading)
+
+
+def _framed(drawing: Drawing, x: NDArray[Any], y: NDArray[Any]) -> Drawing:
+    """The same without legend and colour bar, cut to the grid x, y, so that all planes have one size."""
     data = [{**trace, "showscale": False} if trace["type"] == "heatmap" else trace for trace in drawing.figure["data"]]
-    low_x, high_x, low_y, high_y = (float(v) for v in (plane.x[0], plane.x[-1], plane.y[0], plane.y[-1]))
     look = {**drawing.figure["layout"], "showlegend": False, "margin": {"l": 4, "r": 4, "t": 4, "b": 4}}
-    look["xaxis"] = {**look["xaxis"], "range": [low_x, high_x]}
-    look["yaxis"] = {**look["yaxis"], "range": [low_y, high_y]}
+    look["xaxis"] = {**look["xaxis"], "range": [float(x[0]), float(x[-1])]}
+    look["yaxis"] = {**look["yaxis"], "range": [float(y[0]), float(y[-1])]}
     return Drawing({"data": data, "layout": look}, drawing.reading)
 
 
@@ -222,10 +248,11 @@ class ToyTable:
         self.button = widgets.Button(
             description="Make the table", tooltip="All strategies, this many seeds, as many rounds as set on the left"
         )
-        controls = widgets.HBox([self.seeds, self.button])
-        controls.add_class("alviz-controls")
+        self.controls = widgets.HBox([self.seeds, self.button])
+        self.controls.add_class("alviz-controls")
         self.html = widgets.HTML()
-        self.widget = widgets.VBox([controls, self.html])
+        self.html.add_class("alviz-tables")
+        self.widget = self.html
         self.seeds.observe(lambda change: setattr(duel, "config", {**duel.config, "seeds": int(change["new"])}), ["value"])
         self.button.on_click(lambda _: duel.make_table())
         duel.observe(lambda _: self._show(), ["planes", "table", "busy"])
@@ -234,6 +261,11 @@ class ToyTable:
     def _show(self) -> None:
         duel = self.duel
         self.button.disabled = duel.busy
+        parts = []
+        if duel.planes:
+            accuracy = {run.name: np.array([[r.metrics["accuracy"] for r in run.rounds]]) for run in duel.runs}
+            hint = "" if duel.table is not None else '<p class="alviz-reading">One seed decides nothing: make the table over many.</p>'
+            parts.append(f"<div>{accuracy_html(accuracy_table(accuracy), first=0)}{hint}</div>")
         if duel.table is not None:
             table = duel.table
             accuracy = {name: table["accuracy"][k] for k, name in enumerate(table["strategies"])}
@@ -242,13 +274,9 @@ class ToyTable:
                 f"{table['dataset']}, {config['learner']}, {config['n_queries']} labels per round, {config['seeds']} seeds from {config['seed']} on. "
                 "Column 0 is the common start; ± is the 95 % interval of the mean."
             )
-            self.html.value = f'{accuracy_html(accuracy_table(accuracy), first=0)}<p class="alviz-reading">{escape(what)}</p>'
-        elif duel.planes:
-            accuracy = {run.name: np.array([[r.metrics["accuracy"] for r in run.rounds]]) for run in duel.runs}
-            hint = "One seed decides nothing: make the table over many."
-            self.html.value = f'{accuracy_html(accuracy_table(accuracy), first=0)}<p class="alviz-reading">{hint}</p>'
-        else:
-            self.html.value = '<p class="alviz-empty">Accuracy after every selection appears here.</p>'
+            what = f'<p class="alviz-reading">{escape(what)}</p>'
+            parts.append(f"<div>{accuracy_html(accuracy_table(accuracy), first=0)}{what}</div>")
+        self.html.value = "".join(parts) or '<p class="alviz-empty">Press Start: accuracy after every selection, strategy by strategy.</p>'
 
 
 def toy(**config: Any) -> widgets.VBox:
@@ -266,16 +294,25 @@ class Toy:
         self.planes = ToyPlanes(duel)
         self.table = ToyTable(duel)
         self.url = PageUrl()
+        self.pulse = Pulse()
+        duel.keeps_up = self.pulse.keeps_up
         left = widgets.VBox([panel("Settings", self.settings.widget)])
-        right = widgets.VBox([panel("The plane", self.planes.widget), panel("Accuracy per selection", self.table.widget)])
+        right = widgets.VBox(
+            [
+                panel("The plane", self.planes.widget, controls=self.planes.controls),
+                panel("Accuracy per selection", self.table.widget, controls=self.table.controls),
+            ]
+        )
         columns = widgets.Box([left, right])
         columns.add_class("alviz-columns")
         columns.add_class("alviz-two")
-        self.widget = widgets.VBox([style(), self.url, self.header.widget, columns])
+        self.widget = widgets.VBox([style(), self.url, self.pulse, self.header.widget, columns])
         self.widget.add_class("alviz-root")
         self.widget.add_class("alviz-page")
         self.url.observe(lambda change: self._open(change["new"]), ["query"])
+        duel.preview()
         duel.observe(lambda _: self._share(), ["config"])
+        duel.observe(lambda _: self.pulse.beat(), ["planes"])  # last: after all panels have sent theirs
 
     def _status(self) -> tuple[str, bool, bool]:
         duel = self.duel
@@ -285,21 +322,31 @@ class Toy:
         budget = first.n_initial + duel.steps * first.n_queries
         labels = first.rounds[duel.shown].n_labelled
         line = f"{escape(first.dataset.name)} · <span>round {duel.shown}/{duel.steps} · {labels:,}/{min(budget, len(first.dataset)):,} labels</span>"
+        if duel.changed:
+            line += ' · <span class="alviz-changed">settings changed: Start uses them</span>'
         return line, len(first.state.candidates) > 0, duel.position > 0
 
     def _open(self, query: dict[str, str]) -> None:
+        """Take settings from the page's address; what makes no sense there is said and left out."""
         found: dict[str, Any] = {}
+        wrong = []
         for key, value in query.items():
+            field = self.settings.fields.get(key)
             if key == "strategies" and all(name in strategies.available() for name in value.split(",")):
                 found[key] = value.split(",")
-            elif key in self.settings.fields:
-                field = self.settings.fields[key]
-                if field.kind == "number" and value.isdigit() and int(value) <= field.maximum:
-                    found[key] = int(value)
-                elif field.kind == "menu" and value in {entry["value"] for entry in field.options}:
-                    found[key] = value
-        params, _ = slider_values(query, str(found.get("dataset", self.duel.config["dataset"])))
+            elif field is not None and field.kind == "number" and value.isdigit() and field.minimum <= int(value) <= field.maximum:
+                found[key] = int(value)
+            elif field is not None and field.kind == "menu" and value in {entry["value"] for entry in field.options}:
+                found[key] = value
+            elif field is not None or key == "strategies":
+                wrong.append(f"{key}={value}")
+        params, unusable = slider_values(query, str(found.get("dataset", self.duel.config["dataset"])))
+        wrong += unusable
         merged = {**self.duel.config, **found, "params": {**self.duel.config.get("params", {}), **params}}
+        if "strategies" not in found:
+            merged["strategies"] = served_by(merged["learner"], merged["strategies"])
+        if wrong:
+            self.duel.notice = f"Left out of the address, because nothing goes by that name or number: {', '.join(wrong)}."
         try:
             chosen(merged)
         except ValueError as error:

@@ -1,9 +1,11 @@
 """Workbench: the one state that every panel of a page is bound to."""
 
+import importlib
 import json
 import math
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -36,11 +38,12 @@ MAX_BYTES = 150_000_000
 
 @dataclass(frozen=True, eq=False)
 class Track:
-    """A run on the page: its label in legends, and the labels it may spend in all."""
+    """A run on the page: its label in legends, the labels it may spend in all, and the settings it was made with."""
 
     run: Run
     label: str
     budget: int
+    config: dict[str, Any] = field(default_factory=dict)
 
     @property
     def planned(self) -> int:
@@ -111,9 +114,11 @@ class Workbench(Working):
         self._maps = Lane("map", self._map_changed, self._map_progressed, self._map_failed)
         self._loaded: tuple[Any, Dataset] | None = None
         self._loading = threading.Lock()
+        self._pictured: tuple[Dataset, str] | None = None
         self.observe(lambda _: self._refresh_map(), ["method"])
         self.observe(self._suit_method, ["dataset"])
         self.observe(self._preview_other, ["config"])
+        self.observe(lambda _: self._raise_budget(), ["config"])
 
     # ---- what buttons do (each returns at once; False when something is already under way) ----
 
@@ -122,10 +127,8 @@ class Workbench(Working):
 
         def work(job: Job) -> None:
             dataset = self._dataset(dict(self.config), job)
-            import sklearn.svm  # noqa: F401  so that the first Start does not wait for it
-
             if self.view is None:
-                self.dataset = dataset
+                self._take(dataset)
                 self._refresh_map()
 
         if self.view is None:
@@ -140,7 +143,9 @@ class Workbench(Working):
             dataset = self._dataset(config, job)
             n_queries, budget = int(config["n_queries"]), int(config["budget"])
             if budget < n_queries:
-                raise ValueError(f"the total budget is {budget}, less than the {n_queries} labels of one round")
+                raise ValueError(f"the total budget is {budget:,}, less than the {n_queries:,} labels of one round")
+            if n_queries > len(dataset):
+                raise ValueError(f"{n_queries:,} labels per round are more than the {len(dataset):,} samples of {dataset.name}")
             run = Run(
                 dataset,
                 learner=config["learner"],
@@ -152,8 +157,8 @@ class Workbench(Working):
                 **self.hooks(job),
             )
             if self.view is not None and self.view.dataset is not dataset:
-                self.tracks, self.selected, self.projection = [], [], None
-            self._show(Track(run, self._label(run.name), budget), 0)
+                self.tracks = []
+            self._show(Track(run, self._label(run.name), budget, config), 0)
 
         return self.begin(work)
 
@@ -174,10 +179,14 @@ class Workbench(Working):
         def work(job: Job) -> None:
             track = self._needed()
             total = max(track.planned - track.run.position, 1)
-            for k in range(total):
-                if track.run.n_labelled >= track.budget or not len(track.run.state.candidates):
-                    break
-                self._step(track, job, (k / total, (k + 1) / total))
+            try:
+                for k in range(total):
+                    if track.run.n_labelled >= track.budget or not len(track.run.state.candidates):
+                        break
+                    self._step(track, job, (k / total, (k + 1) / total), show=self.keeps_up())
+            finally:
+                if self.view is None or self.view.track is not track or len(self.view.rounds) <= track.run.position:
+                    self.view = View.of(track, track.run.position)
 
         return self.begin(work)
 
@@ -201,7 +210,8 @@ class Workbench(Working):
             shown = self.view.shown
             twin = track.run.fork(round=shown, strategy=strategy, n_queries=int(self.config["n_queries"]))
             label = self._label(f"{strategy} from round {shown}")
-            self._show(Track(twin, label, max(track.budget, int(self.config["budget"]))), shown)
+            config = {**track.config, **{key: self.config[key] for key in ("strategy", "n_queries", "budget")}}
+            self._show(Track(twin, label, max(track.budget, int(self.config["budget"])), config), shown)
 
         return self.begin(work)
 
@@ -232,7 +242,7 @@ class Workbench(Working):
                 "seed": resumed.seed,
                 "budget": budget,
             }
-            self._show(Track(resumed, self._label(resumed.name), budget), resumed.position)
+            self._show(Track(resumed, self._label(resumed.name), budget, dict(self.config)), resumed.position)
 
         return self.begin(work)
 
@@ -268,18 +278,36 @@ class Workbench(Working):
             raise ValueError("there is no run yet: press Start first")
         return self.view.track
 
-    def _step(self, track: Track, job: Job, span: tuple[float, float]) -> None:
+    def _step(self, track: Track, job: Job, span: tuple[float, float], show: bool = True) -> None:
         run = track.run
         run.run(until=min(run.n_labelled + run.n_queries, track.budget), **self.hooks(job, span))
-        self.view = View.of(track, run.position)
+        if show:
+            self.view = View.of(track, run.position)
+
+    def _take(self, dataset: Dataset) -> None:
+        """Show these data; marks and map of others mean nothing there."""
+        if dataset is not self.dataset:
+            self.selected, self.hovered, self.projection = [], None, None
+            self.dataset = dataset
+
+    def _raise_budget(self) -> None:
+        """A budget that alone has changed is the run's from now on, so that it can go further."""
+        view, budget = self.view, self.config["budget"]
+        if view is None or budget == view.track.budget or budget < view.rounds[-1].n_labelled:
+            return
+        if {**view.track.config, "budget": budget} == self.config:
+            raised = replace(view.track, budget=budget, config=dict(self.config))
+            self.tracks = [raised if track is view.track else track for track in self.tracks]
+            self.view = View.of(raised, view.shown)
 
     def _show(self, track: Track, shown: int) -> None:
         tracks = [*self.tracks, track][-MAX_TRACKS:]
         while len(tracks) > 2 and sum(r.probabilities.nbytes for t in tracks for r in t.run.rounds) > MAX_BYTES:
             tracks = tracks[1:]
-        self.tracks = tracks
-        self.dataset = track.run.dataset
-        self.view = View.of(track, shown)
+        with self.hold_trait_notifications():
+            self._take(track.run.dataset)
+            self.tracks = tracks
+            self.view = View.of(track, shown)
         self._refresh_map()
 
     def _label(self, name: str) -> str:
@@ -292,7 +320,10 @@ class Workbench(Working):
             return
 
         def work(job: Job) -> None:
-            self.projection = project(dataset, method, seed=0, progress=job.progress)
+            if self.projection is None or self._pictured != (dataset, method):
+                self.projection = project(dataset, method, seed=0, progress=job.progress)
+                self._pictured = (dataset, method)
+                warm_up()
 
         self._maps.instead(work)
 
@@ -319,6 +350,12 @@ class Workbench(Working):
                 self.method = self.projection.method
         else:
             self.error = f"The map could not be computed: {readable(error)}"
+
+
+@cache
+def warm_up() -> None:
+    """Import, beside everything else, what the first Start would wait for."""
+    threading.Thread(target=importlib.import_module, args=("sklearn.svm",), daemon=True).start()
 
 
 def source_of(config: dict[str, Any]) -> tuple[str, str, str]:

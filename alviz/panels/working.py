@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Callable
 from typing import Any
 
 import traitlets
@@ -29,6 +30,8 @@ class Working(traitlets.HasTraits):
         super().__init__(**traits)
         self._jobs = Lane("job", self._job_changed, self._job_progressed, self._job_failed)
         self._began = 0.0
+        self.keeps_up: Callable[[], bool] = lambda: True
+        """Whether the page has drawn what it was sent; until then a job of many rounds shows none of those between."""
 
     def begin(self, work: Work) -> bool:
         """Do work(job) in the job thread; False when something is already under way."""
@@ -71,7 +74,7 @@ class Working(traitlets.HasTraits):
 
     def _job_failed(self, error: Exception) -> None:
         if isinstance(error, Cancelled):
-            self.notice = "Cancelled; the run is as it was before."
+            self.notice = "Cancelled: what was under way is given up, what was finished is kept."
         else:
             self.error = readable(error)
 

@@ -2,12 +2,28 @@ import numpy as np
 import pytest
 
 from alviz.figures import embedding_map, palette
+from alviz.figures.embedding import GL_FROM
 
 NBSP = "\u00a0"
 
 
+def pointed(drawing):
+    """The traces that hold samples, without those that only make legend entries."""
+    return [trace for trace in drawing.figure["data"] if "alviz_ids" in trace]
+
+
 def traces(drawing):
-    return {trace["name"]: trace for trace in drawing.figure["data"]}
+    return {trace["name"]: trace for trace in pointed(drawing)}
+
+
+def legend(drawing):
+    """Legend entry -> the names of the traces that clicking it hides."""
+    data = drawing.figure["data"]
+    entries = [trace for trace in data if trace.get("showlegend", True)]
+    return {
+        e["name"]: [t["name"] for t in pointed(drawing) if t is e or t.get("legendgroup", t["name"]) == e.get("legendgroup")]
+        for e in entries
+    }
 
 
 def ids_of(trace):
@@ -44,6 +60,25 @@ def test_hidden_classes_are_grey_until_labelled(small):
     assert not any("T-shirt<br>" in name for name in drawn["pool"]["alviz_names"]), "hovering tells no true class either"
     rings = drawn["labelled"]
     assert rings["marker"]["color"][rings["alviz_ids"].tolist().index(1)] == 1
+
+
+def test_the_legend_explains_every_class_by_the_ring_of_its_labelled_samples(small):
+    dataset, finished, labelled_in_round = small
+    drawing = embedding_map(dataset.features, dataset, finished, labelled_in_round)
+    assert list(legend(drawing)) == ["T-shirt", "Trouser", "Pullover", "pool", "labelled", "just queried"]
+    assert legend(drawing)["Trouser"] == ["Trouser"] and legend(drawing)["labelled"] == ["labelled"]
+    entry = next(trace for trace in drawing.figure["data"] if trace["name"] == "Trouser" and "alviz_ids" not in trace)
+    rings = traces(drawing)["labelled"]
+    at = rings["alviz_ids"].tolist().index(1)  # a trouser
+    assert entry["marker"]["symbol"] == rings["marker"]["symbol"][at]
+    assert entry["marker"]["color"] == traces(drawing)["Trouser"]["marker"]["color"]
+    assert "opacity" not in entry["marker"], "pale points are hard to match with their entry"
+
+
+def test_with_hidden_classes_the_legend_names_those_that_have_been_labelled(small):
+    dataset, finished, labelled_in_round = small
+    drawing = embedding_map(dataset.features, dataset, finished, labelled_in_round, reveal=False)
+    assert list(legend(drawing)) == ["T-shirt", "Trouser", "pool", "labelled", "just queried"]
 
 
 def test_rings_show_what_the_oracle_said_not_the_truth(small):
@@ -92,6 +127,7 @@ def test_colour_by_round_tells_when_samples_were_labelled(small):
     drawing = embedding_map(dataset.features, dataset, finished, labelled_in_round, color="round")
     rings = traces(drawing)["labelled"]
     assert rings["marker"]["color"].tolist() == [0, 0]
+    assert rings["marker"]["colorbar"]["dtick"] == 1, "no ticks between rounds"
     assert drawing.reading == f"4 of 12 samples (33{NBSP}%) are labelled, 2 of them in round 1."
 
 
@@ -108,23 +144,24 @@ def test_the_reading_names_the_class_taken_most_beyond_its_share(make_dataset, m
 def test_many_classes_are_one_trace(make_dataset, make_run):
     dataset = make_dataset(600, 100)
     rounds, labelled_in_round = make_run(dataset, 2, 20)
-    drawn = embedding_map(dataset.features, dataset, rounds[-1], labelled_in_round).figure["data"]
-    assert [trace["name"] for trace in drawn] == ["pool", "labelled", "just queried"]
+    drawing = embedding_map(dataset.features, dataset, rounds[-1], labelled_in_round)
+    drawn = pointed(drawing)
+    assert [trace["name"] for trace in drawn] == list(legend(drawing)) == ["pool", "labelled", "just queried"]
     np.testing.assert_array_equal(drawn[0]["marker"]["color"], dataset.targets[drawn[0]["alviz_ids"]])
 
 
-@pytest.mark.parametrize(("n", "kind"), [(5000, "scatter"), (5001, "scattergl")])
+@pytest.mark.parametrize(("n", "kind"), [(GL_FROM, "scatter"), (GL_FROM + 1, "scattergl")])
 def test_large_maps_are_drawn_by_webgl_as_a_whole(make_dataset, make_run, n, kind):
     dataset = make_dataset(n, 3)
     rounds, labelled_in_round = make_run(dataset, 2, 20)
-    drawn = embedding_map(dataset.features, dataset, rounds[-1], labelled_in_round).figure["data"]
+    drawn = pointed(embedding_map(dataset.features, dataset, rounds[-1], labelled_in_round))
     assert {trace["type"] for trace in drawn} == {kind}
 
 
 def test_before_the_start_there_is_only_the_pool(make_dataset):
     dataset = make_dataset(10, 2)
     drawing = embedding_map(dataset.features, dataset, None, np.full(10, -1))
-    assert sum(len(trace["x"]) for trace in drawing.figure["data"]) == 10
+    assert sum(len(trace["x"]) for trace in pointed(drawing)) == 10
     assert drawing.reading == "Nothing is labelled yet: 10 samples in the pool."
 
 
@@ -133,6 +170,8 @@ def test_the_corner_names_projection_and_quality(small):
     drawing = embedding_map(dataset.features, dataset, finished, labelled_in_round, title="UMAP", trustworthiness=0.9312)
     assert drawing.figure["layout"]["annotations"][0]["text"] == "UMAP · trustworthiness 0.93"
     assert drawing.figure["layout"]["yaxis"]["scaleanchor"] == "x"
+    unmeasured = embedding_map(dataset.features, dataset, finished, labelled_in_round, title="PCA", trustworthiness=float("nan"))
+    assert unmeasured.figure["layout"]["annotations"][0]["text"] == "PCA"
 
 
 @pytest.mark.parametrize(("points", "color", "named"), [(np.zeros((11, 2)), "class", "points"), (np.zeros((12, 2)), "colour", "color")])

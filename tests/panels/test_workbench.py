@@ -95,7 +95,7 @@ def test_runs_on_the_same_data_stay_for_comparison_and_others_go(bench: Workbenc
     ("change", "words"),
     [
         ({"budget": 3}, "total budget is 3, less than the 5"),
-        ({"n_queries": 100_000, "budget": 200_000}, "n_initial is 100000"),
+        ({"n_queries": 100_000, "budget": 200_000}, "100,000 labels per round are more than the 150 samples"),
         ({"strategy": "bald"}, "learners that do"),
         ({"dataset": "fashion-mnist", "params": {"root": "/nowhere"}}, "nowhere"),
         ({"imbalance": "ir=99"}, "ir"),

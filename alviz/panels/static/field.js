@@ -1,6 +1,5 @@
 // One labelled control. Text from Python is only ever set as text, never as HTML.
 
-
 function make(tag, properties = {}, ...children) {
   const node = Object.assign(document.createElement(tag), properties);
   node.append(...children);
@@ -22,10 +21,23 @@ function render({ model, el }) {
   else el.append(label, input, note);
 
   const decimals = () => Math.min(6, (String(model.get("step")).split(".")[1] || "").length);
+  // What was typed and cannot be: said below the control, which goes back to what it was.
+  let refused = "";
+  const say = () => {
+    note.textContent = refused || model.get("note");
+    note.hidden = !note.textContent;
+    note.classList.toggle("alviz-wrong", Boolean(refused));
+    note.setAttribute("role", refused ? "alert" : "note");
+  };
+  const whyNot = (text) => {
+    const [value, low, high] = [Number(text), model.get("minimum"), model.get("maximum")];
+    const whole = Number.isInteger(model.get("step")) && Number.isInteger(low);
+    if (text !== "" && value >= low && value <= high && (!whole || Number.isInteger(value))) return "";
+    return `Wanted a ${whole ? "whole " : ""}number from ${low.toLocaleString("en")} to ${high.toLocaleString("en")}${text === "" ? "" : `, not ${value.toLocaleString("en")}`}.`;
+  };
   const draw = () => {
     label.textContent = model.get("label");
-    note.textContent = model.get("note");
-    note.hidden = !model.get("note");
+    say();
     el.title = model.get("help");
     input.disabled = model.get("disabled");
     if (kind !== "menu" && kind !== "switch") {
@@ -63,8 +75,10 @@ function render({ model, el }) {
   input.addEventListener("change", () => {
     if (kind === "menu") return send(input.value);
     if (kind === "switch") return send(input.checked);
-    if (input.value === "" || !Number.isFinite(Number(input.value))) { input.value = model.get("value") ?? ""; return; }
-    send(Number(input.value));
+    refused = kind === "number" ? whyNot(input.value) : "";
+    say();
+    if (refused) input.value = model.get("value") ?? "";
+    else send(Number(input.value));
   });
   if (kind === "range") {
     let last = 0;

@@ -78,8 +78,13 @@ function dressed(value, color) {
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, dressed(item, color)]));
 }
 
-function standard(trace) {
+// Without WebGL the same points are drawn as SVG, slowly. Pale points need more of their colour on a dark page: `pale` is by how much.
+const noWebGL = !document.createElement("canvas").getContext("webgl");
+function standard(trace, pale) {
   const { alviz_ids, alviz_codes, alviz_names, ...rest } = trace;
+  if (noWebGL && rest.type === "scattergl") rest.type = "scatter";
+  const opacity = rest.marker?.opacity;
+  if (opacity < 0.6) rest.marker = { ...rest.marker, opacity: Math.min(opacity * pale, 0.9) };
   return alviz_codes ? { ...rest, text: Array.from(alviz_codes, (code) => alviz_names[code]) } : rest;
 }
 
@@ -149,12 +154,13 @@ export default () => {
 
     async function drawOnce() {
       const font = getComputedStyle(el).fontFamily;
+      const pale = Number(color("pale")) || 1;
       ids = figure.data.map((trace) => trace.alviz_ids);
       lassoed = selection();
       const highlighted = selectedPoints(new Set(lassoed));
       const data = figure.data.map((trace, i) => {
         const points = highlighted[i] === null ? {} : { selectedpoints: highlighted[i] };
-        return { ...dressed(standard(trace), color), ...points };
+        return { ...dressed(standard(trace, pale), color), ...points };
       });
       const layout = { uirevision: "alviz", ...dressed(figure.layout, color), template: template(color, font), autosize: true, selectionrevision: draws };
       await Plotly.react(plot, data, layout, config());

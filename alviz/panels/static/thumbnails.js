@@ -6,6 +6,15 @@ function node(tag, className, text = "") {
   return Object.assign(document.createElement(tag), { className, textContent: text });
 }
 
+// "name<tab>number": the name is cut where space is short, the number never.
+function lineOf(line) {
+  const span = node("span", "alviz-thumbnail-line");
+  const [text, number] = line.split("\t");
+  if (number === undefined) span.textContent = text;
+  else span.append(node("span", "alviz-thumbnail-name", text), node("span", "alviz-thumbnail-number", number));
+  return span;
+}
+
 export default {
   initialize(home) {
     ensureTheme(home);
@@ -47,13 +56,13 @@ export default {
       if (url) button.append(picture(index));
       const [mark, meaning] = FLAGS[item.flag] ?? ["", ""];
       const title = node("span", "alviz-thumbnail-title", item.title);
-      button.append(title, ...item.lines.map((line) => node("span", "alviz-thumbnail-line", line)));
+      button.append(title, ...item.lines.map(lineOf));
       if (mark) {
         const flag = node("span", `alviz-thumbnail-flag alviz-${item.flag}`, mark);
         flag.setAttribute("aria-hidden", "true");
         button.append(flag);
       }
-      const text = [item.title, ...item.lines, meaning].filter(Boolean);
+      const text = [item.title, ...item.lines.map((line) => line.replace("\t", " ")), meaning].filter(Boolean);
       button.title = text.join("\n");
       button.setAttribute("aria-label", text.join(", "));
       return { id: item.id, button };

@@ -1,4 +1,6 @@
-// The rounds as dots on a line: filled = finished, hollow = still to come, ring = looked at.
+// The rounds as dots on a line: filled = finished, hollow = still to come, ring = looked at. Too many for dots: a bar that fills, with the one looked at.
+const DOTS = 60;
+
 function render({ model, el }) {
   const track = document.createElement("div");
   track.className = "alviz-timeline";
@@ -17,34 +19,37 @@ function render({ model, el }) {
     model.set("shown", next);
     model.save_changes();
   };
+  const planned = () => Math.max(model.get("planned"), model.get("last"), 0);
+  const place = (round) => `calc(12px + (100% - 24px) * ${planned() ? round / planned() : 0})`;
+  const node = (className, style = {}, title = "") => {
+    const made = Object.assign(document.createElement("span"), { className, title });
+    Object.assign(made.style, style);
+    track.append(made);
+  };
   const draw = () => {
-    const [last, shown] = [model.get("last"), model.get("shown")];
-    const planned = Math.max(model.get("planned"), last, 0);
-    const titles = model.get("titles");
+    const [last, shown, titles] = [model.get("last"), model.get("shown"), model.get("titles")];
     const branched = new Set(model.get("branched"));
     track.replaceChildren();
-    for (let r = 0; r <= planned; r++) {
-      const dot = document.createElement("span");
-      dot.className = "alviz-dot" + (r <= last ? " done" : "") + (r === shown && last >= 0 ? " shown" : "") + (branched.has(r) ? " branched" : "");
-      dot.title = titles[r] || `round ${r}: still to come`;
-      dot.dataset.round = r;
-      track.append(dot);
+    if (last > 0) node("alviz-timeline-done", { width: `calc((100% - 24px) * ${last / planned()})` });
+    if (planned() < DOTS) {
+      for (let r = 0; r <= planned(); r++) {
+        const state = (r <= last ? " done" : "") + (r === shown && last >= 0 ? " shown" : "") + (branched.has(r) ? " branched" : "");
+        node(`alviz-dot${state}`, { left: place(r) }, titles[r] || `round ${r}: still to come`);
+      }
+    } else {
+      for (const r of branched) node("alviz-dot done branched", { left: place(r) }, titles[r]);
+      if (last >= 0) node("alviz-dot done shown", { left: place(shown) }, titles[shown]);
     }
     track.setAttribute("aria-valuemin", "0");
     track.setAttribute("aria-valuemax", String(Math.max(last, 0)));
-    track.setAttribute("aria-valuenow", String(shown));
-    track.setAttribute("aria-valuetext", titles[shown] || "");
+    track.setAttribute("aria-valuenow", String(Math.max(shown, 0)));
+    track.setAttribute("aria-valuetext", titles[shown] || "no rounds yet");
     track.setAttribute("aria-disabled", String(last < 0));
     caption.textContent = last < 0 ? "No rounds yet" : titles[shown] || "";
   };
   const nearest = (x) => {
-    let best = 0, distance = Infinity;
-    for (const dot of track.children) {
-      const box = dot.getBoundingClientRect();
-      const d = Math.abs(box.left + box.width / 2 - x);
-      if (d < distance) { distance = d; best = Number(dot.dataset.round); }
-    }
-    return best;
+    const box = track.getBoundingClientRect();
+    return Math.round(((x - box.left - 12) / (box.width - 24)) * planned());
   };
   let dragging = false;
   track.addEventListener("pointerdown", (event) => {
@@ -57,15 +62,27 @@ function render({ model, el }) {
   track.addEventListener("pointercancel", () => { dragging = false; });
   track.addEventListener("keydown", (event) => {
     const shown = model.get("shown");
-    const to = { ArrowLeft: shown - 1, ArrowDown: shown - 1, ArrowRight: shown + 1, ArrowUp: shown + 1, Home: 0, End: model.get("last") }[event.key];
+    const far = Math.max(1, Math.round(planned() / 10));
+    const to = {
+      ArrowLeft: shown - 1, ArrowDown: shown - 1, ArrowRight: shown + 1, ArrowUp: shown + 1,
+      PageDown: shown - far, PageUp: shown + far, Home: 0, End: model.get("last"),
+    }[event.key];
     if (to === undefined) return;
     event.preventDefault();
+    event.stopPropagation();  // JupyterLab would move to the next cell
     go(to);
   });
   const names = ["shown", "last", "planned", "titles", "branched"];
-  names.forEach((name) => model.on(`change:${name}`, draw));
+  let waiting = null;
+  const later = () => {  // one message changes several
+    waiting ??= requestAnimationFrame(() => { waiting = null; draw(); });
+  };
+  names.forEach((name) => model.on(`change:${name}`, later));
   draw();
-  return () => names.forEach((name) => model.off(`change:${name}`, draw));
+  return () => {
+    cancelAnimationFrame(waiting);
+    names.forEach((name) => model.off(`change:${name}`, later));
+  };
 }
 
 export default { render };
