@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from alviz.data.dataset import Dataset
 from alviz.figures import palette
-from alviz.figures.base import Drawing, axis, bare_axis, escape, label, layout, nothing, percent, plural, shorten, whole_ticks
+from alviz.figures.base import Drawing, axis, bare_axis, escape, label, layout, nothing, percent, plural, spoken, whole_ticks
 from alviz.loop.metrics import imbalance_ratio
 from alviz.loop.round import Round
 
@@ -79,7 +79,7 @@ def share_sentence(round: Round, dataset: Dataset) -> str:
     if picked is None:
         return f"{who} asked for {plural(len(round.queried), 'label')}; none was given."
     top = int((picked if pool is None else picked - pool).argmax())
-    taken = f"{who} took {percent(picked[top])} {shorten(dataset.class_names[top])}"
+    taken = f"{who} took {percent(picked[top])} {spoken(dataset.class_names[top])}"
     return taken + ("." if pool is None else f"; the {'pool' if round.index else 'whole pool'} has {percent(pool[top])}.")
 
 
@@ -136,7 +136,7 @@ def _profile_reading(round: Round, names: Sequence[str]) -> str:
     missing = int((counts == 0).sum())
     if counts[most] == counts[fewest]:
         return f"After round {round.index} every class has {plural(int(counts[most]), 'label')}; ir is 0.00."
-    rest = f"{missing} of {len(names)} classes have none" if missing > 1 else f"{shorten(names[fewest])} fewest ({counts[fewest]:,})"
+    rest = f"{missing} of {len(names)} classes have none" if missing > 1 else f"{spoken(names[fewest])} fewest ({counts[fewest]:,})"
     return (
-        f"After round {round.index} {shorten(names[most])} has most labels ({counts[most]:,}), {rest}; ir is {imbalance_ratio(counts):.2f}."
+        f"After round {round.index} {spoken(names[most])} has most labels ({counts[most]:,}), {rest}; ir is {imbalance_ratio(counts):.2f}."
     )

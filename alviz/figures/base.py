@@ -130,6 +130,12 @@ def shorten(name: str, width: int = NAME_WIDTH) -> str:
     return name if len(name) <= width else name[:width].rstrip() + "…"
 
 
+def spoken(name: str) -> str:
+    """A class's name inside a sentence (not escaped): a bare number is said to be a class."""
+    name = shorten(name)
+    return f"class {name}" if name.isdigit() else name
+
+
 def label(name: str, width: int = NAME_WIDTH) -> str:
     """The name for ticks, legends and labels: cut and escaped."""
     return escape(shorten(name, width))

@@ -7,7 +7,7 @@ import numpy as np
 
 from alviz.figures import palette
 from alviz.figures.balance import NAMED_UP_TO, class_bars
-from alviz.figures.base import Drawing, axis, escape, label, layout, nothing, percent, plural, shorten
+from alviz.figures.base import Drawing, axis, escape, label, layout, nothing, percent, plural, spoken
 from alviz.loop.round import Round
 
 COUNTS_UP_TO = 12
@@ -52,7 +52,13 @@ def confusion_matrix(round: Round | None, class_names: Sequence[str]) -> Drawing
             data.append({"type": "scatter", "mode": "text", "x": x, "y": y, "text": text, "textfont": font, "hoverinfo": "skip"})
     # Hovering shows an axis's tick text also where the axis itself hides it: what the many-class matrix needs no text array for.
     down, across = ([label(name, width) if named else escape(name) for name in class_names] for width in (16, 12))
-    ticks: dict[str, Any] = {"showgrid": False, "tickmode": "array", "tickvals": list(range(k)), "showticklabels": named}
+    ticks: dict[str, Any] = {
+        "showgrid": False,
+        "tickmode": "array",
+        "tickvals": list(range(k)),
+        "showticklabels": named,
+        "ticklabelstandoff": 3,
+    }
     if k > 6:
         ticks["tickfont"] = {"size": 10}
     look = layout(
@@ -85,7 +91,7 @@ def _confusion_reading(round: Round, names: Sequence[str]) -> str:
     true, taken = divmod(int(wrong.argmax()), len(names))
     some, of = int(counts[true, taken]), int(counts[true].sum())
     verb = "is" if some == 1 else "are"
-    found = f"{percent(some / of)} of {shorten(names[true])} ({some:,} of {of:,}) {verb} taken for {shorten(names[taken])}"
+    found = f"{percent(some / of)} of {spoken(names[true])} ({some:,} of {of:,}) {verb} taken for {spoken(names[taken])}"
     return f"The biggest confusion: {found}."
 
 
@@ -93,4 +99,4 @@ def _recall_reading(recall: np.ndarray, names: Sequence[str]) -> str:
     worst, best = int(np.nanargmin(recall)), int(np.nanargmax(recall))
     if recall[worst] == recall[best]:
         return f"Every tested class is recognised equally often ({percent(recall[best])})."
-    return f"{shorten(names[best])} is recognised best ({percent(recall[best])}), {shorten(names[worst])} worst ({percent(recall[worst])})."
+    return f"{spoken(names[best])} is recognised best ({percent(recall[best])}), {spoken(names[worst])} worst ({percent(recall[worst])})."

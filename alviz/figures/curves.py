@@ -15,7 +15,7 @@ from alviz.loop.round import Round
 SHARES = {"accuracy", "balanced_accuracy", "macro_f1", "average_precision", "calibration_error", "minority_share"}
 """Metrics that are read in per cent."""
 
-END_WIDTH = 14
+END_WIDTH = 18
 """Longest name at the end of a line; hovering has it whole."""
 
 Runs = Sequence[tuple[str, Sequence[Round]]]
@@ -43,8 +43,10 @@ def learning_curve(runs: Runs, metric: str = "accuracy", shown_round: int | None
     if at is not None:
         data.append(_mark(labels[at], values[at]))
     span = _padded(np.concatenate([values for _, _, values in curves]))
+    if metric in SHARES:  # no ticks beyond what can be
+        span = max(span[0], -0.02), min(span[1], 1.02)
     longest = max((len(shorten(name, END_WIDTH)) for *_, name, _ in ends), default=0)
-    margin = {"l": 8, "r": 26 + 7 * longest, "t": 8, "b": 8}
+    margin = {"l": 8, "r": 22 + 6 * longest, "t": 8, "b": 8}
     budgets = _padded(np.concatenate([labels for _, labels, _ in curves]))
     title = _words(metric) + (" (cross-validated)" if validated else "")
     look = layout(
@@ -146,13 +148,19 @@ def _padded(values: Any) -> tuple[float, float]:
 
 
 def _end_labels(ends: list[tuple[Any, Any, str, str]], span: tuple[float, float]) -> list[dict[str, Any]]:
-    """Names at the line ends, moved apart where they would overlap."""
-    least = 0.09 * (span[1] - span[0])
-    notes, last = [], -np.inf
-    for x, y, name, color in sorted(ends, key=lambda end: float(end[1])):
-        last = max(float(y), last + least)
+    """Names beside the line ends, moved apart where they would overlap and down where they would leave the plot (which would hide them)."""
+    least = 0.1 * (span[1] - span[0])
+    ends = sorted(ends, key=lambda end: float(end[1]))
+    heights: list[float] = []
+    for _, y, _, _ in ends:
+        heights.append(max(float(y), heights[-1] + least) if heights else float(y))
+    for i in reversed(range(len(ends))):
+        heights[i] = min(heights[i], span[1] - (len(ends) - 1 - i) * least)
+    notes = []
+    shared = {"x": 1, "xref": "paper", "xanchor": "left", "xshift": 4, "showarrow": False, "font": {"size": 11}}
+    for (_, _, name, color), y in zip(ends, heights, strict=True):
         dot = f'<span style="color:{color}">●</span> '
-        notes.append({"text": dot + label(name, END_WIDTH), "x": x, "y": last, "xanchor": "left", "xshift": 8, "showarrow": False})
+        notes.append({"text": dot + label(name, END_WIDTH), "y": y, **shared})
     return notes
 
 

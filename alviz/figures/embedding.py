@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from alviz.data.dataset import Dataset
 from alviz.figures import palette
 from alviz.figures.balance import share_sentence
-from alviz.figures.base import CLEAR, NEUTRAL, Drawing, bare_axis, escape, label, layout, number, percent, plural, shorten, whole_ticks
+from alviz.figures.base import CLEAR, NEUTRAL, Drawing, bare_axis, escape, label, layout, number, percent, plural, spoken, whole_ticks
 from alviz.loop.round import Round
 
 GL_FROM = 1000
@@ -243,7 +243,7 @@ def _reading(dataset: Dataset, round: Round | None, labelled: Any, stars: Any, k
     if color == "prediction":
         predicted = np.bincount(round.probabilities.argmax(axis=1), minlength=dataset.n_classes) / n
         top = int(predicted.argmax())
-        text = f"The model takes {percent(predicted[top])} of all samples for {shorten(dataset.class_names[top])}"
+        text = f"The model takes {percent(predicted[top])} of all samples for {spoken(dataset.class_names[top])}"
         seen = dataset.targets >= 0
         return text + (
             f", which {percent((dataset.targets[seen] == top).mean())} are." if seen.any() else ", more than for any other class."

@@ -61,6 +61,7 @@ class Duel(Working):
         self._runs: list[Run] = []
         self._loaded: tuple[str, Dataset] | None = None
         self._loading = threading.Lock()
+        self._wanted = 0
         self._started: dict[str, Any] | None = None
         self._previews = Lane("pool", lambda busy: None, lambda fraction: None, self._preview_failed)
         self.observe(self._kind_changed, ["config"])
@@ -164,11 +165,15 @@ class Duel(Working):
         return self.begin(work)
 
     def look_at(self, shown: int) -> bool:
-        """Look at another round."""
+        """Look at another round; asked again while that is being drawn, at the one asked for last."""
+        self._wanted = shown
 
         def work(job: Job) -> None:
             self._needed()
-            self._draw(max(0, min(shown, self.position)))
+            drawn = None
+            while drawn != self._wanted:
+                drawn = self._wanted
+                self._draw(max(0, min(drawn, self.position)))
 
         return self.begin(work)
 

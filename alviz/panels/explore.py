@@ -151,7 +151,7 @@ class Explore:
         left = view.rounds[-1].n_labelled < min(view.track.budget, len(view.dataset))
         line = f"<b>{escape(view.track.label)}</b> on {escape(view.dataset.name)} · <span>{escape(view.status())}</span>"
         if view.track.config and settings_of(view.track.config) != settings_of(self.workbench.config):
-            line += ' · <span class="alviz-changed">settings changed: Start uses them</span>'
+            line += ' · <span class="alviz-changed">settings changed: press Start</span>'
         return line, left, len(view.rounds) > 1
 
     def _background(self) -> tuple[str, float] | None:

@@ -85,11 +85,11 @@ class Header:
         self.job = widgets.HTML()
         self.job.add_class("alviz-job")
         self.message = widgets.HTML(layout={"display": "none"})
-        work = widgets.HBox([self.bar, self.job])
-        work.add_class("alviz-work")
+        self.work = widgets.HBox([self.bar, self.job])
+        self.work.add_class("alviz-work")
         buttons = widgets.HBox(list(self.buttons.values()))
         buttons.add_class("alviz-buttons")
-        row = widgets.HBox([self.line, work, buttons])
+        row = widgets.HBox([self.line, self.work, buttons])
         row.add_class("alviz-runbar")
         self.widget = widgets.VBox([row, self.message])
         self.widget.add_class("alviz-topbar")
@@ -119,7 +119,7 @@ class Header:
         else:
             share, words, left = 0.0, "", ""
         self.bar.value = share
-        self.bar.layout.visibility = "visible" if words else "hidden"
+        self.work.layout.display = None if words else "none"
         self.job.value = f"{escape(words)} {share:.0%}{left}" if words else ""
 
     def _say(self) -> None:

@@ -53,10 +53,13 @@ class _Switched:
     def draw(self) -> None:
         view = self.workbench.view
         if view is None:
-            self.plot.show({}, "")
             return
         drawing = self.drawing(view)
-        self.plot.show(drawing.figure, drawing.reading)
+        if drawing.figure["data"]:
+            self.plot.show(drawing.figure, drawing.reading)
+        else:
+            self.plot.empty = drawing.reading
+            self.plot.show({}, "")
 
     def drawing(self, view: View) -> Drawing:
         raise NotImplementedError
@@ -84,7 +87,7 @@ class CurvePanel(_Switched):
 
     def drawing(self, view: View) -> Drawing:
         past = {view.track: view.rounds}
-        runs = [(track.label, past.get(track, track.run.rounds)) for track in self._order(view)]
+        runs = [(track.label.replace(" from round ", " from "), past.get(track, track.run.rounds)) for track in self._order(view)]
         return learning_curve(runs, metric=str(self.what.value), shown_round=view.shown)
 
     def clicked(self, point: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alviz.data.dataset import Dataset
-from alviz.figures.base import number, plural
+from alviz.figures.base import number, plural, spoken
 from alviz.panels.linking import link_selection
 from alviz.panels.thumbnails import MOST, Thumbnails
 from alviz.panels.workbench import View, Workbench
@@ -77,7 +77,7 @@ def fill(grid: Thumbnails, dataset: Dataset, view: View | None, ids: NDArray[np.
         rows, flag = [], ""
         if place:
             since = -1 if view is None else int(view.labelled_in_round[i])
-            rows.append("in the pool" if since < 0 else f"labelled in round {since}")
+            rows.append("in the pool" if since < 0 else f"labelled\tround {since}")
         if before is not None:
             top = (-before[i]).argsort(kind="stable")[:2]
             flag = "" if label < 0 else "right" if top[0] == label else "wrong"
@@ -98,7 +98,7 @@ def reading(view: View) -> str:
         return f"Round {finished.index} brought no labels."
     counts = np.bincount(finished.labels[known], minlength=dataset.n_classes)
     top = int(counts.argmax())
-    most = f"{counts[top]} of them {dataset.class_names[top]}"
+    most = f"{counts[top]} of them {spoken(dataset.class_names[top])}"
     if view.shown == 0:
         return f"Round 0 took {len(finished.queried)} samples by {finished.strategy} before there was a model, {most}."
     guesses = view.rounds[view.shown - 1].probabilities[finished.queried].argmax(axis=1)

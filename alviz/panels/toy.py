@@ -146,9 +146,10 @@ class ToyPlanes:
         self.legend = widgets.HTML()
         self.widget = widgets.VBox([self.legend, side_by_side])
         self.kind.observe(lambda change: setattr(duel, "config", {**duel.config, "kind": change["new"]}), ["value"])
-        self.timeline.observe(lambda change: duel.look_at(change["new"]), ["shown"])
+        self.timeline.observe(lambda change: change["new"] != duel.shown and duel.look_at(change["new"]), ["shown"])
         duel.observe(lambda change: self._choose(change), ["config"])
         duel.observe(lambda _: self._show(), ["planes", "pool"])
+        duel.observe(lambda _: self._stand(), ["planes", "busy"])
         self._show()
 
     def _choose(self, change: Any) -> None:
@@ -177,10 +178,14 @@ class ToyPlanes:
             self.legend.value = legend(pool, "boundary")
         if planes:
             self.legend.value = legend(planes[0].run.dataset, planes[0].kind)
-            first = planes[0].run.rounds
+
+    def _stand(self) -> None:
+        """Bring the timeline in line with the planes, also after a look that came while something else was under way."""
+        planes = self.duel.planes
+        if planes and not self.duel.busy:
             with self.timeline.hold_sync():
                 self.timeline.last, self.timeline.planned = self.duel.position, self.duel.steps
-                self.timeline.titles = [f"round {r.index}: {r.n_labelled:,} labels" for r in first]
+                self.timeline.titles = [f"round {r.index}: {r.n_labelled:,} labels" for r in planes[0].run.rounds]
                 self.timeline.shown = planes[0].shown
 
 
@@ -323,7 +328,7 @@ class Toy:
         labels = first.rounds[duel.shown].n_labelled
         line = f"{escape(first.dataset.name)} · <span>round {duel.shown}/{duel.steps} · {labels:,}/{min(budget, len(first.dataset)):,} labels</span>"
         if duel.changed:
-            line += ' · <span class="alviz-changed">settings changed: Start uses them</span>'
+            line += ' · <span class="alviz-changed">settings changed: press Start</span>'
         return line, len(first.state.candidates) > 0, duel.position > 0
 
     def _open(self, query: dict[str, str]) -> None:

@@ -149,3 +149,64 @@ def test_cancel_stops_the_table(app_url: str, page: Any) -> None:
     page.wait_for_function("() => /\\d+%/.test(document.body.innerText)")
     cancel.click()
     says(page, "Cancelled")
+
+
+def test_a_number_that_cannot_be_is_refused_at_its_field(app_url: str, page: Any) -> None:
+    opened(page, f"{app_url}explore?dataset=moons")
+    page.wait_for_selector(".js-plotly-plot .main-svg")
+    field = page.get_by_label("Labels per round", exact=True)
+    for typed, words in (
+        ("-5", "not -5"),
+        ("2.5", "not 2.5"),
+        ("1e9", "not 1,000,000,000"),
+        ("", "Wanted a whole number from 1 to 100,000."),
+    ):
+        field.fill(typed)
+        field.press("Tab")
+        says(page, words)
+        assert field.input_value() == "5"
+    field.fill("7")
+    field.press("Tab")
+    page.wait_for_function("() => !document.body.innerText.includes('Wanted a whole number')")
+    press(page, "Start")
+    says(page, "7/100 labels")
+
+
+def test_hundreds_of_rounds_fit_and_run_to_their_end(app_url: str, page: Any) -> None:
+    opened(page, f"{app_url}explore?dataset=moons&n_queries=1&budget=300")
+    press(page, "Start")
+    says(page, "round 0/299")
+    slider = page.get_by_role("slider", name="Round shown")
+    inside = """track => {
+        const box = track.getBoundingClientRect();
+        return [...track.children].every(e => e.getBoundingClientRect().left >= box.left - 1 && e.getBoundingClientRect().right <= box.right + 1);
+    }"""
+    assert slider.evaluate(inside)
+    press(page, "Run")
+    says(page, "round 299/299 · 300/300 labels")
+    assert slider.evaluate(inside)
+    box = slider.bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.wait_for_function("() => { const r = document.body.innerText.match(/round (\\d+)\\/299/); return r && Math.abs(r[1] - 150) < 5; }")
+
+
+def test_the_buttons_stay_in_sight_when_the_page_is_scrolled(app_url: str, page: Any) -> None:
+    opened(page, f"{app_url}explore?dataset=digits")
+    press(page, "Start")
+    says(page, "round 0/")
+    page.wait_for_function("() => document.documentElement.scrollHeight > innerHeight + 100")
+    page.mouse.move(600, 600)
+    page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+    box = page.get_by_role("button", name="Step", exact=True).bounding_box()
+    assert box is not None and 0 <= box["y"] < 60
+
+
+def test_this_rounds_pictures_are_on_the_first_screen(app_url: str, page: Any) -> None:
+    opened(page, f"{app_url}explore")
+    press(page, "Start")
+    says(page, "round 0/")
+    press(page, "Step")
+    says(page, "round 1/")
+    page.wait_for_function("() => document.querySelector('.alviz-thumbnail-line')")
+    box = page.locator(".alviz-thumbnail:visible").first.bounding_box()
+    assert box is not None and box["y"] + box["height"] <= 800

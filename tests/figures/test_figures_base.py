@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from alviz.figures.base import Drawing, escape, nothing, number, percent, plural, shorten
+from alviz.figures.base import Drawing, axis, escape, nothing, number, percent, plural, shorten, spoken, whole_ticks
 
 NBSP = "\u00a0"
 
@@ -65,3 +65,22 @@ def test_an_empty_picture_says_why() -> None:
     assert drawing.reading == "Nothing <yet>."
     assert drawing.figure["layout"]["annotations"][0]["text"] == "Nothing &lt;yet&gt;."
     assert drawing.plotly().data == ()
+
+
+def test_an_axis_without_a_title_keeps_no_room_for_one() -> None:
+    assert "title" not in axis()
+    assert axis("labels")["title"]["text"] == "labels"
+
+
+@pytest.mark.parametrize(("most", "between"), [(1, False), (4, False), (5, True), (600, True)])
+def test_counts_have_no_ticks_between_whole_numbers(most: float, between: bool) -> None:
+    ticks = whole_ticks(most)
+    assert ticks["tickformat"] == ",d"
+    assert ("dtick" not in ticks) == between
+    assert between or ticks["dtick"] == 1
+
+
+def test_a_class_that_is_a_number_is_said_to_be_a_class() -> None:
+    assert spoken("7") == "class 7"
+    assert spoken("Ankle boot") == "Ankle boot"
+    assert spoken("B7") == "B7"

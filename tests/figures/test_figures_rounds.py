@@ -146,3 +146,20 @@ def test_phase_times_name_the_longest_phase(rounds):
     drawing = phase_times(timed)
     assert {trace["name"]: trace["y"].tolist() for trace in drawing.figure["data"]}["train"] == [0.3, 0.3]
     assert drawing.reading == f'Round 1 took 0.40 s, 75{NBSP}% of it in the phase "train".'
+
+
+def test_names_at_line_ends_stay_inside_the_plot_in_the_order_of_the_lines(rounds):
+    runs = [(f"run {i}", [*rounds[:-1], replace(rounds[-1], metrics={"accuracy": 0.6 + 0.001 * i})]) for i in range(8)]
+    drawing = learning_curve(runs)
+    low, high = drawing.figure["layout"]["yaxis"]["range"]
+    notes = sorted(drawing.figure["layout"]["annotations"], key=lambda note: note["y"])
+    assert [note["text"][-5:] for note in notes] == [f"run {i}" for i in range(8)]
+    heights = np.array([note["y"] for note in notes])
+    assert heights.min() >= low and heights.max() <= high, "plotly hides what lies beyond an axis"
+    assert np.diff(heights).min() >= 0.09 * (high - low)
+
+
+def test_a_share_has_no_room_above_all(rounds):
+    perfect = [replace(finished, metrics={"accuracy": 1.0}) for finished in rounds]
+    low, high = learning_curve([("this run", perfect)]).figure["layout"]["yaxis"]["range"]
+    assert low < 1 <= high < 1.04

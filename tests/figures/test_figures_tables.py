@@ -58,3 +58,9 @@ def test_nothing_measured_is_said():
 def test_strategies_must_have_as_many_selections():
     with pytest.raises(ValueError, match=r"^accuracies: wanted"):
         accuracy_table({"a": np.zeros((3, 2)), "b": np.zeros((3, 1))})
+
+
+def test_an_interval_wider_than_all_that_can_be_says_only_that():
+    shown = accuracy_html(accuracy_table({"margin": np.array([[0.3], [0.9]]), "random": np.array([[0.3], [0.31]])}))
+    assert "60.0</b> ± over 100" in shown
+    assert "30.5 ± 6.4" in shown  # t(0.975, 1) · s/√2 = 12.706 · 0.5 points

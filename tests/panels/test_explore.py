@@ -123,3 +123,108 @@ def test_the_timeline_looks_back(page: Explore) -> None:
 
 def test_the_page_is_one_widget() -> None:
     assert isinstance(Explore(Workbench()).widget, widgets.VBox)
+
+
+def test_a_step_draws_every_plot_once(page: Explore) -> None:
+    press(page, "Start")
+    press(page, "Step")
+    drawn: list[str] = []
+    plots = {
+        "map": page.map.plot,
+        "why": page.why.plot,
+        "curve": page.curve.plot,
+        "balance": page.balance.plot,
+        "confusion": page.confusion.plot,
+    }
+    for name, plot in plots.items():
+        plot.observe(lambda _, name=name: drawn.append(name), ["figure"])
+    press(page, "Step")
+    assert sorted(drawn) == sorted(plots)
+    drawn.clear()
+    press(page, "Start")
+    assert drawn.count("map") == 1 and drawn.count("curve") == 1
+
+
+def test_the_caption_says_what_the_axes_of_the_map_are(page: Explore) -> None:
+    press(page, "Start")
+    assert "PCA: the two axes hold" in page.map.plot.alt
+
+
+def test_each_picture_says_what_the_model_wavered_between(page: Explore) -> None:
+    press(page, "Start")
+    press(page, "Step")
+    view = page.workbench.view
+    assert view is not None
+    for item in page.queries.queries.items:
+        p = view.rounds[0].probabilities[item["id"]]
+        first, second = p.argsort()[::-1][:2]
+        names = view.dataset.class_names
+        assert item["lines"][:2] == [f"pred. {names[first]}\t{p[first]:.0%}", f"or {names[second]}\t{p[second]:.0%}"]
+        assert item["lines"][2].startswith("score\t−")
+
+
+def test_why_shows_the_scores_and_says_when_there_are_none(page: Explore) -> None:
+    press(page, "Start")
+    assert "Step once" in page.why.plot.empty and not page.why.plot.figure
+    press(page, "Step")
+    assert "picks score higher than" in page.why.plot.alt
+    stars = page.why.plot.figure["data"][1]
+    assert sorted(stars["alviz_ids"]) == sorted(item["id"] for item in page.queries.queries.items)
+    page.why.what.value = "times"
+    assert "in the phase" in page.why.plot.alt
+    page.why.what.value = "classes"
+    assert "Round 1 took" in page.why.plot.alt
+
+
+def test_a_selection_is_counted_and_cleared(page: Explore) -> None:
+    assert page.queries.selection.layout.display == "none"
+    page.workbench.wait(60)
+    page.map.plot.selected = [3, 5, 8]  # before there is a run
+    assert "3 selected samples" in page.queries.heading.value
+    assert [item["lines"] for item in page.queries.chosen.items] == [["in the pool"]] * 3
+    press(page, "Start")
+    queried = page.workbench.view.round.queried.tolist()  # type: ignore[union-attr]
+    page.queries.queries.selected = queried[:1]
+    assert "1 selected sample<" in page.queries.heading.value
+    assert page.queries.chosen.layout.display == "none", "it is among the queries already"
+    page.queries.clear.click()
+    assert page.workbench.selected == [] and page.map.plot.selection.tolist() == []
+    assert page.queries.selection.layout.display == "none"
+
+
+def test_a_large_selection_is_shown_in_part(page: Explore) -> None:
+    press(page, "Start")
+    page.map.plot.selected = list(range(1000))
+    assert len(page.queries.chosen.items) + page.queries.chosen.hidden == 1000
+
+
+def test_settings_that_no_longer_fit_the_run_are_said(page: Explore) -> None:
+    press(page, "Start")
+    assert "settings changed" not in page.header.line.value
+    page.settings.fields["seed"].value = 5
+    assert "settings changed" in page.header.line.value
+    press(page, "Start")
+    assert "settings changed" not in page.header.line.value
+
+
+def test_a_link_may_ask_for_a_strategy_that_only_its_learner_can_serve(page: Explore) -> None:
+    page.url.query = {"learner": "ensemble", "strategy": "bald"}
+    assert page.workbench.notice == ""
+    assert (page.workbench.config["learner"], page.workbench.config["strategy"]) == ("ensemble", "bald")
+    assert page.url.share["learner"] == "ensemble" and page.url.share["strategy"] == "bald"
+
+
+def test_a_link_to_data_brings_the_rounds_that_suit_them(page: Explore) -> None:
+    page.url.query = {"dataset": "moons"}
+    config = page.workbench.config
+    assert (config["n_queries"], config["budget"]) == (5, 100)
+    assert "n_queries" not in page.url.share and "budget" not in page.url.share
+    page.url.query = {"dataset": "moons", "budget": "50"}
+    assert (page.workbench.config["n_queries"], page.workbench.config["budget"]) == (5, 50)
+    assert page.url.share["budget"] == "50"
+
+
+def test_a_hidden_message_takes_no_room(page: Explore) -> None:
+    assert page.header.message.layout.display == "none"
+    page.workbench.error = "No."
+    assert page.header.message.layout.display is None

@@ -75,3 +75,9 @@ def test_selection_is_kept_when_other_samples_come():
     grid = Thumbnails(selected=[3])
     grid.show([1, 2])
     assert grid.selected == [3]
+
+
+def test_what_the_caller_left_out_is_counted_too():
+    grid = Thumbnails()
+    grid.show(np.arange(MOST + 5), more=20)
+    assert grid.hidden == 25

@@ -104,3 +104,72 @@ def test_the_address_sets_the_page(page: Toy) -> None:
     page.url.query = {"dataset": "moons", "strategies": "margin,random", "steps": "4", "seed": "x"}
     config = page.duel.config
     assert (config["dataset"], config["strategies"], config["steps"], config["seed"]) == ("moons", ["margin", "random"], 4, 0)
+
+
+def test_the_pool_is_there_before_the_start_and_follows_the_sliders(page: Toy) -> None:
+    page.duel.wait(60)
+    assert "120 samples, none labelled yet" in page.planes.plots[0].alt
+    assert sum(len(trace["x"]) for trace in page.planes.plots[2].figure["data"]) == 120
+    before = page.planes.plots[0].figure["data"][0]["x"]
+    page.settings.sliders["overlap"].value = 0.9
+    page.duel.wait(60)
+    assert not np.array_equal(page.planes.plots[0].figure["data"][0]["x"], before)
+
+
+def test_a_run_stops_at_the_rounds_set_and_says_so(page: Toy) -> None:
+    press(page, "Start")
+    press(page, "Run")
+    page.header.buttons["Run"].click()
+    page.duel.wait(60)
+    assert "all 2 rounds are done" in page.duel.error.lower()
+    assert page.duel.position == 2
+    press(page, "Step")
+    assert page.duel.position == 3
+
+
+def test_a_page_that_lags_behind_is_shown_the_end_of_a_run_only(page: Toy) -> None:
+    press(page, "Start")
+    shown: list[int] = []
+    page.duel.observe(lambda change: shown.append(change["new"][0].shown), ["planes"])
+    page.duel.keeps_up = lambda: False
+    press(page, "Run")
+    assert shown == [2]
+
+
+def test_looking_back_draws_once_and_ends_where_it_was_asked_last(page: Toy) -> None:
+    press(page, "Start")
+    press(page, "Run")
+    drawn: list[int] = []
+    page.duel.observe(lambda change: drawn.append(change["new"][0].shown), ["planes"])
+    page.planes.timeline.shown = 1
+    page.duel.wait(60)
+    assert drawn == [1]
+    page.duel.observe(lambda change: change["new"] == "drawing the plane" and page.duel.look_at(0), ["phase"])
+    page.planes.timeline.shown = 2
+    page.duel.wait(60)
+    assert page.duel.shown == 0
+    assert page.planes.timeline.shown == 0
+
+
+def test_the_runs_on_the_page_stay_beside_the_table(page: Toy) -> None:
+    page.duel.config = {**page.duel.config, "seeds": 2}
+    press(page, "Start")
+    press(page, "Step")
+    page.duel.make_table()
+    page.duel.wait(120)
+    assert page.table.html.value.count("<table") == 2
+
+
+def test_settings_that_no_longer_fit_the_runs_are_said(page: Toy) -> None:
+    press(page, "Start")
+    assert "settings changed" not in page.header.line.value
+    page.settings.fields["seed"].value = 5
+    assert "settings changed" in page.header.line.value
+
+
+def test_a_link_to_a_learner_gets_strategies_it_can_serve_and_wrong_parts_are_said(page: Toy) -> None:
+    page.duel.config = {**page.duel.config, "strategies": ["random", "bald"]}
+    page.url.query = {"learner": "rbf-svm", "n_queries": "0", "strategies": "margin,<b>"}
+    assert "bald" not in page.duel.config["strategies"] and len(page.duel.config["strategies"]) == 2
+    assert "n_queries=0" in page.duel.notice and "strategies" in page.duel.notice
+    assert "<b>" not in page.header.message.value

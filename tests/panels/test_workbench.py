@@ -162,3 +162,59 @@ def test_names_of_the_defaults_exist() -> None:
     config = Workbench().config
     assert config["dataset"] in data.available()
     assert config["learner"] in learners.available()
+
+
+def test_a_page_that_lags_behind_is_shown_the_end_of_a_run_only(bench: Workbench) -> None:
+    shown: list[int] = []
+    bench.observe(lambda change: shown.append(len(change["new"].rounds) - 1), ["view"])
+    bench.keeps_up = lambda: False
+    do(bench, "run_to_end")
+    assert shown == [5]
+    do(bench, "undo")
+    bench.keeps_up = lambda: True
+    do(bench, "undo")
+    shown.clear()
+    do(bench, "run_to_end")
+    assert shown == [4, 5]
+
+
+def test_a_cancelled_run_shows_the_rounds_it_has_finished(bench: Workbench) -> None:
+    assert bench.view is not None
+    run = bench.view.track.run
+    bench.keeps_up = lambda: False
+    bench.observe(lambda _: run.position == 3 and bench.cancel(), ["phase"])
+    do(bench, "run_to_end")
+    assert "Cancelled" in bench.notice
+    assert bench.view.status() == "round 3/5 · 20/30 labels"
+
+
+def test_a_budget_raised_alone_lets_the_run_go_on(bench: Workbench) -> None:
+    do(bench, "run_to_end")
+    bench.config = {**bench.config, "budget": 40}
+    assert bench.view is not None and bench.view.status() == "round 5/7 · 30/40 labels"
+    do(bench, "run_to_end")
+    assert bench.error == "" and bench.view.status() == "round 7/7 · 40/40 labels"
+    bench.config = {**bench.config, "budget": 20}  # less than is spent
+    bench.config = {**bench.config, "budget": 60, "seed": 3}  # another run
+    assert bench.view.status() == "round 7/7 · 40/40 labels"
+
+
+def test_the_map_is_made_once_for_all_runs_on_the_same_data(bench: Workbench) -> None:
+    before = bench.projection
+    do(bench, "start")
+    assert bench.projection is before
+    bench.method = "pca"
+    bench.wait(60)
+    assert bench.projection is not before and bench.projection.method == "pca"
+
+
+def test_other_data_before_the_start_forget_the_marks() -> None:
+    bench = Workbench(**SMALL)
+    bench.preview()
+    bench.wait(60)
+    bench.selected = [149]
+    bench.config = {**bench.config, "params": {"n": 60, "n_test": 20}}
+    bench.wait(60)
+    assert bench.dataset is not None and len(bench.dataset) == 60
+    assert bench.selected == []
+    assert bench.projection is not None and len(bench.projection.points) == 60

@@ -1,5 +1,5 @@
 // The rounds as dots on a line: filled = finished, hollow = still to come, ring = looked at. Too many for dots: a bar that fills, with the one looked at.
-const DOTS = 60;
+const LEAST = 7;  // pixels between two dots
 
 function render({ model, el }) {
   const track = document.createElement("div");
@@ -31,10 +31,12 @@ function render({ model, el }) {
     const branched = new Set(model.get("branched"));
     track.replaceChildren();
     if (last > 0) node("alviz-timeline-done", { width: `calc((100% - 24px) * ${last / planned()})` });
-    if (planned() < DOTS) {
+    const apart = planned() ? ((track.clientWidth || 400) - 24) / planned() : 100;
+    const size = `${Math.min(12, apart - 3)}px`;
+    if (apart >= LEAST) {
       for (let r = 0; r <= planned(); r++) {
         const state = (r <= last ? " done" : "") + (r === shown && last >= 0 ? " shown" : "") + (branched.has(r) ? " branched" : "");
-        node(`alviz-dot${state}`, { left: place(r) }, titles[r] || `round ${r}: still to come`);
+        node(`alviz-dot${state}`, { left: place(r), width: size, height: size }, titles[r] || `round ${r}: still to come`);
       }
     } else {
       for (const r of branched) node("alviz-dot done branched", { left: place(r) }, titles[r]);
@@ -78,8 +80,11 @@ function render({ model, el }) {
     waiting ??= requestAnimationFrame(() => { waiting = null; draw(); });
   };
   names.forEach((name) => model.on(`change:${name}`, later));
+  const size = new ResizeObserver(later);
+  size.observe(track);
   draw();
   return () => {
+    size.disconnect();
     cancelAnimationFrame(waiting);
     names.forEach((name) => model.off(`change:${name}`, later));
   };
