@@ -68,10 +68,10 @@ class VisitorKernels(AsyncMappingKernelManager):
         """End a kernel and its child processes at once, busy or not: what a visitor must keep is in the database by then."""
         await super().shutdown_kernel(kernel_id, now=True, restart=restart)
 
-    def pooled(self) -> set[str]:
-        """Ids of the warm kernels that wait for a visitor."""
-        tasks = [task for pool in self._pools.values() for task in pool]
-        return {task.result()["kernel_id"] for task in tasks if _succeeded(task)}
+    def pooled(self, *, ready: bool = False) -> set[str]:
+        """Ids of the warm kernels that wait for a visitor; ready: only those that have rendered their page."""
+        items = [task.result() for pool in self._pools.values() for task in pool if _succeeded(task)]
+        return {item["kernel_id"] for item in items if not ready or item["task"].done()}
 
     async def fill_pool(self, notebook_name: str) -> None:
         """Start the warm kernels of one page and wait until they have rendered it."""
@@ -89,13 +89,15 @@ class VisitorKernels(AsyncMappingKernelManager):
         await self.shutdown_all(now=True)
 
     def counts(self) -> dict[str, int]:
-        """How many kernels live, how many of them wait warm in the pool, and how many have a page connected."""
+        """How many kernels live, how many of them have a page rendered and wait in the pool, and how many have a page connected."""
         connected = sum(1 for n in self._kernel_connections.values() if n > 0)
-        return {"kernels": len(self.list_kernel_ids()), "pooled": len(self.pooled()), "visitors": connected}
+        return {"kernels": len(self.list_kernel_ids()), "pooled": len(self.pooled(ready=True)), "visitors": connected}
 
     async def reap_forever(self) -> None:
         """Once a second, end the kernels that nobody is connected to any more."""
-        while True:
+        this = asyncio.current_task()
+        assert this is not None
+        while not this.cancelling():  # jupyter_client may swallow the cancellation while it ends a kernel
             await asyncio.sleep(1)
             try:
                 await self.reap(monotonic())

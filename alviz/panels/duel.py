@@ -62,9 +62,10 @@ class Duel(Working):
         self._loaded: tuple[str, Dataset] | None = None
         self._loading = threading.Lock()
         self._wanted = 0
+        self._tried = ""
         self._started: dict[str, Any] | None = None
         self._previews = Lane("pool", lambda busy: None, lambda fraction: None, self._preview_failed)
-        self.observe(self._kind_changed, ["config"])
+        self.observe(lambda _: self._suit_kind(), ["config", "busy"])
         self.observe(self._preview_other, ["config"])
 
     # ---- what the page asks ----
@@ -238,9 +239,13 @@ class Duel(Working):
     def _preview_failed(self, error: Exception) -> None:
         self.error = readable(error)
 
-    def _kind_changed(self, change: Any) -> None:
-        old = change["old"] if isinstance(change["old"], dict) else {}
-        if self.planes and change["new"]["kind"] != old.get("kind"):
+    def _suit_kind(self) -> None:
+        """Draw what was chosen to be drawn, once nothing else is under way."""
+        kind = self.config["kind"]
+        if not self.planes or self.planes[0].kind == kind:
+            self._tried = ""
+        elif not self.busy and self._tried != kind:  # once: what cannot be drawn is said, not tried for ever
+            self._tried = kind
             self.look_at(self.shown)
 
 

@@ -108,4 +108,6 @@ class Lane:
         with self._lock:
             self._busy = False
         self._on_change(False)
-        self._idle.set()
+        with self._lock:
+            if not self._busy:  # who was told may have started the next thing already
+                self._idle.set()

@@ -32,7 +32,7 @@ class MapPanel:
         self.color = Field(
             kind="menu", label="Colour by", options=list(COLORS), value="class", help="What the colours stand for; shapes tell the state."
         )
-        self.plot = Plot(height="clamp(270px, 35vh, 640px)", empty="Loading the pool …")
+        self.plot = Plot(height="clamp(270px, 34vh, 640px)", empty="Loading the pool …")
         self.controls = widgets.HBox([self.method, self.color])
         self.controls.add_class("alviz-controls")
         self.widget = self.plot

@@ -143,3 +143,25 @@ def test_a_real_kernel_is_lean_works_in_our_folder_and_takes_its_children_along(
     assert it[:3] == [os.path.realpath(tmp_path), sys.executable, True]
     _, alive = psutil.wait_procs(processes, timeout=20)
     assert [process for process in alive if process.status() != psutil.STATUS_ZOMBIE] == []
+
+
+def test_reaping_ends_when_told_even_if_a_kernel_swallows_the_cancellation(manager: Manager, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def swallowing(now: float) -> None:
+        reached.set()
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            raise RuntimeError("swallowed") from None
+
+    async def ended() -> bool:
+        nonlocal reached
+        reached = asyncio.Event()
+        monkeypatch.setattr(manager, "reap", swallowing)
+        task = asyncio.ensure_future(manager.reap_forever())
+        await reached.wait()
+        task.cancel()
+        done, _ = await asyncio.wait({task}, timeout=30)
+        return task in done
+
+    reached = asyncio.Event()
+    assert asyncio.run(ended())

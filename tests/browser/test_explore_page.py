@@ -105,6 +105,8 @@ def test_a_greyed_out_strategy_says_why_and_its_card_follows(app_url: str, page:
     page.get_by_label("Learner", exact=True).select_option("ensemble")
     page.wait_for_function("() => !document.querySelector('option[value=bald]').disabled")
     menu.select_option("bald")
+    says(page, "BALD.")
+    page.get_by_text("Needs, cost, strengths, paper").click()
     says(page, "mutual information")
 
 

@@ -59,3 +59,17 @@ def test_an_error_is_reported_and_the_lane_goes_on() -> None:
     assert [type(error) for error in watched.errors] == [ZeroDivisionError]
     assert watched.lane.start(lambda job: None)
     assert watched.lane.wait(10)
+
+
+def test_waiting_includes_what_is_started_as_soon_as_the_lane_is_free() -> None:
+    seen: list[str] = []
+
+    def told(busy: bool) -> None:
+        if not busy and not seen:
+            seen.append("told")
+            lane.start(lambda job: (job.cancel.wait(0.2), seen.append("second")))
+
+    lane = Lane("test", told, lambda fraction: None, lambda error: None)
+    lane.start(lambda job: None)
+    assert lane.wait(10)
+    assert seen == ["told", "second"]

@@ -173,3 +173,27 @@ def test_a_link_to_a_learner_gets_strategies_it_can_serve_and_wrong_parts_are_sa
     assert "bald" not in page.duel.config["strategies"] and len(page.duel.config["strategies"]) == 2
     assert "n_queries=0" in page.duel.notice and "strategies" in page.duel.notice
     assert "<b>" not in page.header.message.value
+
+
+def test_another_background_chosen_in_mid_step_is_drawn_after_it(page: Toy) -> None:
+    press(page, "Start")
+    page.duel.observe(lambda change: change["new"] == "training" and setattr(page.planes.kind, "value", "score"), ["phase"])
+    press(page, "Step")
+    assert page.duel.shown == 1
+    assert {plane.kind for plane in page.duel.planes} == {"score"}
+    assert "deeper violet" in page.planes.legend.value
+
+
+def test_a_background_that_cannot_be_drawn_is_said_once(page: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    press(page, "Start")
+    tried: list[str] = []
+
+    def fails(run: object, shown: int, kind: str) -> None:
+        tried.append(kind)
+        raise ValueError("no scores for points")
+
+    monkeypatch.setattr("alviz.panels.duel.plane", fails)
+    page.planes.kind.value = "score"
+    page.duel.wait(60)
+    assert page.duel.error == "No scores for points"
+    assert tried == ["score"]
