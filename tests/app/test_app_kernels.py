@@ -91,7 +91,7 @@ def test_a_dead_kernel_is_forgotten_at_once(manager: Manager) -> None:
 def test_warm_kernels_wait_for_ever_and_failed_ones_leave_the_pool(manager: Manager) -> None:
     async def scene() -> tuple[list[str], int, dict[str, int]]:
         async def ready() -> dict[str, Any]:
-            return {"kernel_id": "warm"}
+            return {"kernel_id": "warm", "task": asyncio.ensure_future(asyncio.sleep(0))}
 
         async def failed() -> dict[str, Any]:
             raise RuntimeError("could not start")
