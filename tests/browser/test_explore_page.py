@@ -38,6 +38,7 @@ def test_a_newcomer_steps_through_rounds_on_real_pictures(app_url: str, page: An
     says(page, "round 0/11 · 50/600 labels")
     press(page, "Step")
     says(page, "round 1/11 · 100/600 labels")
+    page.wait_for_function("() => document.querySelector('.alviz-thumbnail')?.ariaLabel.includes('pred.')")
     pictures = page.locator(".alviz-thumbnail:visible")
     assert pictures.count() == 50
     label = pictures.first.get_attribute("aria-label")
@@ -107,7 +108,7 @@ def test_a_greyed_out_strategy_says_why_and_its_card_follows(app_url: str, page:
     menu.select_option("bald")
     says(page, "BALD.")
     page.get_by_text("Needs, cost, strengths, paper").click()
-    says(page, "mutual information")
+    says(page, "Houlsby")
 
 
 def test_a_reload_offers_the_saved_run(app_url: str, page: Any) -> None:
