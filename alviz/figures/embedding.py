@@ -69,6 +69,7 @@ def embedding_map(
         xaxis=bare_axis(),
         yaxis=bare_axis(scaleanchor="x"),
         showlegend=True,
+        margin={"l": 8, "r": 8, "t": 2, "b": 2},  # thirteen legend entries fit into the 270 pixels of a small page without a scroll bar
         legend={"x": 1, "y": 1, "xanchor": "left", "yanchor": "top", "traceorder": "normal", "bgcolor": CLEAR, "tracegroupgap": 0},
         dragmode="lasso",
         annotations=[note] if corner else [],

@@ -132,6 +132,7 @@ class Workbench(Working):
                 self._refresh_map()
 
         if self.view is None:
+            self.error = ""
             self._maps.instead(work)
 
     def start(self) -> bool:
@@ -349,7 +350,7 @@ class Workbench(Working):
             if self.projection is not None:
                 self.method = self.projection.method
         else:
-            self.error = f"The map could not be computed: {readable(error)}"
+            self.error = readable(error)
 
 
 @cache

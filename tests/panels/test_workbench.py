@@ -218,3 +218,13 @@ def test_other_data_before_the_start_forget_the_marks() -> None:
     assert bench.dataset is not None and len(bench.dataset) == 60
     assert bench.selected == []
     assert bench.projection is not None and len(bench.projection.points) == 60
+
+
+def test_data_that_cannot_be_loaded_are_said_until_others_are_chosen() -> None:
+    bench = Workbench(dataset="fashion-mnist", params={"root": "/nowhere"})
+    bench.preview()
+    bench.wait(60)
+    assert "/nowhere" in bench.error and "map" not in bench.error.lower().split("/nowhere")[0]
+    bench.config = {**bench.config, "dataset": "gaussians", "params": SMALL["params"]}
+    bench.wait(60)
+    assert bench.error == "" and bench.dataset is not None and bench.dataset.name == "gaussians"
