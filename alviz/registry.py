@@ -5,7 +5,7 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from typing import Any, Generic, TypeVar
 
@@ -16,12 +16,13 @@ T = TypeVar("T")
 class Card:
     """What a person should know before choosing a method. Plain text; formulas in Unicode.
 
-    `needs` is a readable list of what the method asks for, `cost` its time and memory in n (pool), L (labelled), b (batch), d (features),
+    `family` groups methods in menus and tables. `options` says what each parameter of `create` does, one sentence each. `needs` is a readable list of what the method asks for, `cost` its time and memory in n (pool), L (labelled), b (batch), d (features),
     K (classes), T (draws). `reference` names the paper with its year; `deviation` says where we differ from the reference code, and why.
     """
 
     title: str
     idea: str
+    family: str = ""
     formula: str = ""
     needs: str = ""
     cost: str = ""
@@ -29,6 +30,7 @@ class Card:
     shines: str = ""
     fails: str = ""
     deviation: str = ""
+    options: Mapping[str, str] = field(default_factory=dict)
 
     def text(self) -> str:
         """The card as plain text, one field a paragraph (used as the class docstring)."""
@@ -39,6 +41,7 @@ class Card:
             ("Shines", self.shines),
             ("Fails", self.fails),
             ("Deviation", self.deviation),
+            ("Options", "; ".join(f"{name}: {text}" for name, text in self.options.items())),
             ("Reference", self.reference),
         ]
         return "\n\n".join([f"{self.title}. {self.idea}", *(f"{name}: {value}" for name, value in fields if value)])

@@ -29,6 +29,7 @@ class Alamp(ScoringStrategy):
     name = "alamp"
     card = Card(
         title="alamp",
+        family="uncertainty",
         idea="Label what the previous model was sure of and the new one no longer is: something was learned there that does not fit yet.",
         formula="(m' − m)/(m' + m); m certainty now, m' under the previous model, 0/0 → 0. "
         "m = p₁ − p₂ (base margin), max p (least-confidence), ln K − H(p) (entropy)",

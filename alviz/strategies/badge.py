@@ -12,6 +12,7 @@ class Badge(QueryStrategy):
     name = "badge"
     card = Card(
         title="BADGE",
+        family="gradient",
         idea="Sample a batch whose last-layer gradients are long (the model is unsure) and point in different directions (the samples differ).",
         formula="g(x) = (p(x) − onehot(ŷ)) ⊗ h(x) under the predicted label ŷ; first argmax ‖g‖, then each x with probability "
         "proportional to its squared distance to the nearest pick, min over picks y of ‖g(x) − g(y)‖²",

@@ -1,6 +1,7 @@
 """The QueryStrategy contract, its scoring form, and the registry."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,13 +20,18 @@ class Selection:
     """What a strategy chose. indices: (b,) dataset indices in pick order. scores: (n,) float64, NaN where labelled or not scored.
 
     gains: (b,) for greedy methods, the gain of each pick when it was made, else None. synthetic: images made up by query synthesis, else None.
+    note: one sentence for the user where not everything that was asked for was looked at ("20,000 of 1,000,000 candidates …"), else "".
     """
 
     indices: Indices
     scores: NDArray[np.float64]
     gains: NDArray[np.float64] | None = None
     synthetic: NDArray[np.uint8] | None = None
+    note: str = ""
 
+
+FAMILIES = ("baseline", "uncertainty", "posterior", "diversity", "gradient", "class balance", "hybrid", "look-ahead", "wrapper")
+"""What cards of strategies group by, in the order of menus and tables."""
 
 registry: "Registry[QueryStrategy]" = Registry(
     "query strategy",
@@ -34,11 +40,17 @@ registry: "Registry[QueryStrategy]" = Registry(
 )
 
 
+CAP = 20_000
+"""Candidates that methods of quadratic cost look at unless told otherwise: some seconds on two cores."""
+
+
 class QueryStrategy:
     """Chooses which candidates to label next. Subclass it with a `name` and a `card`, and it is registered.
 
     needs: signals that must be there; a tuple inside stands for "one of these". wants: signals used when they are there. oracle: True
-    for strategies that may see the true targets (upper bounds to show in class). scalable: cost grows no faster than n.
+    for strategies that may see the true targets (upper bounds to show in class). scalable: cost grows no faster than n. symmetries:
+    what the picks do not depend on: the numbering of the "samples", that of the "classes" (with signals and draws renumbered alike, and no
+    ties). Methods that draw samples by number lose the first.
     """
 
     name: ClassVar[str] = ""
@@ -47,6 +59,7 @@ class QueryStrategy:
     wants: ClassVar[tuple[str, ...]] = ()
     oracle: ClassVar[bool] = False
     scalable: ClassVar[bool] = True
+    symmetries: ClassVar[frozenset[str]] = frozenset({"samples", "classes"})
 
     def __init_subclass__(cls, **kwargs: Any):
         super().__init_subclass__(**kwargs)
@@ -66,6 +79,31 @@ class QueryStrategy:
     def learner(self, base: Learner) -> Learner:
         """The learner a Run trains; strategies that change training (pseudo-labels, loss prediction) wrap it."""
         return base
+
+
+class CappedStrategy(QueryStrategy):
+    """A strategy whose cost grows faster than n: larger pools are cut to `cap` candidates drawn uniformly, and the selection says so.
+
+    Implement `select_among`. cap: None looks at every candidate, however long it takes.
+    """
+
+    scalable = False
+
+    def __init__(self, cap: int | None = CAP):
+        self.cap = whole(self.name, "cap", cap, 1, optional=True)
+
+    def select(self, pool: PoolView, n_queries: int, rng: np.random.Generator) -> Selection:
+        """Choose among all candidates, or among max(cap, n_queries) of them."""
+        size = len(pool) if self.cap is None else max(self.cap, n_queries)
+        if len(pool) <= size:
+            return self.select_among(pool, n_queries, rng)
+        some = pool.candidates[np.sort(rng.choice(len(pool), size, replace=False))]
+        selection = self.select_among(pool.restrict(some), n_queries, rng)
+        return replace(selection, note=f"{size:,} of {len(pool):,} candidates were looked at, drawn uniformly (cap)")
+
+    def select_among(self, pool: PoolView, n_queries: int, rng: np.random.Generator) -> Selection:
+        """`select`, for a pool that is not too large."""
+        raise NotImplementedError
 
 
 class ScoringStrategy(QueryStrategy):
@@ -111,3 +149,29 @@ def missing_needs(strategy: QueryStrategy | type[QueryStrategy], provides: froze
     """The needs of `strategy` that a source with the signals `provides` cannot meet."""
     given = provides | ({"gradients"} if {"probabilities", "embeddings"} <= provides else frozenset())
     return [need for need in strategy.needs if not (given & {need} if isinstance(need, str) else given & set(need))]
+
+
+def whole(owner: str, name: str, value: Any, least: int, *, optional: bool = False) -> Any:
+    """A parameter that must be a whole number ≥ least (or None, if optional). Raises ValueError naming strategy and parameter."""
+    if value is None and optional:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise ValueError(f"{owner}: {name} must be {'None or ' if optional else ''}a whole number ≥ {least}, got {value!r}")
+    return int(value)
+
+
+def number(owner: str, name: str, value: Any, least: float, most: float = np.inf) -> float:
+    """A parameter that must be a finite number in [least, most]. Raises ValueError naming strategy and parameter."""
+    real = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    if not real or not np.isfinite(value) or not least <= value <= most:
+        wanted = f"in {least:g} … {most:g}" if np.isfinite(most) else f"≥ {least:g}"
+        raise ValueError(f"{owner}: {name} must be a number {wanted}, got {value!r}")
+    return float(value)
+
+
+def choice(owner: str, name: str, value: Any, options: Iterable[str]) -> str:
+    """A parameter that must be one of `options`. Raises ValueError naming strategy and parameter."""
+    options = tuple(options)
+    if not isinstance(value, str) or value not in options:
+        raise ValueError(f"{owner}: {name} must be one of {', '.join(options)}, got {value!r}")
+    return value

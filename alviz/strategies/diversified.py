@@ -37,6 +37,7 @@ class AlampDiv(QueryStrategy):
     name = "alamp-div"
     card = Card(
         title="alamp, diversified",
+        family="class balance",
         idea="alamp's list, swept again and again; each sweep takes at most one sample of every class that the previous model predicted.",
         formula="(m' − m)/(m' + m) with m = p₁ − p₂; pseudo-class argmax p' under the previous model",
         needs="probabilities and last round's probabilities of the same samples",
@@ -62,6 +63,7 @@ class MarginDiv(QueryStrategy):
     name = "margin-div"
     card = Card(
         title="Margin, diversified",
+        family="class balance",
         idea="The margin list, swept again and again; each sweep takes at most one sample of every predicted class.",
         formula="−(p₁ − p₂); pseudo-class argmax p",
         needs="probabilities",
@@ -81,6 +83,7 @@ class RandomDiv(QueryStrategy):
     name = "random-div"
     card = Card(
         title="Random, diversified",
+        family="class balance",
         idea="A shuffled list, swept again and again; each sweep takes at most one sample of every predicted class.",
         formula="a random permutation; pseudo-class argmax p",
         needs="probabilities",

@@ -12,6 +12,7 @@ class KCenter(QueryStrategy):
     name = "k-center"
     card = Card(
         title="k-center (core-set)",
+        family="diversity",
         idea="Cover the pool: label again and again the sample that is farthest from everything labelled so far.",
         formula="argmax over candidates x of min over centres y of ‖x − y‖; centres: the labelled set and the picks so far",
         needs="embeddings (or features)",

@@ -22,6 +22,7 @@ class KMeansStrategy(QueryStrategy):
     name = "kmeans"
     card = Card(
         title="k-means",
+        family="diversity",
         idea="Cluster the candidates into as many clusters as there are labels to ask for, and label the sample nearest to each centroid.",
         formula="for each centroid c in turn: argmin ‖x − c‖ over the candidates not taken yet",
         needs="embeddings (or features)",

@@ -94,6 +94,7 @@ def _card(kind: str, auxiliary: str) -> Card:
     }[kind]
     return Card(
         title=f"Minority classes first, {kind} ({auxiliary})",
+        family="class balance",
         idea=f"Give classes with fewer labels than average the samples predicted as theirs, {criterion}; {auxiliary} sampling fills the rest.",
         formula=f"class c with s_c < μ = labelled/K gets up to ⌊μ − s_c⌋ of the samples predicted c: {rule}",
         needs="probabilities and labels" + (" and embeddings (or features)" if kind == "diverse" else ""),

@@ -33,6 +33,11 @@ SIGNALS = (
 POSTERIORS = ("committee_posterior", "dropout_posterior")
 
 
+def host(x: Any) -> Array:
+    """x as a numpy array; a torch tensor is brought to the host."""
+    return x if isinstance(x, np.ndarray) else np.asarray(x.detach().cpu().numpy()) if hasattr(x, "detach") else np.asarray(x)
+
+
 class MissingSignal(ValueError):
     """A strategy needs a signal that its source cannot give."""
 
@@ -49,7 +54,7 @@ class SignalSource(Protocol):
         """Rows `indices` of an array signal, all rows where it is None (no copy then, if it can be helped).
 
         Shapes: features, embeddings (m, d); probabilities, previous_probabilities (m, K); posteriors (T, m, K); predicted_loss (m,);
-        images (m, H, W[, C]). Raises MissingSignal.
+        images (m, H, W[, C]). Numpy arrays, or torch tensors that stay on their device. Raises MissingSignal.
         """
         ...
 
@@ -145,16 +150,24 @@ class PoolView:
 
     def signal(self, name: str) -> Array:
         """An array signal, row-aligned with `candidates` (axis 1 for posteriors). Raises MissingSignal."""
+        return self._get("host", name, lambda: host(self.resident(name)))
+
+    def resident(self, name: str) -> Any:
+        """The same, where the source keeps it: a numpy array, or a torch tensor on its device. Raises MissingSignal."""
         whole = len(self.candidates) == self.n
         return self._get("candidates", name, lambda: self.source.rows(name, None if whole else self.candidates))
 
     def labelled_signal(self, name: str) -> Array:
         """An array signal, row-aligned with `labelled`. Raises MissingSignal."""
+        return host(self.resident_labelled(name))
+
+    def resident_labelled(self, name: str) -> Any:
+        """The same, where the source keeps it. Raises MissingSignal."""
         return self._get("labelled", name, lambda: self.labelled_source.rows(name, self.labelled))
 
     def table(self, name: str) -> Array:
         """An array signal for all n rows, dataset-indexed; without a copy where the source holds it as such. Raises MissingSignal."""
-        return self._get("table", name, lambda: self.source.rows(name, None))
+        return self._get("table", name, lambda: host(self.source.rows(name, None)))
 
     @property
     def features(self) -> Array:
@@ -215,7 +228,7 @@ class PoolView:
         chosen = np.sort(rng.choice(self.n, size=min(size, self.n), replace=False)).astype(np.int64)
         for name in POSTERIORS:
             if name in self.provides:
-                return self._get(f"target{size}", name, lambda name=name: self.source.rows(name, chosen))  # type: ignore[misc]
+                return self._get(f"target{size}", name, lambda name=name: host(self.source.rows(name, chosen)))  # type: ignore[misc]
         raise MissingSignal("no posterior draws: neither committee_posterior nor dropout_posterior")
 
     def predict(self, features: Array) -> Array:
@@ -240,7 +253,7 @@ class PoolView:
             raise ValueError("restrict: some indices are not candidates of this view")
         view = self._replace(candidates=candidates)
         for (side, name), array in self._cache.items():
-            if side == "candidates":
+            if side in ("candidates", "host"):
                 view._cache[side, name] = array[:, positions] if name in POSTERIORS else array[positions]
             else:
                 view._cache[side, name] = array

@@ -66,6 +66,7 @@ def mean_std(posterior: Array) -> Scores:
 def _mean_card(name: str, formula: str, draws: str, source: str) -> Card:
     return Card(
         title=f"{name} ({draws})",
+        family="posterior",
         idea=f"{name} of the average prediction over {source}, which is less over-confident than a single one.",
         formula=f"{formula}, with p = mean of the T draws",
         needs=f"draws of the posterior from {source}",
@@ -137,6 +138,7 @@ class VariationRatio(ScoringStrategy):
     name = "variation-ratio"
     card = Card(
         title="Variation ratio",
+        family="posterior",
         idea="Label where the fewest draws vote for the winning class.",
         formula="1 − (votes of the modal class)/T; ties by the entropy of the mean, then by index",
         needs="draws of the posterior (a committee or stochastic passes)",
@@ -161,6 +163,7 @@ class Bald(ScoringStrategy):
     name = "bald"
     card = Card(
         title="BALD",
+        family="posterior",
         idea="Label where the draws are sure, each of something else: the label says most about which of them is right.",
         formula="H(mean p) − mean H(p)",
         needs="draws of the posterior (a committee or stochastic passes)",
@@ -180,6 +183,7 @@ class MeanStd(ScoringStrategy):
     name = "mean-std"
     card = Card(
         title="Mean standard deviation",
+        family="posterior",
         idea="Label where the predicted probabilities vary most between the draws.",
         formula="(1/K) Σ_c std_t p_t(c|x)",
         needs="draws of the posterior (a committee or stochastic passes)",

@@ -58,6 +58,7 @@ class LeastConfidence(ScoringStrategy):
     name = "least-confidence"
     card = Card(
         title="Least confidence",
+        family="uncertainty",
         idea="Label what the model is least sure of: the sample whose most probable class is least probable.",
         formula="1 − max_c p(c|x)",
         needs="probabilities",
@@ -77,6 +78,7 @@ class Margin(ScoringStrategy):
     name = "margin"
     card = Card(
         title="Margin",
+        family="uncertainty",
         idea="Label what lies between two classes: the sample whose two most probable classes are closest.",
         formula="−(p₁ − p₂), with p₁ ≥ p₂ the two largest probabilities",
         needs="probabilities",
@@ -96,6 +98,7 @@ class Entropy(ScoringStrategy):
     name = "entropy"
     card = Card(
         title="Entropy",
+        family="uncertainty",
         idea="Label where the prediction as a whole is most spread out over the classes.",
         formula="−Σ_c p(c|x) ln p(c|x)",
         needs="probabilities",

@@ -11,6 +11,7 @@ class Random(QueryStrategy):
     name = "random"
     card = Card(
         title="Random",
+        family="baseline",
         idea="Every candidate is as likely as any other.",
         needs="nothing",
         cost="O(n)",
