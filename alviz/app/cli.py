@@ -74,13 +74,18 @@ def app(
 
 @cli.command()
 def strategies(
-    name: Annotated[str, typer.Argument(help="A strategy, for its card; all of them when left out.", show_default=False)] = "",
+    name: Annotated[str, typer.Argument(help="A strategy, for its card; a table of all when left out.", show_default=False)] = "",
+    markdown: Annotated[bool, typer.Option("--markdown", help="All cards as a Markdown page.")] = False,
 ) -> None:
     """List the query strategies, or show the card of one."""
-    from alviz.strategies import describe
+    from alviz.app import tables
+    from alviz.strategies import handbook
 
+    if markdown:
+        print(handbook.markdown(), end="")
+        return
     try:
-        console.print(describe(name or None), markup=False)
+        console.print(tables.card(name) if name else tables.strategies(), soft_wrap=False)
     except ValueError as error:
         _refuse(str(error))
 

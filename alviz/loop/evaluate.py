@@ -60,6 +60,7 @@ def evaluate(
         confusion=table,
         scores=None if np.isnan(selection.scores).all() else selection.scores,
         gains=selection.gains,
+        note=selection.note,
         cross_validated=dataset.test is None,
     )
 

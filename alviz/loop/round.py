@@ -16,7 +16,7 @@ class Round:
 
     index: r (0 = initial pool). strategy: registry name of what chose (round 0: the initial pool's). queried: (b,) dataset indices in pick
     order. labels: (b,) what the oracle said, −1 = no label. scores: (n,) float64 acquisition scores under model r − 1 (NaN where not scored), or None. gains: (b,)
-    or None. cross_validated: the dataset has no test set, so metrics are cross-validated on the labelled set. n_labelled: labelled samples after the round. class_counts: (K,) labelled samples per class. probabilities: (n, K) float32
+    or None. note: what the strategy said about its choice ("20,000 of 60,000 candidates were looked at …"), or "". cross_validated: the dataset has no test set, so metrics are cross-validated on the labelled set. n_labelled: labelled samples after the round. class_counts: (K,) labelled samples per class. probabilities: (n, K) float32
     predictions of this round's model on the whole pool. metrics: name -> float. recall: (K,) per-class recall (NaN: class not in the test set).
     confusion: (K, K) test counts, rows true, columns predicted. seconds: phase -> seconds.
     """
@@ -33,5 +33,6 @@ class Round:
     confusion: NDArray[np.int64]
     scores: NDArray[np.float64] | None = None
     gains: NDArray[np.float64] | None = None
+    note: str = ""
     cross_validated: bool = False
     seconds: Mapping[str, float] = field(default_factory=dict)

@@ -10,6 +10,7 @@ from alviz.panels.field import Field, option
 from alviz.panels.header import Header, panel
 from alviz.panels.map import MapPanel
 from alviz.panels.measures import BalancePanel, ConfusionPanel, CurvePanel, WhyPanel
+from alviz.panels.options import PREFIX, options_of
 from alviz.panels.pulse import Pulse
 from alviz.panels.queries import QueriesPanel
 from alviz.panels.settings import SLIDERS, Settings, slider_values, strategy_menu, suggested
@@ -98,7 +99,7 @@ def open_store() -> tuple[Any, str]:
 
 def settings_of(config: dict[str, Any]) -> dict[str, Any]:
     """What of a config makes another run."""
-    return {**{key: config[key] for key in DEFAULTS}, **config.get("params", {})}
+    return {**{key: config[key] for key in DEFAULTS}, **config.get("params", {}), "options": config.get("options", {})}
 
 
 class Explore:
@@ -174,8 +175,9 @@ class Explore:
         if "dataset" in found:
             found = {**suggested(found["dataset"]), **found}
         params, unusable = slider_values(query, str(found.get("dataset", self.workbench.config["dataset"])))
-        wrong += unusable
-        self.workbench.config = {**self.workbench.config, **found, "params": params}
+        options, senseless = options_of(str(found.get("strategy", config["strategy"])), query)
+        wrong += unusable + senseless
+        self.workbench.config = {**self.workbench.config, **found, "params": params, "options": options}
         if wrong:
             self.workbench.notice = f"Left out of the address, because nothing goes by that name or number: {', '.join(wrong)}."
         if "run" in query:
@@ -186,6 +188,7 @@ class Explore:
         usual = {**DEFAULTS, **suggested(config["dataset"])}
         share = {key: str(config[key]) for key in DEFAULTS if config[key] != usual[key]}
         share |= {key: f"{value:g}" for key, value in config.get("params", {}).items() if key in SLIDERS}
+        share |= {PREFIX + key: str(value) for key, value in config.get("options", {}).items()}
         if view is not None and view.track.run.id is not None:
             share["run"] = view.track.run.id
         self.url.share = share

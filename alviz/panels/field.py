@@ -11,7 +11,8 @@ from alviz.panels.theme import Themed, script
 
 
 class Field(Themed):
-    """kind: "menu", "number", "range" or "switch". options: dicts with value, label and optionally group, disabled, why. note: small print below."""
+    """kind: "menu", "number", "range" or "switch". options: dicts with value, label and optionally group, disabled, why. note: small print below. optional: a number that
+    may be left empty (value None)."""
 
     _esm = script("field.js")
 
@@ -22,6 +23,7 @@ class Field(Themed):
     minimum = traitlets.Float(0).tag(sync=True)
     maximum = traitlets.Float(100).tag(sync=True)
     step = traitlets.Float(1).tag(sync=True)
+    optional = traitlets.Bool(False).tag(sync=True)
     disabled = traitlets.Bool(False).tag(sync=True)
     help = traitlets.Unicode("").tag(sync=True)
     note = traitlets.Unicode("").tag(sync=True)

@@ -103,4 +103,5 @@ def reading(view: View) -> str:
         return f"Round 0 took {len(finished.queried)} samples by {finished.strategy} before there was a model, {most}."
     guesses = view.rounds[view.shown - 1].probabilities[finished.queried].argmax(axis=1)
     right = int((guesses == finished.labels)[known].sum())
-    return f"Round {finished.index} took {len(finished.queried)} samples by {finished.strategy}, {most}; the model had {right} of {int(known.sum())} right."
+    text = f"Round {finished.index} took {len(finished.queried)} samples by {finished.strategy}, {most}; the model had {right} of {int(known.sum())} right."
+    return f"{text} {finished.note}." if finished.note else text

@@ -10,9 +10,10 @@ import ipywidgets as widgets
 from alviz import data, initial, learners, strategies
 from alviz.loop.signals import unmet
 from alviz.panels.field import Field, option
+from alviz.panels.options import OptionFields
 from alviz.panels.workbench import Workbench
-from alviz.registry import Card
-from alviz.strategies import readable_needs
+from alviz.strategies.handbook import families, made
+from alviz.strategies.handbook import fields as fields_of
 
 IMBALANCES = (
     option("none", "as it is"),
@@ -63,13 +64,14 @@ def slider_values(query: dict[str, str], dataset: str) -> tuple[dict[str, float]
     return found, wrong
 
 
-def card_html(card: Card, needs: str = "") -> str:
-    """A method's card as escaped HTML."""
-    rows = [("Needs", needs or card.needs), ("Cost", card.cost), ("Shines", card.shines), ("Fails", card.fails)]
-    rows += [("Ours", card.deviation), ("Paper", card.reference)]
-    items = "".join(f"<dt>{name}</dt><dd>{escape(value)}</dd>" for name, value in rows if value)
+def card_html(name: str) -> str:
+    """A strategy's card as escaped HTML."""
+    card, fields = strategies.card(name), fields_of(name)
+    formula = fields.pop("Formula", "")
+    fields.pop("Options", "")  # each stands at its own control
+    items = "".join(f"<dt>{heading}</dt><dd>{escape(text)}</dd>" for heading, text in fields.items())
     idea = f"<p><strong>{escape(card.title)}.</strong> {escape(card.idea)}</p>"
-    formula = f'<p class="alviz-formula">{escape(card.formula)}</p>' if card.formula else ""
+    formula = f'<p class="alviz-formula">{escape(formula)}</p>' if formula else ""
     more = f"<details><summary>Needs, cost, strengths, paper</summary><dl>{items}</dl></details>" if items else ""
     return f'<div class="alviz-method">{idea}{formula}{more}</div>'
 
@@ -80,12 +82,14 @@ def menu(module: ModuleType, names: list[str]) -> list[dict[str, Any]]:
 
 
 def strategy_menu(learner: str) -> list[dict[str, Any]]:
-    """All strategies; those that `learner` cannot serve are disabled and say why."""
+    """All strategies by family; those that `learner` cannot serve are disabled, at the family's end, and say why."""
     teacher = learners.create(learner)
     entries = []
-    for name in strategies.available():
-        needed = unmet(strategies.registry.factory(name), teacher)  # type: ignore[arg-type]
-        entries.append(option(name, title=strategies.card(name).idea, disabled=bool(needed), why=f"needs {needed}" if needed else ""))
+    for heading, names in families().items():
+        for name in names:
+            needed = unmet(made(name), teacher)
+            why = f"needs {needed}" if needed else ""
+            entries.append(option(name, title=strategies.card(name).idea, group=heading, disabled=bool(needed), why=why))
     return sorted(entries, key=lambda entry: entry["disabled"])
 
 
@@ -125,6 +129,7 @@ class Settings:
             key: Field(kind="range", label=label, minimum=low, maximum=high, step=step, help=help)
             for key, (label, low, high, step, help) in SLIDERS.items()
         }
+        self.options = OptionFields(workbench)
         self.card = widgets.HTML()
         card = widgets.VBox([self.card])
         card.add_class("alviz-method-box")
@@ -132,7 +137,18 @@ class Settings:
         numbers.add_class("alviz-pair")
         f = self.fields
         self.widget = widgets.VBox(
-            [f["dataset"], *self.sliders.values(), f["imbalance"], f["learner"], f["strategy"], card, f["initial"], numbers, f["seed"]]
+            [
+                f["dataset"],
+                *self.sliders.values(),
+                f["imbalance"],
+                f["learner"],
+                f["strategy"],
+                self.options.widget,
+                card,
+                f["initial"],
+                numbers,
+                f["seed"],
+            ]
         )
         self.widget.add_class("alviz-settings")
         self._show()
@@ -156,6 +172,8 @@ class Settings:
         ):
             self.workbench.notice = f"{changed['learner']} cannot serve {changed['strategy']}: the query strategy is now margin."
             changed["strategy"] = "margin"
+        if changed["strategy"] != self.workbench.config["strategy"]:
+            changed["options"] = {}
         self.workbench.config = changed
 
     def _set_parameter(self, key: str, value: float) -> None:
@@ -177,11 +195,11 @@ class Settings:
             self.fields["strategy"].options = strategy_menu(config["learner"])
             for key, field in self.fields.items():
                 field.value = config[key]
-            strategy: Any = strategies.registry.factory(config["strategy"])
-            self.card.value = card_html(strategies.card(config["strategy"]), readable_needs(strategy))
+            self.options.show()
+            self.card.value = card_html(config["strategy"])
         finally:
             self._filling = False
 
     def _lock(self, busy: bool) -> None:
-        for field in [*self.fields.values(), *self.sliders.values()]:
+        for field in [*self.fields.values(), *self.sliders.values(), *self.options.fields.values()]:
             field.disabled = busy

@@ -12,7 +12,7 @@ import numpy as np
 import traitlets
 from numpy.typing import NDArray
 
-from alviz import data
+from alviz import data, strategies
 from alviz.data.dataset import Dataset
 from alviz.loop import Run
 from alviz.loop.round import Round
@@ -150,7 +150,7 @@ class Workbench(Working):
             run = Run(
                 dataset,
                 learner=config["learner"],
-                strategy=config["strategy"],
+                strategy=strategies.create(config["strategy"], **config.get("options", {})),
                 initial=config["initial"],
                 n_queries=n_queries,
                 seed=int(config["seed"]),
@@ -206,12 +206,12 @@ class Workbench(Working):
 
         def work(job: Job) -> None:
             track = self._needed()
-            strategy = self.config["strategy"]
+            name, options = self.config["strategy"], self.config.get("options", {})
             assert self.view is not None
             shown = self.view.shown
-            twin = track.run.fork(round=shown, strategy=strategy, n_queries=int(self.config["n_queries"]))
-            label = self._label(f"{strategy} from round {shown}")
-            config = {**track.config, **{key: self.config[key] for key in ("strategy", "n_queries", "budget")}}
+            twin = track.run.fork(round=shown, strategy=strategies.create(name, **options), n_queries=int(self.config["n_queries"]))
+            label = self._label(f"{name} from round {shown}")
+            config = {**track.config, **{key: self.config[key] for key in ("strategy", "n_queries", "budget")}, "options": options}
             self._show(Track(twin, label, max(track.budget, int(self.config["budget"])), config), shown)
 
         return self.begin(work)
@@ -239,6 +239,7 @@ class Workbench(Working):
                 **self.config,
                 **settings,
                 "params": params,
+                "options": (config.get("strategy") or {}).get("params", {}),
                 "n_queries": resumed.n_queries,
                 "seed": resumed.seed,
                 "budget": budget,

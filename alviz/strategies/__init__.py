@@ -4,12 +4,13 @@ from typing import Any
 
 from alviz.registry import Card
 from alviz.strategies.base import QueryStrategy, ScoringStrategy, Selection, missing_needs, registry
-from alviz.strategies.needs import describe, readable_needs
-from alviz.strategies.pool import Gradients, MissingSignal, PoolView, SignalSource
+from alviz.strategies.last_layer import Gradients
+from alviz.strategies.needs import readable_needs
+from alviz.strategies.pool import MissingSignal, PoolView, SignalSource
 from alviz.strategies.query import query
 
 __all__ = ["Gradients", "MissingSignal", "PoolView", "QueryStrategy", "ScoringStrategy", "Selection", "SignalSource"]
-__all__ += ["available", "card", "create", "describe", "missing_needs", "query", "readable_needs"]
+__all__ += ["available", "card", "create", "missing_needs", "query", "readable_needs"]
 
 
 def available() -> list[str]:

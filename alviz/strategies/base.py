@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NewType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from alviz.learners.base import Learner
 from alviz.registry import Card, Registry
 from alviz.strategies.pool import Array, Indices, PoolView
+
+StrategyName = NewType("StrategyName", str)
+"""A parameter that is the registry name of another strategy (wrappers)."""
 
 Need = str | tuple[str, ...]
 """A signal, or several of which one is enough."""

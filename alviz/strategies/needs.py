@@ -1,6 +1,6 @@
 """What strategies ask for, in words."""
 
-from alviz.strategies.base import Need, QueryStrategy, registry
+from alviz.strategies.base import Need, QueryStrategy
 from alviz.strategies.pool import POSTERIORS
 
 WORDS = {
@@ -31,16 +31,6 @@ def readable_needs(strategy: QueryStrategy | type[QueryStrategy]) -> str:
     text = ", ".join(readable_need(need) for need in strategy.needs) or "nothing"
     wants = ", ".join(WORDS[signal] for signal in strategy.wants)
     return f"{text}; uses where there is: {wants}" if wants else text
-
-
-def describe(name: str | None = None) -> str:
-    """The card of one strategy as text, or a line for each: name and what it needs. Raises ValueError for an unknown name."""
-    if name is not None:
-        strategy = type(registry.create(name))
-        return f"{strategy.name}\n\n{strategy.card.text()}\n\nSignals: {readable_needs(strategy)}"
-    strategies = [type(registry.create(each)) for each in registry.available()]
-    width = max(len(strategy.name) for strategy in strategies)
-    return "\n".join(f"{strategy.name:<{width}}  {readable_needs(strategy)}" for strategy in strategies)
 
 
 def argument_of(need: Need) -> str | None:

@@ -75,6 +75,7 @@ class Store:
         rounds = self._tables.tables["rounds"]
         record = {
             "strategy": finished.strategy,
+            "note": finished.note,
             "n_labelled": finished.n_labelled,
             "metrics": dict(finished.metrics),
             "seconds": dict(finished.seconds),
@@ -89,8 +90,9 @@ class Store:
 
     def keep_pending(self, run: str, pending: Pending, events: list[Event]) -> None:
         """Keep a query that waits for a person, and what they just said."""
-        record = json.dumps({"round": pending.round, "strategy": pending.strategy, "seconds": dict(pending.seconds)})
         selection = pending.selection
+        said = {"round": pending.round, "strategy": pending.strategy, "seconds": dict(pending.seconds), "note": selection.note}
+        record = json.dumps(said)
         arrays = {"indices": selection.indices, "scores": selection.scores}
         if selection.gains is not None:
             arrays["gains"] = selection.gains
@@ -165,7 +167,8 @@ class Store:
         waiting = None
         if waits is not None:
             record, arrays = json.loads(waits.record), _unpacked(waits.arrays)
-            selection = Selection(place.indices(arrays["indices"]), place.whole(arrays["scores"], np.nan), arrays.get("gains"))
+            scores = place.whole(arrays["scores"], np.nan)
+            selection = Selection(place.indices(arrays["indices"]), scores, arrays.get("gains"), note=record.get("note", ""))
             queried = set(selection.indices.tolist())
             last_undo = max((k for k, event in enumerate(history) if event.kind == "undo"), default=-1)
             said = tuple(e for e in history[last_undo + 1 :] if e.round == record["round"] and e.sample in queried)

@@ -30,6 +30,7 @@ function render({ model, el }) {
     note.setAttribute("role", refused ? "alert" : "note");
   };
   const whyNot = (text) => {
+    if (text === "" && model.get("optional")) return "";
     const [value, low, high] = [Number(text), model.get("minimum"), model.get("maximum")];
     const whole = Number.isInteger(model.get("step")) && Number.isInteger(low);
     if (text !== "" && value >= low && value <= high && (!whole || Number.isInteger(value))) return "";
@@ -44,6 +45,7 @@ function render({ model, el }) {
       input.min = model.get("minimum");
       input.max = model.get("maximum");
       input.step = model.get("step");
+      input.placeholder = model.get("optional") ? "automatic" : "";
     }
     setValue();
   };
@@ -78,7 +80,7 @@ function render({ model, el }) {
     refused = kind === "number" ? whyNot(input.value) : "";
     say();
     if (refused) input.value = model.get("value") ?? "";
-    else send(Number(input.value));
+    else send(input.value === "" ? null : Number(input.value));
   });
   if (kind === "range") {
     let last = 0;
@@ -90,7 +92,7 @@ function render({ model, el }) {
   }
   setOptions();
   draw();
-  const drawn = ["label", "note", "help", "disabled", "minimum", "maximum", "step"];
+  const drawn = ["label", "note", "help", "disabled", "minimum", "maximum", "step", "optional"];
   drawn.forEach((name) => model.on(`change:${name}`, draw));
   model.on("change:value", setValue);
   model.on("change:options", setOptions);

@@ -1,0 +1,98 @@
+"""The parameters of strategies as controls: made from the signature, kept in the config, the address and the run."""
+
+from typing import Literal
+
+import pytest
+
+from alviz.panels import options
+from alviz.panels.explore import Explore
+from alviz.panels.workbench import Workbench
+from alviz.registry import Card
+from alviz.strategies import QueryStrategy, create, registry
+from alviz.strategies.base import StrategyName, whole
+
+
+class Knobs(QueryStrategy):
+    card = Card(title="t", idea="i", options={"size": "How <many>.", "share": "How much."})
+    needs = ()
+
+    def __init__(
+        self,
+        size: int = 3,
+        share: float = 0.5,
+        cap: int | None = None,
+        mode: Literal["soft", "hard"] = "soft",
+        flag: bool = False,
+        base: StrategyName = StrategyName("margin"),
+    ):
+        self.size = whole("knobs", "size", size, 1)
+        self.made_with = (size, share, cap, mode, flag, base)
+
+    def select(self, pool, n_queries, rng):
+        return create("random").select(pool, n_queries, rng)
+
+
+@pytest.fixture
+def page():
+    registry.add("knobs", Knobs, Knobs.card)
+    page = Explore(Workbench(dataset="moons", n_queries=5, budget=20, strategy="knobs"))
+    yield page
+    page.workbench.wait(60)
+    registry._entries.pop("knobs")
+
+
+def test_every_parameter_has_its_control(page):
+    fields = page.settings.options.fields
+    assert list(fields) == ["size", "share", "cap", "mode", "flag", "base"]
+    assert [field.kind for field in fields.values()] == ["number", "number", "number", "menu", "switch", "menu"]
+    assert [field.value for field in fields.values()] == [3, 0.5, None, "soft", False, "margin"]
+    assert fields["cap"].optional and not fields["size"].optional
+    assert fields["size"].help == "How <many>."
+    assert [entry["value"] for entry in fields["mode"].options] == ["soft", "hard"]
+    assert {"k-center", "random"} <= {entry["value"] for entry in fields["base"].options}
+    assert "knobs" not in {entry["value"] for entry in fields["base"].options}
+
+
+def test_what_is_changed_reaches_the_run_and_the_address(page):
+    fields = page.settings.options.fields
+    fields["size"].value, fields["share"].value, fields["cap"].value = 5.0, 2.0, 7
+    fields["mode"].value, fields["flag"].value, fields["base"].value = "hard", True, "entropy"
+    assert page.workbench.config["options"] == {"size": 5, "share": 2.0, "cap": 7, "mode": "hard", "flag": True, "base": "entropy"}
+    page.workbench.start()
+    page.workbench.wait(60)
+    run = page.workbench.view.track.run
+    assert run.strategy.made_with == (5, 2.0, 7, "hard", True, "entropy")
+    assert run.config()["strategy"]["params"]["size"] == 5
+    share = page.url.share
+    assert share["strategy.size"] == "5" and share["strategy.mode"] == "hard"
+    found, wrong = options.options_of("knobs", share)
+    assert (found, wrong) == (page.workbench.config["options"], [])
+    fields["cap"].value = None
+    assert "cap" not in page.workbench.config["options"]
+
+
+def test_what_the_strategy_refuses_is_said_and_taken_back(page):
+    field = page.settings.options.fields["size"]
+    field.value = 0
+    assert field.note == "knobs: size must be a whole number ≥ 1, got 0" and field.value == 3
+    assert page.workbench.config.get("options", {}) == {}
+    field.value = 4
+    assert field.note == "" and page.workbench.config["options"] == {"size": 4}
+
+
+def test_another_strategy_has_other_controls_and_forgets_the_options(page):
+    page.settings.options.fields["size"].value = 4
+    page.settings.fields["strategy"].value = "margin"
+    assert page.workbench.config["options"] == {} and page.settings.options.fields == {}
+    assert page.settings.options.widget.layout.display == "none"
+    page.settings.fields["strategy"].value = "k-center"
+    assert list(page.settings.options.fields) == ["pca"] and page.settings.options.fields["pca"].value is None
+
+
+def test_an_address_that_makes_no_sense_is_left_out(page):
+    page.url.query = {"strategy": "k-center", "strategy.pca": "many", "strategy.size": "3"}
+    page.url.query = {"strategy": "k-center", "strategy.pca": "8"}
+    assert page.workbench.config["options"] == {"pca": 8}
+    page.url.query = {"strategy": "k-center", "strategy.pca": "-1", "strategy.size": "3"}
+    assert page.workbench.config["options"] == {}
+    assert "strategy.pca=-1, strategy.size=3" in page.workbench.notice
