@@ -21,7 +21,7 @@ FLOORS = {
     "figures": 6,
     "panels": 7,
     "app": 8,
-    "testing": 4,
+    "testing": 5,
 }
 GROUND = {"registry", "progress", "cache"}
 SAME_FLOOR = {("initial", "strategies")}

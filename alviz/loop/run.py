@@ -157,13 +157,22 @@ class Run:
         model = self.model(r)
         state = self.state if r == self.position else LabelState(len(self.dataset), [e for e in self.state.events if e.round <= r])
         previous = self._rounds[r - 1].probabilities if r > 0 else None
+        done = 0.0
+
+        def report(share: float) -> None:
+            nonlocal done
+            done = share
+            progress(share)
+
+        def within(share: float) -> None:  # training again is a small part of what the strategy does: it can be cancelled, the bar stays
+            progress(done)
 
         def refit(extra: Indices, labels: Indices) -> SignalSource:
             together = LabelState(
                 len(self.dataset), [*state.events, *(Event(r, int(i), "label", int(y)) for i, y in zip(extra, labels, strict=True))]
             )
-            changed = self._train(r, together, model, progress)
-            after = predicted(changed, inputs(self.dataset, self.learner), progress)
+            changed = self._train(r, together, model, within)
+            after = predicted(changed, inputs(self.dataset, self.learner), within)
             return ModelSignals(self.dataset, self.learner, changed, after, self._rounds[r].probabilities, passes, refit)
 
         def passes() -> np.random.Generator:
@@ -180,7 +189,7 @@ class Run:
             len(self.dataset),
             seed=self.seed,
             run_cache=self._cache,
-            progress=progress,
+            progress=report,
             true_targets=self.dataset.targets if self.strategy.oracle else None,
         )
 

@@ -104,4 +104,4 @@ def reading(view: View) -> str:
     guesses = view.rounds[view.shown - 1].probabilities[finished.queried].argmax(axis=1)
     right = int((guesses == finished.labels)[known].sum())
     text = f"Round {finished.index} took {len(finished.queried)} samples by {finished.strategy}, {most}; the model had {right} of {int(known.sum())} right."
-    return f"{text} {finished.note}." if finished.note else text
+    return f"{text} {finished.note}" if finished.note else text

@@ -1,11 +1,12 @@
 """alamp: shift from certainty to uncertainty between the last two models."""
 
 from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 
 from alviz.registry import Card
-from alviz.strategies.base import QueryStrategy, ScoringStrategy, registry
+from alviz.strategies.base import QueryStrategy, ScoringStrategy, choice, registry
 from alviz.strategies.pool import Array, PoolView
 from alviz.strategies.uncertainty import Scores, confidence, entropy, margin
 
@@ -40,13 +41,12 @@ class Alamp(ScoringStrategy):
         fails="With fine-tuned networks, where two models in a row share no feature space; it says nothing about diversity.",
         deviation="The paper defines it for the margin and says any uncertainty will do; the certainties of the other two are our choice. "
         "A run's first round has no previous model and uses the base strategy, as in the paper.",
+        options={"base": "The uncertainty whose shift is measured, and the strategy of a run's first round."},
     )
     needs = ("probabilities", "previous_probabilities")
 
-    def __init__(self, base: str = "margin"):
-        if base not in CERTAINTIES:
-            raise ValueError(f"alamp: base must be one of {', '.join(CERTAINTIES)}, got {base!r}")
-        self.base = base
+    def __init__(self, base: Literal["margin", "least-confidence", "entropy"] = "margin"):
+        self.base = choice(self.name, "base", base, CERTAINTIES)
 
     def score(self, pool: PoolView) -> Array:
         """Relative shift towards uncertainty."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, NewType
+from typing import Any, ClassVar, Literal, NewType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +53,8 @@ class QueryStrategy:
     needs: signals that must be there; a tuple inside stands for "one of these". wants: signals used when they are there. oracle: True
     for strategies that may see the true targets (upper bounds to show in class). scalable: cost grows no faster than n. symmetries:
     what the picks do not depend on: the numbering of the "samples", that of the "classes" (with signals and draws renumbered alike, and no
-    ties). Methods that draw samples by number lose the first.
+    ties). Methods that draw samples by number lose the first. sharding: how a pool in row shards is answered: "scores" where a sample's
+    score depends on itself and the labelled set alone, "two-rounds" for picks in each shard and then among the picked, None: not at all.
     """
 
     name: ClassVar[str] = ""
@@ -63,6 +64,7 @@ class QueryStrategy:
     oracle: ClassVar[bool] = False
     scalable: ClassVar[bool] = True
     symmetries: ClassVar[frozenset[str]] = frozenset({"samples", "classes"})
+    sharding: ClassVar[Literal["scores", "two-rounds"] | None] = None
 
     def __init_subclass__(cls, **kwargs: Any):
         super().__init_subclass__(**kwargs)
@@ -102,7 +104,7 @@ class CappedStrategy(QueryStrategy):
             return self.select_among(pool, n_queries, rng)
         some = pool.candidates[np.sort(rng.choice(len(pool), size, replace=False))]
         selection = self.select_among(pool.restrict(some), n_queries, rng)
-        return replace(selection, note=f"{size:,} of {len(pool):,} candidates were looked at, drawn uniformly (cap)")
+        return replace(selection, note=f"{size:,} of {len(pool):,} candidates were looked at, drawn uniformly (cap).")
 
     def select_among(self, pool: PoolView, n_queries: int, rng: np.random.Generator) -> Selection:
         """`select`, for a pool that is not too large."""
@@ -110,7 +112,12 @@ class CappedStrategy(QueryStrategy):
 
 
 class ScoringStrategy(QueryStrategy):
-    """A strategy that gives every candidate one number; the highest are labelled. Implement `score`, and if it must, `tiebreak`."""
+    """A strategy that gives every candidate one number; the highest are labelled. Implement `score`, and if it must, `tiebreak`.
+
+    A score that depends on other candidates, or on where they lie, needs `sharding = None`.
+    """
+
+    sharding: ClassVar[Literal["scores", "two-rounds"] | None] = "scores"
 
     def score(self, pool: PoolView) -> Array:
         """(m,) float, higher = label sooner."""

@@ -93,6 +93,7 @@ class RandomDiv(QueryStrategy):
         fails="Spends labels on what the model already knows.",
     )
     needs = ("probabilities",)
+    symmetries = frozenset({"classes"})
 
     def select(self, pool: PoolView, n_queries: int, rng: np.random.Generator) -> Selection:
         """Algorithm 1 over a shuffled list with the current classes; nothing is scored."""

@@ -1,11 +1,15 @@
 """Greedy k-center (core-set selection)."""
 
+from typing import Any
+
 import numpy as np
 
 from alviz.registry import Card
 from alviz.strategies.base import QueryStrategy, Selection, spread
+from alviz.strategies.device import beside
 from alviz.strategies.farthest import FarthestFirst, Floats, Rows
-from alviz.strategies.pool import Array, PoolView
+from alviz.strategies.pool import Array, Indices, PoolView
+from alviz.strategies.resident import ResidentFarthestFirst
 
 
 class KCenter(QueryStrategy):
@@ -24,9 +28,10 @@ class KCenter(QueryStrategy):
         "candidate nearest to the candidates' mean, which the paper leaves open. pca=32 reduces the features first, as Zhan et al. (2022) do.",
     )
     needs = ("embeddings",)
+    sharding = "two-rounds"
 
     def __init__(self, pca: int | None = None):
-        if pca is not None and (isinstance(pca, bool) or not isinstance(pca, int) or pca < 1):
+        if pca is not None and (isinstance(pca, bool) or not isinstance(pca, int | np.integer) or pca < 1):
             raise ValueError(f"k-center: pca must be None or a whole number of dimensions ≥ 1, got {pca!r}")
         self.pca = pca
 
@@ -43,19 +48,30 @@ class KCenter(QueryStrategy):
         scores: Floats = traversal.distances()[rows]
         return scores
 
-    def _traversal(self, pool: PoolView, n_picks: int, rng: np.random.Generator) -> tuple[FarthestFirst, Array]:
+    def _traversal(self, pool: PoolView, n_picks: int, rng: np.random.Generator) -> tuple[FarthestFirst | ResidentFarthestFirst, Indices]:
         """The traversal and the row of each candidate in it."""
         everyone = np.arange(len(pool))
         if self.pca is not None:
             points, labelled = reduced(pool, self.pca, rng)
             return FarthestFirst(points, np.ones(len(points), dtype=bool), n_picks, Rows(labelled), pool.progress), everyone
+        few = 2 * len(pool) < pool.n
+        rows = everyone if few else pool.candidates
+        table = pool.resident_table("embeddings")
+        free = np.zeros(len(pool) if few else pool.n, dtype=bool)
+        free[rows] = True
+        if on_device(table):
+            points = pool.resident("embeddings") if few else table
+            centres = pool.resident_labelled("embeddings")
+            return ResidentFarthestFirst(points, beside(free, points), n_picks, centres, pool.progress), rows
+        points = pool.embeddings if few else pool.table("embeddings")
         same_table = pool.labelled_source is pool.source
-        centres = Rows(pool.table("embeddings"), pool.labelled) if same_table else Rows(pool.labelled_signal("embeddings"))
-        if 2 * len(pool) < pool.n:
-            return FarthestFirst(pool.embeddings, np.ones(len(pool), dtype=bool), n_picks, centres, pool.progress), everyone
-        free = np.zeros(pool.n, dtype=bool)
-        free[pool.candidates] = True
-        return FarthestFirst(pool.table("embeddings"), free, n_picks, centres, pool.progress), pool.candidates
+        labelled = Rows(pool.table("embeddings"), pool.labelled) if same_table else Rows(pool.labelled_signal("embeddings"))
+        return FarthestFirst(points, free, n_picks, labelled, pool.progress), rows
+
+
+def on_device(x: Any) -> bool:
+    """Whether x is a tensor that is not in the host's memory."""
+    return str(getattr(x, "device", "cpu")) != "cpu"
 
 
 def reduced(pool: PoolView, size: int, rng: np.random.Generator) -> tuple[Array, Array]:

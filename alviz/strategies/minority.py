@@ -115,6 +115,7 @@ class CmcsRandom(_Certain):
     card = _card("certain", "random")
     needs = ("probabilities",)
     auxiliary = "random"
+    symmetries = frozenset({"classes"})
 
 
 class CmcsMargin(_Certain):
@@ -129,6 +130,7 @@ class UmcsRandom(_Uncertain):
     card = _card("uncertain", "random")
     needs = ("probabilities",)
     auxiliary = "random"
+    symmetries = frozenset({"classes"})
 
 
 class UmcsMargin(_Uncertain):
@@ -143,6 +145,7 @@ class DmcsRandom(_Diverse):
     card = _card("diverse", "random")
     needs = ("probabilities", "embeddings")
     auxiliary = "random"
+    symmetries = frozenset({"classes"})
 
 
 class DmcsMargin(_Diverse):

@@ -1,14 +1,16 @@
 """PoolView: what a query strategy sees of a round, and where the signals come from."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from alviz.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from alviz.strategies.last_layer import Gradients
 
 Array = NDArray[Any]
 Indices = NDArray[np.int64]
@@ -70,32 +72,6 @@ class SignalSource(Protocol):
     def module(self) -> Any:
         """The torch module behind the model. Raises MissingSignal."""
         ...
-
-
-@dataclass(frozen=True)
-class Gradients:
-    """Gradients of the log loss in the last linear layer under the predicted label, factored: g_i = residuals[i] ⊗ embeddings[i].
-
-    residuals (m, K): p − onehot(argmax p). embeddings (m, d). The m × (K·d) matrix is never formed:
-    ⟨g_i, g_j⟩ = ⟨residuals_i, residuals_j⟩ · ⟨embeddings_i, embeddings_j⟩.
-    """
-
-    residuals: Array
-    embeddings: Array
-
-    @classmethod
-    def of(cls, probabilities: Array, embeddings: Array) -> "Gradients":
-        """Factors from probabilities (m, K) and embeddings (m, d)."""
-        residuals = np.array(probabilities, dtype=np.float64)
-        residuals[np.arange(len(residuals)), residuals.argmax(axis=1)] -= 1.0
-        return cls(residuals, embeddings)
-
-    @cached_property
-    def squared_norms(self) -> Array:
-        """(m,) squared Euclidean norms."""
-        a = np.einsum("ij,ij->i", self.residuals, self.residuals)
-        h = np.asarray(self.embeddings)
-        return a * np.einsum("ij,ij->i", h, h, dtype=np.float64)
 
 
 class PoolView:
@@ -167,7 +143,11 @@ class PoolView:
 
     def table(self, name: str) -> Array:
         """An array signal for all n rows, dataset-indexed; without a copy where the source holds it as such. Raises MissingSignal."""
-        return self._get("table", name, lambda: host(self.source.rows(name, None)))
+        return self._get("host table", name, lambda: host(self.resident_table(name)))
+
+    def resident_table(self, name: str) -> Any:
+        """The same, where the source keeps it. Raises MissingSignal."""
+        return self._get("table", name, lambda: self.source.rows(name, None))
 
     @property
     def features(self) -> Array:
@@ -218,9 +198,18 @@ class PoolView:
         return self.signal("predicted_loss")
 
     @cached_property
-    def gradients(self) -> Gradients:
-        """Factored last-layer gradients of the candidates."""
-        return Gradients.of(self.probabilities, self.embeddings)
+    def gradients(self) -> "Gradients":
+        """Factored last-layer gradients of the candidates under the predicted label, where the embeddings live."""
+        from alviz.strategies.last_layer import Gradients
+
+        return Gradients.of(self.resident("probabilities"), self.resident("embeddings"))
+
+    @cached_property
+    def labelled_gradients(self) -> "Gradients":
+        """The same of the labelled samples (under the predicted label too)."""
+        from alviz.strategies.last_layer import Gradients
+
+        return Gradients.of(self.resident_labelled("probabilities"), self.resident_labelled("embeddings"))
 
     def target_posterior(self, size: int = 500) -> Array:
         """(T, ≤ size, K) posterior of a seeded subset of the whole pool (never the test set): where predictions should get better."""

@@ -1,12 +1,15 @@
 """`alviz.query`: every strategy on plain arrays, for people with a loop of their own."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
 from typing import Any
 
 import numpy as np
+from array_api_compat import is_torch_array
 from numpy.typing import ArrayLike, NDArray
 
-from alviz.strategies.base import QueryStrategy, missing_needs, registry
+from alviz.strategies.base import QueryStrategy, Selection, missing_needs, registry, whole
+from alviz.strategies.device import host, namespace
 from alviz.strategies.needs import argument_of, readable_need
 from alviz.strategies.pool import POSTERIORS, Array, Indices, MissingSignal, PoolView
 
@@ -41,7 +44,7 @@ class Arrays:
         """Ask the caller's function, and hold its answer to the same rules as `probabilities`."""
         if self._predict is None:
             raise MissingSignal("there is no predict")
-        return _probabilities("predict(features)", self._predict(features), len(features))
+        return host(floats(_probabilities("predict(features)", self._predict(features), len(features))))
 
     def refit(self, extra: Indices, labels: Indices) -> "Arrays":
         """Arrays cannot be trained."""
@@ -67,8 +70,11 @@ def query(
     predict: Callable[[Array], ArrayLike] | None = None,
     seed: int = 0,
     return_scores: bool = False,
+    return_selection: bool = False,
+    shards: int = 1,
+    executor: Executor | None = None,
     **params: Any,
-) -> Indices | tuple[Indices, NDArray[np.float64]]:
+) -> Indices | tuple[Indices, NDArray[np.float64]] | Selection:
     """Choose n_queries samples to label next.
 
     All arrays cover the whole pool of n samples, and every index is a position in them.
@@ -80,14 +86,27 @@ def query(
     chosen (default: all unlabelled). predict: function (m, d) → (m, K) for strategies that ask about changed samples. K is the width of the
     probabilities or the posterior, else max(labels) + 1. seed: non-negative integer; randomness comes from np.random.default_rng([seed]).
 
-    Returns int64 (n_queries,) indices in pick order; with return_scores also float64 (n,) scores, NaN where labelled or not scored.
-    Float32 and float64 arrays are not copied as a whole. Signals that the strategy does not need are checked all the same, then ignored.
+    Returns int64 (n_queries,) indices in pick order; with return_scores also float64 (n,) scores, NaN where labelled or not scored; with
+    return_selection the whole `Selection` instead: indices, scores, gains, and a note where not everything was looked at.
+    Float32 and float64 arrays are not copied as a whole, memory maps are read in blocks. Signals that the strategy does not need are
+    checked all the same, then ignored.
+
+    Torch tensors stay on their device, without their gradients: strategies that compute with inner products do so there, the others get
+    what they look at as numpy arrays. Half precision (float16, bfloat16) is widened to float32, whole numbers to float64.
+
+    shards: for a pool that outgrows the memory, that many contiguous parts of its rows are worked on one after another, or in the workers
+    of `executor` (any concurrent.futures.Executor; for a Dask cluster `distributed.Client(...).get_executor()`). Give memory maps
+    (`np.load(path, mmap_mode="r")`): processes open the file themselves, so they must see it under the same path. Scoring strategies
+    choose the same samples as without shards; k-center and its like pick n_queries in every shard, then n_queries among the picked.
 
     Raises ValueError, naming the argument, what came and what was wanted: a signal that the strategy needs is missing
     (`previous_probabilities` for alamp too), wrong shapes or types, NaN or infinity, probabilities outside [0, 1] or not adding up to 1
     within 1e-3, n_queries outside 1 … number of candidates, an unknown strategy or parameter.
     """
     chosen = _strategy(strategy, params)
+    if executor is not None and not callable(getattr(executor, "submit", None)):
+        raise ValueError(f"executor must be a concurrent.futures.Executor, got {type(executor).__name__}")
+    sharded = whole("query", "shards", shards, 1) > 1 or executor is not None
     y = _labels(labels)
     n = len(y)
     signals: dict[str, Array] = {}
@@ -110,12 +129,33 @@ def query(
         raise ValueError(f"n_queries must lie in 1 … {len(pool_indices)} (the number of candidates), got {count}")
     if _whole("seed", seed) < 0:
         raise ValueError(f"seed must be 0 or more, got {seed}")
-    source = Arrays(signals, predict)
-    _refuse_missing(chosen, source.provides)
-    labelled = np.flatnonzero(y >= 0)
-    pool = PoolView(source, pool_indices, labelled, y[labelled], k, n, seed=int(seed))
-    selection = chosen.select(pool, count, np.random.default_rng([int(seed)]))
+    _refuse_missing(chosen, Arrays(signals, predict).provides)
+    if sharded:
+        from alviz.strategies.sharded import select
+
+        selection = select(chosen, count, signals, pool_indices, y, k, shards=shards, executor=executor, predict=predict, seed=int(seed))
+    else:
+        selection = _select(chosen, count, signals, pool_indices, y, k, predict, int(seed))
+    if return_selection:
+        return selection
     return (selection.indices, selection.scores) if return_scores else selection.indices
+
+
+def _select(
+    strategy: QueryStrategy,
+    n_queries: int,
+    signals: dict[str, Any],
+    candidates: Indices,
+    y: Indices,
+    k: int,
+    predict: Callable[[Array], ArrayLike] | None,
+    seed: int,
+) -> Selection:
+    ready = {id(array): floats(array) for array in signals.values()}  # the same array once, under all its names
+    source = Arrays({name: ready[id(array)] for name, array in signals.items()}, predict)
+    labelled = np.flatnonzero(y >= 0)
+    pool = PoolView(source, candidates, labelled, y[labelled], k, len(y), seed=seed)
+    return strategy.select(pool, n_queries, np.random.default_rng([seed]))
 
 
 def _strategy(strategy: str | QueryStrategy, params: dict[str, Any]) -> QueryStrategy:
@@ -127,7 +167,7 @@ def _strategy(strategy: str | QueryStrategy, params: dict[str, Any]) -> QueryStr
 
 
 def _labels(labels: ArrayLike) -> Indices:
-    y = np.asarray(labels)
+    y = host(labels)
     if y.ndim != 1 or not np.issubdtype(y.dtype, np.integer) or len(y) == 0:
         raise ValueError(f"labels must be a one-dimensional array of integers (−1 = unlabelled), one per sample, got {y.dtype} {y.shape}")
     if y.min() < -1:
@@ -139,7 +179,7 @@ def _candidates(candidates: ArrayLike | None, y: Indices) -> Indices:
     n = len(y)
     if candidates is None:
         return np.flatnonzero(y < 0)
-    given = np.asarray(candidates)
+    given = host(candidates)
     if given.dtype == bool:
         if given.shape != (n,):
             raise ValueError(f"candidates, as a boolean mask, must have the shape of labels ({n},), got {given.shape}")
@@ -164,57 +204,72 @@ def _whole(name: str, value: Any) -> int:
     return int(value)
 
 
-def _numbers(name: str, given: ArrayLike, shape: tuple[int | str, ...]) -> Array:
-    """An array of float32 or float64, not copied if it is one. Sizes in `shape` must match, names stand for any size ≥ 1."""
-    array = np.asarray(given)
+def _numbers(name: str, given: Any, shape: tuple[int | str, ...]) -> Any:
+    """A numpy array or torch tensor of real numbers, not copied. Sizes in `shape` must match, names stand for any size ≥ 1."""
+    tensor = is_torch_array(given)
+    array: Any = given.detach() if tensor else np.asarray(given)
     wanted = f"({', '.join(map(str, shape))})"
-    fits = [size >= 1 if isinstance(want, str) else size == want for size, want in zip(array.shape, shape, strict=False)]
-    if array.ndim != len(shape) or not all(fits):
-        raise ValueError(f"{name} must have the shape {wanted}, got {array.shape}")
-    if array.dtype not in (np.float32, np.float64):
-        if not np.issubdtype(array.dtype, np.floating) and not np.issubdtype(array.dtype, np.integer) and array.dtype != bool:
-            raise ValueError(f"{name} must hold real numbers, got {array.dtype}")
-        array = array.astype(np.float32 if array.dtype == np.float16 else np.float64)
+    came = tuple(array.shape)
+    fits = [size >= 1 if isinstance(want, str) else size == want for size, want in zip(came, shape, strict=False)]
+    if len(came) != len(shape) or not all(fits):
+        raise ValueError(f"{name} must have the shape {wanted}, got {came}")
+    if tensor and str(array.layout) != "torch.strided":
+        raise ValueError(f"{name} must be a dense tensor, got one with the layout {array.layout}")
+    real = not (array.is_complex() or array.is_quantized) if tensor else array.dtype.kind in "biuf"
+    if not real:
+        raise ValueError(f"{name} must hold real numbers, got {array.dtype}")
     return array
 
 
-def _blocks(array: Array) -> Any:
-    return (array[start : start + _BLOCK] for start in range(0, len(array), _BLOCK))
+def floats(array: Any) -> Any:
+    """A numpy array or torch tensor as float32 or float64, itself if it is one: half precision as float32, all else as float64."""
+    xp = namespace(array)
+    if array.dtype in (xp.float32, xp.float64):
+        return array
+    size = array.dtype.itemsize
+    half = size <= 2 and (array.dtype.is_floating_point if is_torch_array(array) else array.dtype.kind == "f")
+    return xp.astype(array, xp.float32 if half else xp.float64)
 
 
-def _finite(name: str, array: Array) -> None:
-    if not all(np.isfinite(block).all() for block in _blocks(array)):
+def _blocks(array: Any) -> Iterator[tuple[int, Any]]:
+    """(first row, some rows as floats), all over the array."""
+    return ((start, floats(array[start : start + _BLOCK])) for start in range(0, len(array), _BLOCK))
+
+
+def _finite(name: str, array: Any) -> None:
+    xp = namespace(array)
+    if not all(bool(xp.all(xp.isfinite(block))) for _, block in _blocks(array)):
         raise ValueError(f"{name} holds NaN or infinity; every number must be finite")
 
 
-def _table(name: str, given: ArrayLike, n: int) -> Array:
+def _table(name: str, given: Any, n: int) -> Any:
     array = _numbers(name, given, (n, "d"))
     _finite(name, array)
     return array
 
 
-def _distributions(name: str, array: Array) -> None:
+def _distributions(name: str, array: Any) -> None:
     """Refuse rows of (m, K) that are no probabilities."""
+    xp = namespace(array)
     _finite(name, array)
-    for start in range(0, len(array), _BLOCK):
-        block = array[start : start + _BLOCK]
-        sums = block.sum(axis=1, dtype=np.float64)
+    for start, block in _blocks(array):
+        sums = host(xp.sum(block, axis=1, dtype=xp.float64))
         off = np.abs(sums - 1)
         if off.max() > TOLERANCE:
             row = int(off.argmax())
             raise ValueError(f"{name}: every row must add up to 1 (within {TOLERANCE}), but row {start + row} adds up to {sums[row]:.6g}")
-        if block.min() < -TOLERANCE or block.max() > 1 + TOLERANCE:
-            worst = block.min() if block.min() < -TOLERANCE else block.max()
-            raise ValueError(f"{name} must lie in [0, 1], got {worst:.6g}")
+        least, most = float(xp.min(block)), float(xp.max(block))
+        if least < -TOLERANCE or most > 1 + TOLERANCE:
+            raise ValueError(f"{name} must lie in [0, 1], got {least if least < -TOLERANCE else most:.6g}")
 
 
-def _probabilities(name: str, given: ArrayLike, n: int) -> Array:
+def _probabilities(name: str, given: Any, n: int) -> Any:
     array = _numbers(name, given, (n, "K"))
     _distributions(name, array)
     return array
 
 
-def _posterior(given: ArrayLike, n: int) -> Array:
+def _posterior(given: Any, n: int) -> Any:
     array = _numbers("posterior", given, ("T", n, "K"))
     for t, draw in enumerate(array):
         _distributions(f"posterior[{t}]", draw)

@@ -13,12 +13,14 @@ class Random(QueryStrategy):
         title="Random",
         family="baseline",
         idea="Every candidate is as likely as any other.",
+        formula="P(x) = 1/n",
         needs="nothing",
         cost="O(n)",
-        reference="The baseline of every active-learning paper.",
+        reference="The baseline of every active-learning paper, from Lewis and Gale, A sequential algorithm for training text classifiers (1994), on",
         shines="Hard to beat while the model knows little, and it never biases the labelled set.",
         fails="It repeats the imbalance of the pool and spends labels on what the model already knows.",
     )
+    symmetries = frozenset({"classes"})
 
     def select(self, pool: PoolView, n_queries: int, rng: np.random.Generator) -> Selection:
         """n_queries candidates without replacement; nothing is scored."""

@@ -1,0 +1,190 @@
+"""Coverage by balls: which points lie within a radius of each other, and how many uncovered ones each of them would cover."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alviz.progress import Progress
+from alviz.strategies.device import BLOCK_BYTES, beside, block_rows, host, namespace
+from alviz.strategies.lloyd import lloyd
+from alviz.strategies.pool import Array, Indices, PoolView
+from alviz.strategies.seeding import SquaredDistanceSampling
+from alviz.strategies.vectors import Dense, squared_distances
+
+COLUMNS = 4096
+"""Points that a block of balls is compared with at once."""
+
+EDGES = 32_000_000
+"""Pairs of neighbours that are kept (4 bytes each); where there are more, they are computed again when they are needed."""
+
+CLUSTERED = 10_000
+"""Points that pseudo-labels are clustered from, at most; the others belong to the nearest centroid."""
+
+CENTRES = 2_000
+"""Balls whose purity is looked at, at most."""
+
+Mask = NDArray[np.bool_]
+
+
+def within(x: Dense, y: Dense, radius: float) -> Any:
+    """(len(x), len(y)) bool, where they live: is the distance less than radius, or 0? The caller keeps len(x) · len(y) small.
+
+    Where rounding could tell otherwise, sums of squared float64 differences decide.
+    """
+    radius = max(radius, np.finfo(np.float64).tiny)
+    inner = x.products(y)
+    xp = namespace(inner)
+    inner -= xp.astype(y.squared_norms / 2, inner.dtype)[None, :]
+    level = xp.astype((x.squared_norms - radius**2) / 2, inner.dtype)[:, None]
+    slack = xp.astype(x.noise * (x.squared_norms + xp.max(y.squared_norms)), inner.dtype)[:, None]
+    inside = inner > level + slack
+    doubtful = host(xp.nonzero(xp.reshape((inner > level - slack) ^ inside, (-1,)))[0])
+    if 64 * len(doubtful) > len(x) * len(y) and x.noise > 1e-9:
+        return within(x.double(), y.double(), radius)
+    step = block_rows(x.x.shape[1], 32)
+    for a in range(0, len(doubtful), step):
+        rows, columns = np.divmod(doubtful[a : a + step], len(y))
+        settled = np.sqrt(x.pairs(rows, y, columns)) < radius
+        inside[beside(rows, inside), beside(columns, inside)] = beside(settled, inside)
+    return inside
+
+
+def balls(points: Dense, rows: Indices, radius: float) -> Iterator[tuple[Indices, Indices]]:
+    """(sizes, members one ball after the other) of the open balls about some points, a block of balls at a time. A point is in its own."""
+    m = len(points)
+    step = int(np.clip(BLOCK_BYTES // (8 * m), 16, 1024))
+    for a in range(0, len(rows), step):
+        centres = points.take(rows[a : a + step])
+        inside = np.empty((len(centres), m), dtype=bool)
+        for c in range(0, m, COLUMNS):
+            inside[:, c : c + COLUMNS] = host(within(centres, points.take(slice(c, c + COLUMNS)), radius))
+        yield np.count_nonzero(inside, axis=1).astype(np.int64), np.nonzero(inside)[1]
+
+
+def covered_by(centres: Dense, radii: NDArray[np.float64], points: Dense, progress: Progress) -> Mask:
+    """(points,) bool: which points lie in one of the open balls about the centres, each with its own radius?"""
+    covered = np.zeros(len(points), dtype=bool)
+    for radius in np.unique(radii):
+        rows = np.flatnonzero(radii == radius)
+        step = block_rows(COLUMNS, 16)
+        for a in range(0, len(rows), step):
+            some = centres.take(rows[a : a + step])
+            for c in range(0, len(points), COLUMNS):
+                progress(0.0)
+                inside = within(some, points.take(slice(c, c + COLUMNS)), float(radius))
+                covered[c : c + COLUMNS] |= host(namespace(inside).any(inside, axis=0))
+    return covered
+
+
+class Coverage:
+    """Greedy maximum coverage: how many uncovered points every open ball holds, kept up to date as balls are taken.
+
+    points: m vectors, each the centre of a ball of `radius` and a point to cover. covered: (m,) bool, those that are covered already. degrees: (m,)
+    uncovered points in each ball. Exact. The neighbours of all uncovered points are found once, in blocks; each of them is looked at
+    once more, when it is covered. Memory is O(m), and up to `EDGES` neighbours, without which they are computed twice.
+    """
+
+    def __init__(self, points: Dense, radius: float, covered: Mask, progress: Progress):
+        self.points = points
+        self.radius = radius
+        self.covered = covered.copy()
+        self.progress = progress
+        self.degrees = np.zeros(len(points), dtype=np.int64)
+        self._place = np.full(len(points), -1)
+        self._balls: list[Indices] | None = []
+        uncovered = np.flatnonzero(~covered)
+        self._place[uncovered] = np.arange(len(uncovered))
+        kept = done = 0
+        for sizes, members in balls(points, uncovered, radius):
+            progress(done / len(uncovered))
+            done += len(sizes)
+            self.degrees += np.bincount(members, minlength=len(points))
+            kept += len(members)
+            if self._balls is not None and kept <= EDGES:
+                self._balls += np.split(members.astype(np.int32), np.cumsum(sizes)[:-1])
+            else:
+                self._balls = None
+
+    def take(self, row: int, share: float) -> int:
+        """Cover what the ball about `row` holds; returns how many points that are. share: of all progress."""
+        self.progress(share)
+        if self._balls is not None and self._place[row] >= 0:
+            members = self._balls[self._place[row]]
+        else:
+            members = next(balls(self.points, np.array([row]), self.radius))[1]
+        new = members[~self.covered[members]]
+        self.covered[new] = True
+        if self._balls is not None:
+            if len(new):
+                gone = np.concatenate([self._balls[i] for i in self._place[new]])
+                self.degrees -= np.bincount(gone, minlength=len(self.points))
+            return len(new)
+        left = np.flatnonzero(~self.covered)
+        if len(left) < len(new):
+            self.degrees[:] = 0
+        for _, others in balls(self.points, left if len(left) < len(new) else new, self.radius):
+            self.progress(share)
+            change = np.bincount(others, minlength=len(self.points))
+            self.degrees += change if len(left) < len(new) else -change
+        return len(new)
+
+
+def purity_radius(pool: PoolView, n_clusters: int | None, alpha: float) -> float:
+    """The largest radius at which a share of at least alpha of the open balls holds one pseudo-label only (infinite when all points have the same).
+
+    Pseudo-labels: k-means clusters of the features, n_clusters of them (None: as many as classes, at least 2). A property of the whole
+    table and the seed, not of the round, so it is computed once for a run, and again to the same value when the run is resumed.
+    Yehuda et al. (2022), section 3.3: δ* = max {δ : purity(δ) ≥ α}.
+    """
+    k = max(2, pool.n_classes) if n_clusters is None else n_clusters
+    key = ("purity radius", k, alpha)
+    if key not in pool.run_cache:
+        pool.run_cache[key] = _purity_radius(pool.labelled_source.rows("features", None), k, alpha, pool)
+    radius: float = pool.run_cache[key]
+    return radius
+
+
+def _purity_radius(x: Any, k: int, alpha: float, pool: PoolView) -> float:
+    rng = np.random.default_rng([pool.seed, 0xBA11])
+    points, n = Dense(x), len(x)
+    some = np.sort(rng.permutation(n)[:CLUSTERED])
+    sample = x[beside(some, x)]
+    starts, _ = SquaredDistanceSampling(Dense(sample), rng, progress=still(pool.progress)).run(min(k, len(some)))
+    found, _ = lloyd(host(sample), len(starts), rng, still(pool.progress), start=host(sample[beside(starts, x)]))
+    pseudo = nearest_centroid(x, found, still(pool.progress))
+    rows = np.sort(rng.permutation(n)[:CENTRES])
+    centres = points.take(beside(rows, x))
+    step = block_rows(len(rows), 16)
+    nearest, which = np.full(len(rows), np.inf), np.full(len(rows), -1)
+    for a in range(0, n, step):
+        pool.progress(0.0)
+        square = host(squared_distances(centres, points.take(slice(a, a + step))))
+        square[pseudo[rows][:, None] == pseudo[None, a : a + step]] = np.inf
+        least = square.argmin(axis=1)
+        value = square[np.arange(len(rows)), least]
+        closer = value < nearest
+        nearest[closer], which[closer] = value[closer], least[closer] + a
+    alone = which < 0
+    strangers = np.full(len(rows), np.inf)
+    strangers[~alone] = np.sqrt(points.pairs(rows[~alone], points, which[~alone]))
+    impure = int(np.floor((1 - alpha) * len(rows) + 1e-9))
+    return float(np.append(np.sort(strangers), np.inf)[impure])
+
+
+def still(progress: Progress) -> Progress:
+    """Reports that keep the share at 0, for work that is seldom done."""
+    return lambda share: progress(0.0)
+
+
+def nearest_centroid(points: Any, centroids: Array, progress: Progress) -> Indices:
+    """(n,) centroid nearest to every row of points (n, d), which may live on a device; the lower one of two."""
+    x, y = Dense(points), Dense(beside(centroids.astype(host(points[:1]).dtype, copy=False), points))
+    out = np.empty(len(x), dtype=np.int64)
+    step = min(8192, block_rows(len(y), 16))
+    for a in range(0, len(x), step):
+        progress(a / len(x))
+        square = squared_distances(x.take(slice(a, a + step)), y)
+        out[a : a + step] = host(namespace(square).argmin(square, axis=1))
+    return out

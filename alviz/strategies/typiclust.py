@@ -1,0 +1,164 @@
+"""TypiClust: the most typical sample of the largest clusters without a label; and TCM, which goes on with margin."""
+
+import heapq
+from typing import Any
+
+import numpy as np
+
+from alviz.progress import Progress
+from alviz.registry import Card
+from alviz.strategies.base import CAP, QueryStrategy, Selection, spread, whole
+from alviz.strategies.coverage import nearest_centroid
+from alviz.strategies.device import beside, host, namespace
+from alviz.strategies.farthest import Floats
+from alviz.strategies.lloyd import FULL, in_batches, lloyd
+from alviz.strategies.pool import Indices, PoolView
+from alviz.strategies.seeding import SquaredDistanceSampling
+from alviz.strategies.uncertainty import Margin
+from alviz.strategies.vectors import Dense, nearest
+
+SMALLEST = 5
+"""Samples of a cluster below which it waits until the others are used up."""
+
+REFERENCE = "Hacohen, Dekel and Weinshall, Active learning on a budget: opposite strategies suit high and low budgets (2022)"
+
+
+class TypiClust(QueryStrategy):
+    name = "typiclust"
+    card = Card(
+        title="Typical clustering",
+        family="diversity",
+        idea="Cluster everything into as many clusters as there will be labels, and in the largest clusters without a label ask for the most typical "
+        "sample: the one whose neighbours are nearest.",
+        formula="min(L + b, max_clusters) k-means clusters; next cluster: fewest labels, then largest; in it argmax 1 / mean ‖x − y‖ over the "
+        "min(neighbours, size − 1) samples y of the cluster that are nearest to x",
+        needs="features",
+        cost=f"O(n d (L + b)) per k-means iteration, mini-batches when samples × d × clusters is above {FULL:,}; then O(s² d) for each cluster of s ≤ cap samples that is "
+        "picked from; O(n) memory beside the features",
+        reference=f"{REFERENCE}, Algorithm 1",
+        shines="The first labels on good self-supervised features, with no model at all.",
+        fails="Later: once every region has a label, typical samples teach little. Features without clusters.",
+        deviation="The features are taken as they are, where the authors scale them to length 1. Distances are Euclidean as in the paper (the authors' code averages squared ones), and neighbours "
+        "are all samples of the cluster, labelled ones too. Picks count as labels at once, so a second pick goes where labels are fewest (the code goes round in one order). "
+        f"Clusters of fewer than {SMALLEST} samples come last instead of never.",
+        options={
+            "neighbours": "How many nearest neighbours typicality is measured by (20 in the paper).",
+            "max_clusters": "Most clusters that are made (500 in the authors' code).",
+            "cap": "Samples of one cluster that are looked at, drawn uniformly when it has more; None: all.",
+        },
+    )
+    needs = ("features",)
+    symmetries = frozenset({"classes"})  # k-means starts from samples drawn by number
+
+    def __init__(self, neighbours: int = 20, max_clusters: int = 500, cap: int | None = CAP):
+        self.neighbours = whole(self.name, "neighbours", neighbours, 1)
+        self.max_clusters = whole(self.name, "max_clusters", max_clusters, 1)
+        self.cap = whole(self.name, "cap", cap, 1, optional=True)
+
+    def select(self, pool: PoolView, n_queries: int, rng: np.random.Generator) -> Selection:
+        """The most typical candidates, cluster by cluster. scores: typicality as minus the mean distance, in the clusters picked from."""
+        points, n_labelled = together(pool)
+        k = min(n_labelled + n_queries, self.max_clusters, len(points))
+        cluster = clustered(points, k, rng, pool)
+        turns = rounds(cluster, n_labelled, n_queries)
+        order = np.argsort(cluster, kind="stable")
+        chosen, sizes = np.unique(turns, return_counts=True)
+        starts = np.searchsorted(cluster[order], chosen)
+        stops = np.searchsorted(cluster[order], chosen, side="right")
+        picks = np.empty(n_queries, dtype=np.int64)
+        scores = np.full(len(points), np.nan)
+        cut = 0
+        for i, c in enumerate(chosen):
+            share = 0.9 + 0.1 * i / len(chosen)
+            members = order[starts[i] : stops[i]]
+            size = len(members) if self.cap is None else max(self.cap, int(sizes[i]))
+            if len(members) > size:
+                cut += 1
+                members = members[members >= n_labelled]
+                members = np.sort(rng.choice(members, min(size, len(members)), replace=False))
+            distance = mean_distance(Dense(points[beside(members, points)]), self.neighbours, _at(pool, share))
+            free = members >= n_labelled
+            members, distance = members[free], distance[free]
+            scores[members] = -distance
+            picks[turns == c] = members[np.argsort(distance, kind="stable")[: sizes[i]]]
+        note = f"in {cut:,} of {len(chosen):,} clusters only some {self.cap:,} samples were looked at, drawn uniformly (cap)" if cut else ""
+        return Selection(pool.candidates[picks - n_labelled], spread(pool, scores[n_labelled:]), note=note)
+
+
+def together(pool: PoolView) -> tuple[Any, int]:
+    """(features of the labelled samples and then of the candidates, where they live; how many are labelled)."""
+    free, known = pool.resident("features"), pool.resident_labelled("features")
+    return (namespace(free).concat([known, free]) if len(known) else free), len(known)
+
+
+def clustered(points: Any, k: int, rng: np.random.Generator, pool: PoolView) -> Indices:
+    """(n,) k-means cluster of every point: Lloyd's algorithm, or mini-batches and the nearest centroid where that would take too long."""
+    x = host(points)
+    if x.size * k <= FULL:
+        starts, _ = SquaredDistanceSampling(Dense(points), rng, progress=lambda share: pool.progress(0.2 * share)).run(k)
+        return lloyd(x, k, rng, lambda share: pool.progress(0.2 + 0.7 * share), start=x[starts])[1]
+    return nearest_centroid(points, in_batches(x, k, rng, lambda share: pool.progress(0.8 * share)), lambda share: pool.progress(0.8 + 0.1 * share))
+
+
+def rounds(cluster: Indices, n_labelled: int, n_queries: int) -> Indices:
+    """(n_queries,) the cluster that each pick comes from; the first n_labelled points are labelled, the others can be picked.
+
+    The cluster with the fewest labels and picks comes first, then the largest, then the one with the lowest candidate; clusters of fewer
+    than SMALLEST points come after all others.
+    """
+    k = int(cluster.max()) + 1
+    size, taken = np.bincount(cluster, minlength=k), np.bincount(cluster[:n_labelled], minlength=k)
+    first = np.full(k, len(cluster))
+    np.minimum.at(first, cluster[n_labelled:], np.arange(n_labelled, len(cluster)))
+    heap = [(bool(size[c] < SMALLEST), int(taken[c]), -int(size[c]), int(first[c]), c) for c in range(k) if taken[c] < size[c]]
+    heapq.heapify(heap)
+    turns = np.empty(n_queries, dtype=np.int64)
+    for i in range(n_queries):
+        small, count, minus_size, lowest, c = heap[0]
+        turns[i] = c
+        if count + 1 < -minus_size:
+            heapq.heapreplace(heap, (small, count + 1, minus_size, lowest, c))
+        else:
+            heapq.heappop(heap)
+    return turns
+
+
+def mean_distance(points: Dense, neighbours: int, progress: Progress) -> Floats:
+    """(n,) mean distance of every point to the nearest others, as many as there are up to `neighbours`; NaN for a point alone."""
+    if len(points) == 1:
+        return np.full(1, np.nan)
+    squares, _ = nearest(points, points, min(neighbours, len(points) - 1), progress, skip_self=True)
+    result: Floats = np.sqrt(squares).mean(axis=1)
+    return result
+
+
+def _at(pool: PoolView, share: float) -> Progress:
+    """Reports that stand still at `share`: parts of the work too small for a share of their own."""
+    return lambda _: pool.progress(share)
+
+
+class Tcm(QueryStrategy):
+    name = "tcm"
+    card = Card(
+        title="TypiClust, then margin",
+        family="hybrid",
+        idea="Ask for typical samples of all regions first, and once every class has had its share of labels, for what lies between two classes.",
+        formula="TypiClust while L < labels_per_class · K at the start of the query, margin −(p₁ − p₂) from then on",
+        needs="features and probabilities",
+        cost="TypiClust's, later O(nK)",
+        reference="Doucet, Estermann, Aczel and Wattenhofer, Bridging diversity and uncertainty in active learning with self-supervised pre-training (2024)",
+        shines="One strategy for small and large budgets on good self-supervised features.",
+        fails="The switch comes at a number of labels, whatever the model has learnt by then; rare classes may still be without one.",
+        deviation="The switch is a number of labels per class, to be set: the better the features, the earlier it may come. A query is never split between the two.",
+        options={"labels_per_class": "Labels per class, on average, from which margin chooses; 0: margin at once."},
+    )
+    needs = ("features", "probabilities")
+    symmetries = TypiClust.symmetries
+
+    def __init__(self, labels_per_class: int = 20):
+        self.labels_per_class = whole(self.name, "labels_per_class", labels_per_class, 0)
+
+    def select(self, pool: PoolView, n_queries: int, rng: np.random.Generator) -> Selection:
+        """TypiClust's or margin's selection, scores included."""
+        early = len(pool.labelled) < self.labels_per_class * pool.n_classes
+        return (TypiClust() if early else Margin()).select(pool, n_queries, rng)

@@ -1,0 +1,435 @@
+"""check_strategy passes good strategies, and says of each wrong one what is wrong with it."""
+
+import random
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import pytest
+import torch
+
+from alviz.progress import Cancelled
+from alviz.registry import Card
+from alviz.strategies import ScoringStrategy, Selection
+from alviz.strategies.base import CappedStrategy, spread
+from alviz.testing import check_strategy
+
+FIELDS = {
+    "title": "t",
+    "idea": "One. Two, e.g. this.",
+    "family": "uncertainty",
+    "formula": "f",
+    "needs": "n",
+    "cost": "c",
+    "reference": "R et al. (2020)",
+    "shines": "s",
+    "fails": "f",
+}
+
+
+class Good(ScoringStrategy):
+    card = Card(**FIELDS)
+    needs = ("probabilities",)
+
+    def __init__(self):
+        self.name = "made for this test"
+
+    def score(self, pool):
+        pool.progress(0.5)
+        return 1 - pool.probabilities.max(axis=1)
+
+
+def carded(**changes: Any) -> type[Good]:
+    return type("Carded", (Good,), {"card": Card(**{**FIELDS, **changes})})
+
+
+class UnknownNeed(Good):
+    needs = ("telepathy",)
+
+
+class UnknownSymmetry(Good):
+    symmetries = frozenset({"moons"})
+
+
+class Unexplained(Good):
+    def __init__(self, beta: float = 1.0):
+        super().__init__()
+
+
+class NoDefault(Unexplained):
+    card = Card(**FIELDS, options={"beta": "how much"})
+
+    def __init__(self, beta: float):
+        super().__init__()
+
+
+class NoChoice(NoDefault):
+    def __init__(self, beta: dict[str, float] | None = None):
+        super().__init__(1.0)
+
+
+class WithOptions(Good):
+    card = Card(**FIELDS, options={"beta": "how much", "base": "which", "cap": "how many", "pca": "whether"})
+
+    def __init__(self, beta: float = 1.0, base: Literal["a", "b"] = "a", cap: int | None = None, pca: bool = True):
+        super().__init__()
+
+
+class Positions(Good):
+    def select(self, pool, n_queries, rng):
+        return Selection(np.argsort(self.score(pool))[:n_queries], np.full(pool.n, np.nan))
+
+
+class Twice(Good):
+    def select(self, pool, n_queries, rng):
+        return Selection(pool.candidates[np.zeros(n_queries, dtype=int)], np.full(pool.n, np.nan))
+
+
+class Changed(Good):
+    """Good, but for one part of the selection."""
+
+    def select(self, pool, n_queries, rng):
+        chosen = super().select(pool, n_queries, rng)
+        return Selection(**{"indices": chosen.indices, "scores": chosen.scores, **self.change(chosen, pool)})
+
+
+class TooFew(Changed):
+    def change(self, chosen, pool):
+        return {"indices": chosen.indices[: max(1, len(chosen.indices) - 1)]}
+
+
+class NarrowIndices(Changed):
+    def change(self, chosen, pool):
+        return {"indices": chosen.indices.astype(np.int32)}
+
+
+class ShortScores(Changed):
+    def change(self, chosen, pool):
+        return {"scores": chosen.scores[pool.candidates]}
+
+
+class ScoresOfLabelled(Changed):
+    def change(self, chosen, pool):
+        return {"scores": np.zeros(pool.n)}
+
+
+class InfiniteScores(Changed):
+    def change(self, chosen, pool):
+        return {"scores": spread(pool, np.full(len(pool), np.inf))}
+
+
+class LongGains(Changed):
+    def change(self, chosen, pool):
+        return {"gains": chosen.scores}
+
+
+class InfiniteGains(Changed):
+    def change(self, chosen, pool):
+        return {"gains": np.full(len(chosen.indices), np.inf)}
+
+
+class NoNote(Changed):
+    def change(self, chosen, pool):
+        return {"note": None}
+
+
+class OwnRandomness(Good):
+    def score(self, pool):
+        return np.random.default_rng().random(len(pool))
+
+
+class GlobalNumpy(Good):
+    def score(self, pool):
+        np.random.seed(0)  # noqa: NPY002
+        return np.random.random(len(pool))  # noqa: NPY002
+
+
+class GlobalPython(Good):
+    def score(self, pool):
+        random.seed(0)
+        random.random()
+        return super().score(pool)
+
+
+class GlobalTorch(Good):
+    def score(self, pool):
+        torch.manual_seed(0)
+        return super().score(pool)
+
+
+class WritesSignal(Good):
+    """Into what the view hands out, not into the source."""
+
+    def score(self, pool):
+        scores = super().score(pool)
+        pool.probabilities.sort(axis=1)
+        return scores
+
+
+class WritesSource(Good):
+    def score(self, pool):
+        scores = super().score(pool)
+        pool.source.rows("features", None)[0, 0] += 1
+        return scores
+
+
+class WritesLabels(Good):
+    def score(self, pool):
+        pool.labels[:] = 0
+        return super().score(pool)
+
+
+class WritesTargets(Good):
+    oracle = True
+
+    def score(self, pool):
+        pool.true_targets[0] = 0
+        pool.true_targets[1] = 1
+        return super().score(pool)
+
+
+class ByRow(Good):
+    def score(self, pool):
+        return np.random.default_rng(0).random(len(pool))
+
+
+class ByClass(Good):
+    symmetries = frozenset({"classes"})
+
+    def score(self, pool):
+        return pool.probabilities[:, 0]
+
+
+class ByLayout(Good):
+    def score(self, pool):
+        p = pool.source.rows("probabilities", None)
+        return super().score(pool) * (1 if p.flags.c_contiguous else -1)
+
+
+class NumpyOnly(Good):
+    def score(self, pool):
+        return 1 - pool.resident("probabilities").max(axis=1)
+
+
+class SinglePrecisionOnly(Good):
+    def score(self, pool):
+        assert pool.probabilities.dtype == np.float64, "wants float64"
+        return super().score(pool)
+
+
+class NeedsSecondClass(Good):
+    def score(self, pool):
+        return -np.sort(pool.probabilities, axis=1)[:, -2]
+
+
+class SwallowsCancel(Good):
+    def score(self, pool):
+        try:
+            pool.progress(0.5)
+        except Cancelled:
+            return super().score(pool)
+        return super().score(pool)
+
+
+class BadShare(Good):
+    def score(self, pool):
+        pool.progress(50)
+        return super().score(pool)
+
+
+class HalfDone(Good):
+    """Keeps a mark in run_cache before it can be cancelled."""
+
+    def score(self, pool):
+        first = pool.run_cache.setdefault("begun", False)
+        pool.run_cache["begun"] = True
+        pool.progress(0.5)
+        sign = -1 if first and "done" not in pool.run_cache else 1
+        pool.run_cache["done"] = True
+        return sign * super().score(pool)
+
+
+class CountsRounds(Good):
+    def score(self, pool):
+        pool.run_cache["rounds"] = pool.run_cache.get("rounds", 0) + 1
+        return super().score(pool) * (-1) ** pool.run_cache["rounds"]
+
+
+class StaleScores(Good):
+    """Keeps, as if it were for the run, what belongs to one round's model."""
+
+    def score(self, pool):
+        table = pool.run_cache.setdefault("scores", 1 - pool.table("probabilities").max(axis=1))
+        return table[pool.candidates]
+
+
+class DrawsOnce(Good):
+    """Takes from the generator only while the run's cache is empty."""
+
+    symmetries = frozenset({"classes"})
+
+    def score(self, pool):
+        if "noise" not in pool.run_cache:
+            pool.run_cache["noise"] = 0.0 * self.rng.random()
+        return self.rng.random(len(pool))
+
+    def select(self, pool, n_queries, rng):
+        scores = np.full(pool.n, np.nan)
+        if "clusters" not in pool.run_cache:
+            pool.run_cache["clusters"] = rng.random()
+        return Selection(rng.permutation(pool.candidates)[:n_queries], scores)
+
+
+class Remembers(Good):
+    shared: ClassVar[list[int]] = []
+
+    def score(self, pool):
+        self.shared.append(1)
+        return super().score(pool) * (-1) ** len(self.shared)
+
+
+class Counts(Good):
+    """Harmless to the picks; but a strategy may keep nothing."""
+
+    def score(self, pool):
+        self.asked = getattr(self, "asked", 0) + 1
+        return super().score(pool)
+
+
+class CountsInClass(Good):
+    asked: ClassVar[list[int]] = []
+
+    def score(self, pool):
+        self.asked.append(1)
+        return super().score(pool)
+
+
+class Capped(CappedStrategy):
+    card = Card(**FIELDS, options={"cap": "how many"})
+    needs = ("probabilities",)
+    symmetries = frozenset({"classes"})
+
+    def __init__(self, cap: int | None = 1000):
+        self.name = "made for this test"
+        super().__init__(cap)
+
+    def select_among(self, pool, n_queries, rng):
+        return Good().select(pool, n_queries, rng)
+
+
+class SilentlyCapped(Capped):
+    def select(self, pool, n_queries, rng):
+        chosen = super().select(pool, n_queries, rng)
+        return Selection(chosen.indices, chosen.scores)
+
+
+@pytest.mark.parametrize("good", [Good, WithOptions, Capped])
+def test_good_strategies_pass(good):
+    check_strategy(good)
+
+
+WRONG = [
+    (lambda: "margin", "must make a QueryStrategy, got str"),
+    *[(carded(**{field: ""}), f"the card of .* says nothing under '{field}'") for field in FIELDS],
+    (carded(family="moons"), "has the family 'moons'; families: baseline, "),
+    (carded(idea="One. Two? Three."), "takes 3 sentences"),
+    (carded(reference="The classics"), "a reference without a year: 'The classics'"),
+    (carded(options={"beta": "how much"}), r"explains the options \['beta'\], its parameters are \[\]"),
+    (Unexplained, r"explains the options \[\], its parameters are \['beta'\]"),
+    (lambda: NoDefault(1.0), "parameter 'beta' of .* must have a default"),
+    (NoChoice, "must be annotated bool, int, float, str or Literal"),
+    (UnknownNeed, "'telepathy', which is no signal"),
+    (UnknownSymmetry, r"declares the symmetries \['moons'\]"),
+    (Positions, "is no candidate"),
+    (Twice, "a sample was chosen twice"),
+    (TooFew, "10 samples were asked for"),
+    (NarrowIndices, "indices must be an int64 array, got int32"),
+    (ShortScores, r"scores must be float64 \(60,\)"),
+    (ScoresOfLabelled, "scores must be NaN for samples that are no candidates"),
+    (InfiniteScores, "scores must be finite"),
+    (LongGains, r"gains must be None or float64 \(10,\), got float64 \(60,\)"),
+    (InfiniteGains, "gains must be finite"),
+    (NoNote, "note must be one line of text"),
+    (OwnRandomness, "the same seed gave other picks"),
+    (Remembers, "the same seed gave other picks"),
+    (GlobalNumpy, "numpy's global random state was touched"),
+    (GlobalPython, "random's global random state was touched"),
+    (GlobalTorch, "torch's global random state was touched"),
+    (WritesSignal, "the signal 'probabilities' was changed in place"),
+    (WritesSource, "something of what the strategy was given was changed in place"),
+    (WritesLabels, "something of what the strategy was given was changed in place"),
+    (WritesTargets, "something of what the strategy was given was changed in place"),
+    (ByRow, "renumbered samples gave other picks"),
+    (ByClass, "renumbered classes gave other picks"),
+    (ByLayout, r"Fortran-ordered arrays \(float32\) gave other picks"),
+    (SinglePrecisionOnly, "wants float64"),
+    (SwallowsCancel, "Cancelled, raised by progress, was swallowed"),
+    (BadShare, "a share in"),
+    (HalfDone, "a cancelled query changed what comes after"),
+    (CountsRounds, "gave other picks than asked alone"),
+    (StaleScores, "gave other picks than asked alone"),
+    (DrawsOnce, "gave other picks than asked alone"),
+    (Counts, "the strategy was changed by select"),
+    (CountsInClass, "the strategy was changed by select"),
+    (SilentlyCapped, "with cap=15 of 30 candidates the note is ''"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "message"), WRONG)
+def test_wrong_strategies_fail(wrong, message):
+    with pytest.raises(AssertionError, match=message):
+        check_strategy(wrong)
+
+
+@pytest.mark.parametrize("wrong", [NumpyOnly, NeedsSecondClass])
+def test_strategies_that_break_down_fail(wrong):
+    with pytest.raises((TypeError, IndexError)):
+        check_strategy(wrong)
+
+
+def test_global_random_state_is_what_it_was_after_a_failure():
+    random.seed(1)
+    np.random.seed(1)  # noqa: NPY002
+    expected = random.random(), np.random.random()  # noqa: NPY002
+    random.seed(1)
+    np.random.seed(1)  # noqa: NPY002
+    with pytest.raises(AssertionError):
+        check_strategy(GlobalNumpy)
+    assert (random.random(), np.random.random()) == expected  # noqa: NPY002
+
+
+class NeedsLabels(Good):
+    def score(self, pool):
+        if not len(pool.labelled):
+            raise ValueError("at least one label is needed")
+        return super().score(pool)
+
+
+def test_strategies_that_need_labels_may_say_so():
+    with pytest.raises(ValueError, match="at least one label"):
+        check_strategy(NeedsLabels)
+    check_strategy(NeedsLabels, without_labels=False)
+
+
+class NeedsNetwork(Good):
+    needs = ("module",)
+
+
+def test_what_arrays_cannot_give_is_not_covered():
+    with pytest.raises(ValueError, match="needs more than made-up arrays can give"):
+        check_strategy(NeedsNetwork)
+
+
+class UsesRefit(Good):
+    """Asks for everything a made-up pool can give, and for the truth."""
+
+    needs = ("refit", "predict", "gradients", "target_posterior")
+    oracle = True
+    symmetries = frozenset()
+
+    def score(self, pool):
+        chosen = pool.candidates[:1]
+        after = pool.refit(chosen, pool.true_targets[chosen])
+        assert len(after) == len(pool) - 1
+        assert len(pool) < 3 or not np.array_equal(after.probabilities, pool.probabilities[1:])
+        assert pool.target_posterior().shape[1] == pool.n
+        return pool.predict(pool.features).max(axis=1)
