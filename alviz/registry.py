@@ -57,13 +57,15 @@ class Registry(Generic[T]):
     """The names of one kind of thing.
 
     Modules of `package` are imported when the first question is asked; plug-ins register through entry points whose group is the
-    package's name (the entry point is a callable that takes the registry).
+    package's name (the entry point is a callable that takes the registry). elsewhere: beginnings of names that only a package that is not
+    installed brings, with what to say about them.
     """
 
     def __init__(self, kind: str, package: str, aliases: Mapping[str, str] | None = None):
         self.kind = kind
         self.package = package
         self.aliases = dict(aliases or {})
+        self.elsewhere: dict[str, str] = {}
         self._entries: dict[str, _Entry[T]] = {}
         self._discovered = False
 
@@ -113,6 +115,9 @@ class Registry(Generic[T]):
         self._discover()
         name_ = self.aliases.get(name, name) if isinstance(name, str) else name
         if not isinstance(name_, str) or name_ not in self._entries:
+            for beginning, explanation in self.elsewhere.items():
+                if str(name).startswith(beginning):
+                    raise ValueError(f"unknown {self.kind} {name!r}: {explanation}")
             near = difflib.get_close_matches(str(name), [*self._entries, *self.aliases], n=3, cutoff=0.4)
             hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else f"; available: {', '.join(sorted(self._entries))}"
             raise ValueError(f"unknown {self.kind} {name!r}{hint}")

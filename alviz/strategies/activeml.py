@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alviz.registry import Card
-from alviz.strategies.base import CappedStrategy, Need, Selection, spread
+from alviz.strategies.base import CappedStrategy, Need, Selection, registry, spread
 from alviz.strategies.needs import readable_need
 from alviz.strategies.pool import POSTERIORS, Array, Indices, PoolView
 
@@ -28,8 +28,8 @@ SEE = "See scikit-activeml's documentation."
 LIBRARY = "Kottke et al., scikitactiveml: a library and toolbox for active learning algorithms (2021)"
 """The package's own paper, for classes that name none."""
 
-LEAST = (1, 0)
-"""The oldest version that works."""
+OLDEST = "1.0"
+"""The version from which on it works."""
 
 
 @dataclass(frozen=True)
@@ -216,13 +216,13 @@ def own_randomness(rng: np.random.Generator) -> Iterator[None]:
 
 def package(name: str) -> Any:
     """The module skactiveml.pool. Raises ValueError where the package is missing or too old for strategy `name`."""
-    wanted = f"query strategy {name!r} needs the package scikit-activeml {'.'.join(map(str, LEAST))} or later"
+    wanted = f"query strategy {name!r} needs the package scikit-activeml {OLDEST} or later"
     try:
         found = version("scikit-activeml")
         pool = import_module("skactiveml.pool")
     except (PackageNotFoundError, ImportError):
         raise ValueError(f"{wanted}, which is not installed") from None
-    if tuple(int(part) for part in re.findall(r"\d+", found)[:2]) < LEAST or not hasattr(pool, name.removeprefix(PREFIX)):
+    if _numbers(found) < _numbers(OLDEST) or not hasattr(pool, name.removeprefix(PREFIX)):
         raise ValueError(f"{wanted}; version {found} is installed")
     return pool
 
@@ -256,8 +256,16 @@ def plain(text: str) -> str:
     return re.sub(r"\s+", " ", re.sub(r"\s*\[\d+\]_,?", "", text).replace("`", "")).strip()
 
 
-def _offer() -> None:
-    for name, described in descriptions().items():
+def _numbers(version: str) -> list[int]:
+    return [int(part) for part in re.findall(r"\d+", version)[:2]]
+
+
+def offer() -> None:
+    """Register what can be served, or what to say about names that cannot be found."""
+    found = descriptions()
+    if not found:
+        registry.elsewhere[PREFIX] = f"it needs the package scikit-activeml {OLDEST} or later, which is not installed"
+    for name, described in found.items():
         served = SERVED[name]
         card = Card(
             title=described.title,
@@ -269,10 +277,11 @@ def _offer() -> None:
             reference=described.reference,
             shines="Comparing with another implementation, and methods that alviz has none of.",
             fails="Large pools, and it cannot be cancelled once it has begun.",
-            deviation="None: the package chooses, with its own defaults, under this run's model.",
+            deviation="The package chooses, with its own defaults, under this run's model; where it chooses a sample twice, a uniform draw stands "
+            "in and the note says so.",
             options={"cap": "candidates it looks at, drawn uniformly from larger pools; none: all of them, however long it takes"},
         )
         type(name, (ActiveML,), {"name": PREFIX + name, "card": card, "served": served, "needs": served.needs, "__module__": __name__})
 
 
-_offer()
+offer()

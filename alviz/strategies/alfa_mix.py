@@ -22,7 +22,7 @@ class AlfaMix(QueryStrategy):
         "below 1, until there are more candidates than labels to ask for",
         needs="features, labels, and the model's predictions for changed features",
         cost="O(n K) predictions per value of α, of samples that have not flipped yet; then k-means of the candidates, O(n d b) per iteration",
-        reference="Parvaneh et al., Active learning by feature mixing (2022), equations 1 to 5",
+        reference="Parvaneh et al., Active learning by feature mixing (2022), section 3",
         shines="Few labels on strong features: it asks for uncertain samples of every region.",
         fails="A model that knows one class only never flips: then the picks are random. Distances between raw pixels mean little.",
         deviation="The paper's closed form for α takes the gradient of the loss in the features, which a model that only predicts does not "
@@ -66,25 +66,29 @@ class AlfaMix(QueryStrategy):
         alphas = np.arange(1, int(np.ceil(1 / self.step))) * self.step
         for i, alpha in enumerate(alphas):
             for part in blocks(np.flatnonzero(np.isnan(flips)), x.shape[1]):
-                rows, left = np.ascontiguousarray(x[part]), np.arange(len(part))
-                shares = self._shares(alpha, rows, rng)
+                shares = self._shares(alpha, (len(part), x.shape[1]), rng).astype(x.dtype)
+                kept, left = (1 - shares) * x[part], part
                 for anchor in anchors:
                     pool.progress(0.1 + 0.6 * (i + part[0] / len(pool)) / len(alphas))
-                    share = shares if shares.ndim == 0 else shares[left]
-                    flipped = answers(pool, rows[left] + share * (anchor - rows[left])) != first[part[left]]
-                    flips[part[left[flipped]]] = alpha
-                    left = left[~flipped]
+                    stay = answers(pool, kept + shares * anchor) == first[left]
+                    if not stay.all():
+                        flips[left[~stay]] = alpha
+                        kept, left = kept[stay], left[stay]
+                        shares = shares[stay] if len(shares) > 1 else shares
                     if not len(left):
                         break
             if np.count_nonzero(~np.isnan(flips)) > min(n_queries, len(pool) - 1):
                 break
         return flips
 
-    def _shares(self, alpha: float, x: Array, rng: np.random.Generator) -> Array:
-        """α for rows x (m, d): one number, or one for each of them and each dimension."""
+    def _shares(self, alpha: float, shape: tuple[int, int], rng: np.random.Generator) -> Array:
+        """α: (1, 1), or for each sample and each dimension (m, d)."""
         if self.mixing == "line":
-            return np.asarray(alpha, dtype=x.dtype)
-        return np.clip(rng.normal(alpha / 2, alpha / 2, size=x.shape), 0.0, alpha).astype(x.dtype)
+            return np.array([[alpha]])
+        normal = rng.standard_normal(shape, dtype=np.float32)
+        normal += 1
+        normal *= alpha / 2
+        return np.clip(normal, 0.0, alpha, out=normal)
 
 
 def class_means(pool: PoolView) -> Array:

@@ -4,6 +4,7 @@ import numpy as np
 
 from alviz.registry import Card
 from alviz.strategies.base import QueryStrategy, Selection, spread
+from alviz.strategies.centres import measured
 from alviz.strategies.device import host
 from alviz.strategies.pool import PoolView
 from alviz.strategies.seeding import SquaredDistanceSampling
@@ -28,11 +29,12 @@ class Badge(QueryStrategy):
         "from upper bounds: the same distribution, with another use of the random numbers.",
     )
     needs = ("gradients",)
+    sharding = "two-rounds"
     symmetries = frozenset({"classes"})
 
     def select(self, pool: PoolView, n_queries: int, rng: np.random.Generator) -> Selection:
         """k-means++ seeding. scores: ‖g‖; gains: squared distance to the nearest earlier pick (‖g‖² of the first)."""
-        gradients = pool.gradients
+        gradients = measured(pool.gradients, pool.progress)
         norms = host(gradients.squared_norms)
         first = int(norms.argmax())
         picks, gains = SquaredDistanceSampling(gradients, rng, first=first, progress=pool.progress).run(n_queries)

@@ -5,11 +5,12 @@ import numpy as np
 from alviz.progress import Progress
 from alviz.registry import Card
 from alviz.strategies.base import CAP, CappedStrategy, Selection, number, spread, whole
+from alviz.strategies.device import block_rows
 from alviz.strategies.farthest import Floats
 from alviz.strategies.pool import Array, Indices, PoolView
 
 ROWS = 1024
-"""Samples per matrix product."""
+"""Samples per matrix product, at most."""
 
 TIE = 1e-9
 """Changes of the trace that agree to this share are equal: forward the lower index is taken, backward the later pick is dropped."""
@@ -43,7 +44,7 @@ class Bait(CappedStrategy):
     )
     needs = ("gradients",)
 
-    def __init__(self, cap: int | None = CAP, top_k: int | None = 2, ridge: float = 1.0, dimensions: int = 2048):
+    def __init__(self, cap: int | None = CAP, top_k: int | None = 2, ridge: float = 1.0, dimensions: int = 1024):
         super().__init__(cap)
         self.top_k = whole(self.name, "top_k", top_k, 1, optional=True)
         self.ridge = number(self.name, "ridge", ridge, 1e-6)
@@ -109,6 +110,12 @@ class Factors:
         """K·d."""
         return self.p.shape[1] * self.h.shape[1]
 
+    @property
+    def step(self) -> int:
+        """Samples whose k × K and K × K numbers are formed at once."""
+        classes, k = self.p.shape[1], self.top.shape[1]
+        return min(ROWS, block_rows(classes * max(classes, 2 * k), 16))
+
     def residuals(self, rows: slice | Indices) -> Floats:
         """(rows, k, K) √p̃_y (p − onehot(y))."""
         out = np.repeat(self.p[rows][:, None, :], self.top.shape[1], axis=1)
@@ -133,13 +140,16 @@ class Factors:
         """(K·d, K·d) Σ VᵀV over the rows from `start` on: for each pair of classes, Σ_i (Σ_y residual_a residual_b) h_i h_iᵀ."""
         classes, d = self.p.shape[1], self.h.shape[1]
         out = np.zeros((classes, d, classes, d))
-        for a in range(start, len(self), ROWS):
-            rows = slice(a, min(len(self), a + ROWS))
+        for a in range(start, len(self), self.step):
+            rows = slice(a, min(len(self), a + self.step))
             residuals, h = self.residuals(rows), self.h[rows]
             weights = np.einsum("iya,iyb->iab", residuals, residuals)
             for c in range(classes):
-                progress(share * (a - start + ROWS * c / classes) / (len(self) - start + ROWS))
-                out[c] += (h.T @ (weights[:, c, :, None] * h[:, None, :]).reshape(len(h), -1)).reshape(d, classes, d)
+                progress(share * (a - start + self.step * c / classes) / (len(self) - start + self.step))
+                out[c, :, c:] += (h.T @ (weights[:, c, c:, None] * h[:, None, :]).reshape(len(h), -1)).reshape(d, classes - c, d)
+        for c in range(classes):
+            for lower in range(c):
+                out[c, :, lower] = out[lower, :, c].T
         return out.reshape(self.size, self.size)
 
 
@@ -158,16 +168,16 @@ class Search:
         start = ridge * np.eye(factors.size)
         if n_labelled:
             start += factors.information(lambda share: progress(0.2 + 0.1 * share), 1.0, start=m) * scale
-        self.inverse = np.linalg.inv(start)
-        self.inverse = (self.inverse + self.inverse.T) / 2
-        self.weighted = self.inverse @ information @ self.inverse
+        inverse = np.linalg.inv(start)
+        inverse = (inverse + inverse.T) / 2
+        self.state = State(inverse, inverse @ information @ inverse)
         factors.root[:m] *= np.sqrt(scale)  # from now on V holds the weight of a candidate within M
         k = factors.root.shape[1]
         self.inside, self.across = np.empty((m, k, k)), np.empty((m, k, k))
-        for a in range(0, m, ROWS):
+        for a in range(0, m, factors.step):
             progress(0.3 + 0.1 * a / m)
-            rows = slice(a, min(m, a + ROWS))
-            self.inside[rows], self.across[rows] = self._quadratic(rows, self.inverse), self._quadratic(rows, self.weighted)
+            rows = slice(a, min(m, a + factors.step))
+            self.inside[rows], self.across[rows] = self._quadratic(rows, self.state.inverse), self._quadratic(rows, self.state.weighted)
 
     def _quadratic(self, rows: slice, matrix: Floats) -> Floats:
         """(rows, k, k) V matrix Vᵀ: class block by class block of the matrix."""
@@ -220,26 +230,77 @@ class Search:
     def _change(self, rows: Indices, sign: float) -> Floats:
         """(rows,) tr((I ± inside)⁻¹ across)."""
         k = self.inside.shape[1]
-        solved = np.linalg.solve(np.eye(k) + sign * self.inside[rows], self.across[rows])
-        result: Floats = np.einsum("iaa->i", solved)
-        return result
+        return trace_of_quotients(np.eye(k) + sign * self.inside[rows], self.across[rows])
 
     def _commit(self, row: int, sign: float) -> None:
         """Add a candidate to M (sign 1) or take it away (−1), and bring everything up to date."""
-        v = self.factors.explicit(row)
-        k = len(v)
+        k = self.inside.shape[1]
         middle = np.linalg.inv(np.eye(k) + sign * self.inside[row]) * sign
-        u, w = v @ self.inverse, v @ self.weighted  # M⁻¹ → M⁻¹ − uᵀ middle u, and so for M⁻¹ F M⁻¹
         centre = middle @ self.across[row] @ middle
-        self.inverse -= u.T @ (middle @ u)
-        cross = u.T @ (middle @ w)
-        self.weighted -= cross + cross.T - u.T @ (centre @ u)
-        both = np.concatenate([u, w])
-        for a in range(0, self.m, ROWS):
-            rows = slice(a, min(self.m, a + ROWS))
+        both = self.state.times(self.factors.explicit(row))
+        self.state.change(both[:k], both[k:], middle, centre)
+        for a in range(0, self.m, self.factors.step):
+            rows = slice(a, min(self.m, a + self.factors.step))
             along = self.factors.products(rows, both)
             left, right = along[:, :, :k], along[:, :, k:]
             turned = left @ middle
             self.inside[rows] -= turned @ left.transpose(0, 2, 1)
             cross = turned @ right.transpose(0, 2, 1)
             self.across[rows] -= cross + cross.transpose(0, 2, 1) - left @ centre @ left.transpose(0, 2, 1)
+
+
+class State:
+    """M⁻¹ and M⁻¹ F M⁻¹ under changes of low rank, which are collected and worked in together: `inverse` and `weighted` lag behind.
+
+    A change is M⁻¹ − uᵀ A u and M⁻¹ F M⁻¹ − uᵀ A w − wᵀ A u + uᵀ C u with u = V M⁻¹ and w = V M⁻¹ F M⁻¹.
+    """
+
+    def __init__(self, inverse: Floats, weighted: Floats):
+        self.inverse, self.weighted = inverse, weighted
+        self._rows = max(1, len(inverse) // 8)
+        self._clear()
+
+    def _clear(self) -> None:
+        self._u = self._w = np.empty((0, len(self.inverse)))
+        self._a = self._c = np.empty((0, 0))
+
+    def times(self, v: Floats) -> Floats:
+        """(2k, K·d) v M⁻¹, then v M⁻¹ F M⁻¹, for v (k, K·d)."""
+        along, across = v @ self._u.T, v @ self._w.T
+        u = v @ self.inverse - along @ self._a @ self._u
+        w = v @ self.weighted - along @ self._a @ self._w - (across @ self._a - along @ self._c) @ self._u
+        return np.concatenate([u, w])
+
+    def change(self, u: Floats, w: Floats, a: Floats, c: Floats) -> None:
+        """Note a change; work all of them in when they are many."""
+        self._u, self._w = np.concatenate([self._u, u]), np.concatenate([self._w, w])
+        self._a, self._c = _diagonal(self._a, a), _diagonal(self._c, c)
+        if len(self._u) >= self._rows:
+            cross = self._u.T @ (self._a @ self._w)
+            self.inverse -= self._u.T @ (self._a @ self._u)
+            self.weighted -= cross + cross.T - self._u.T @ (self._c @ self._u)
+            self._clear()
+
+
+def _diagonal(one: Floats, two: Floats) -> Floats:
+    """The block-diagonal matrix of both."""
+    out = np.zeros((len(one) + len(two),) * 2)
+    out[: len(one), : len(one)], out[len(one) :, len(one) :] = one, two
+    return out
+
+
+def trace_of_quotients(a: Floats, b: Floats) -> Floats:
+    """(m,) tr(a_i⁻¹ b_i) for positive definite a (m, k, k) and b (m, k, k): elimination without pivots, for all at once. Overwrites both."""
+    k = a.shape[1]
+    for j in range(k):
+        pivot = a[:, j, j].copy()
+        for r in range(j + 1, k):
+            factor = (a[:, r, j] / pivot)[:, None]
+            a[:, r, j:] -= factor * a[:, j, j:]
+            b[:, r] -= factor * b[:, j]
+    trace = np.zeros(len(a))
+    for j in range(k - 1, -1, -1):
+        b[:, j] -= np.einsum("ir,irc->ic", a[:, j, j + 1 :], b[:, j + 1 :])
+        b[:, j] /= a[:, j, j, None]
+        trace += b[:, j, j]
+    return trace

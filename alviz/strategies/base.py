@@ -77,6 +77,9 @@ class QueryStrategy:
         """Choose n_queries of pool.candidates (1 ≤ n_queries ≤ number of candidates). All randomness comes from rng."""
         raise NotImplementedError
 
+    def prepare(self, pool: PoolView) -> None:
+        """Put what is a property of the whole table (a radius, say) into pool.run_cache: called once before a pool is worked on in shards."""
+
     def fallback(self, provides: frozenset[str]) -> "QueryStrategy":
         """The strategy a Run uses in a round that cannot give every signal yet (alamp is margin before there is a previous model)."""
         return self

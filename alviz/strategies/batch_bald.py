@@ -6,16 +6,14 @@ import numpy as np
 
 from alviz.registry import Card
 from alviz.strategies.base import QueryStrategy, Selection, ranking, spread, whole
-from alviz.strategies.device import beside, host, namespace
+from alviz.strategies.device import beside, block_rows, host, namespace
 from alviz.strategies.farthest import Floats
+from alviz.strategies.information import times_log
 from alviz.strategies.pool import POSTERIORS, Array, Indices, PoolView
 from alviz.strategies.posterior import mutual_information
 
 TIE = 1e-10
 """Gains (in nats) that differ by less are equal: the rounding of float64 products stays far below."""
-
-LEAST = 1e-300
-"""Added before a logarithm: makes 0 ln 0 = 0 and changes no number above 1e-284."""
 
 NOTHING = 1e-6
 """When no candidate would add more nats than this, the draws are told apart and nothing is left to learn."""
@@ -25,9 +23,6 @@ FORGOTTEN = 1e-10
 
 PART = 65_536
 """Candidates whose first scores are computed between two reports."""
-
-CACHED = 2**17
-"""Numbers in a temporary array: few enough to stay in a processor's cache."""
 
 FIRST = 64
 """Candidates looked at first in every step; then twice as many, and so on, while the best may still be among the rest."""
@@ -68,22 +63,15 @@ class Configurations:
         self.weights, self.beliefs = weights, beliefs[order]
 
     def gains(self, p: Any) -> Floats:
-        """(r,) nats that the label of each of r more samples would add, from the draws p (T, r, K), numpy or torch, float64."""
+        """(r,) nats that the label of each of r more samples would add, from the draws p (T, r, K), numpy or torch, float64, which is written over."""
         xp = namespace(p)
         t, r, k = p.shape
         weights, beliefs = beside(self.weights, p), beside(self.beliefs, p)
-        within = xp.sum(_p_log_p(xp, p), axis=2)  # (T, r): what each draw itself is unsure of, negative
-        mixed = beliefs @ xp.reshape(p, (t, r * k))
-        between = xp.sum(xp.reshape(weights @ _p_log_p(xp, mixed), (r, k)), axis=1)
-        gained: Floats = host((weights @ beliefs) @ within - between)
+        rows = xp.reshape(p, (t, r * k))
+        between = weights @ times_log(beliefs @ rows)
+        within = (weights @ beliefs) @ times_log(rows)
+        gained: Floats = host(xp.sum(xp.reshape(within - between, (r, k)), axis=1))
         return gained
-
-
-def _p_log_p(xp: Any, p: Any) -> Any:
-    """p ln p of every element, with 0 ln 0 = 0."""
-    out = xp.log(p + LEAST)
-    out *= p
-    return out
 
 
 def inclusion(sizes: Floats, total: int) -> Floats:
@@ -107,7 +95,7 @@ class BatchBald(QueryStrategy):
         cost="O(nTK) once, then per pick O(r C T K) for the r candidates whose old gain (an upper bound) reaches the best new one, "
         "C ≤ configurations; O(C T) memory beside blocks",
         reference="Kirsch, van Amersfoort and Gal, BatchBALD: efficient and diverse batch acquisition for deep Bayesian active learning "
-        "(2019), Algorithm 1, equations 8 and 12",
+        "(2019), Algorithm 1",
         shines="Pools full of near-duplicates; many draws (the paper uses 100) and batches of 5 to 40.",
         fails="T draws can be told apart with ln T nats: ten disagreeing members are used up after a handful of picks, and the rest of the batch is plain BALD. "
         "Very confident draws use them up sooner.",
@@ -170,7 +158,7 @@ def best_by_bounds(posterior: Any, bounds: Floats, known: Configurations, step: 
 def gains_of(posterior: Any, rows: Indices, known: Configurations, progress: Any) -> Floats:
     """(len(rows),) gains of some of the candidates, in blocks."""
     xp = namespace(posterior)
-    step = max(1, CACHED // (max(len(known.weights), posterior.shape[0]) * posterior.shape[2]))
+    step = block_rows(max(len(known.weights), posterior.shape[0]) * posterior.shape[2], 16)
     out = np.empty(len(rows))
     for a in range(0, len(rows), step):
         progress(a / len(rows))

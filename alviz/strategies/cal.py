@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from alviz.progress import Progress
 from alviz.registry import Card
 from alviz.strategies.base import ScoringStrategy, whole
 from alviz.strategies.farthest import Floats
@@ -43,10 +44,12 @@ class Cal(ScoringStrategy):
         known = Dense.centred(pool.resident_labelled("embeddings"))
         asked = Dense(pool.resident("embeddings"), known.origin)
         neighbours = nearest(asked, known, min(self.k, len(known)), lambda share: pool.progress(0.9 * share))[1]
-        return mean_divergence(pool.probabilities, pool.labelled_signal("probabilities"), neighbours)
+        return mean_divergence(
+            pool.probabilities, pool.labelled_signal("probabilities"), neighbours, lambda share: pool.progress(0.9 + 0.1 * share)
+        )
 
 
-def mean_divergence(p: Array, q: Array, neighbours: Indices) -> Floats:
+def mean_divergence(p: Array, q: Array, neighbours: Indices, progress: Progress) -> Floats:
     """(m,) mean of KL(q[j] ‖ p[i]) over j in neighbours[i] (m, k), for rows of p (m, K) and q (l, K).
 
     As (1/k Σ_j Σ_c q ln q) − Σ_c (1/k Σ_j q) ln p: one logarithm per candidate and class, whatever k. 0 ln 0 = 0.
@@ -55,6 +58,7 @@ def mean_divergence(p: Array, q: Array, neighbours: Indices) -> Floats:
     out = np.empty(len(p))
     step = max(1, BLOCK // neighbours.shape[1])
     for a in range(0, len(p), step):
+        progress(a / len(p))
         near = neighbours[a : a + step]
         logs = np.log(np.maximum(np.array(p[a : a + step], dtype=np.float64, order="C"), LEAST))
         means = np.asarray(q, dtype=np.float64)[near].mean(axis=1)

@@ -1,13 +1,22 @@
 """Centres of a greedy method: vectors that are there from the start, then picks."""
 
 from collections.abc import Iterator
+from typing import TypeVar
 
 import numpy as np
 
-from alviz.strategies.vectors import Vectors
+from alviz.progress import Progress
+from alviz.strategies.device import namespace
+from alviz.strategies.vectors import Dense, Outer, Vectors
+
+V = TypeVar("V", bound=Dense | Outer)
 
 CENTRES = 256
 """Centres per matrix product, at most."""
+
+
+NORMS = 16384
+"""Vectors between two reports of progress."""
 
 
 class Centres:
@@ -35,3 +44,13 @@ class Centres:
         if number < first:
             return self.initial.take(slice(number, number + 1))
         return self.points.take(np.array([self.picks[number - first]], dtype=np.int64))
+
+
+def measured(vectors: V, progress: Progress) -> V:
+    """The same vectors, their squared norms computed some at a time, so that a query can be cancelled meanwhile."""
+    parts = []
+    for a in range(0, len(vectors), NORMS):
+        progress(0.0)
+        parts.append(vectors.take(slice(a, a + NORMS)).squared_norms)
+    vectors.squared_norms = namespace(parts[0]).concat(parts)
+    return vectors

@@ -5,18 +5,16 @@ from collections.abc import Iterator
 import numpy as np
 
 from alviz.progress import Progress
-from alviz.strategies import kmeans
-from alviz.strategies.device import block_rows
-from alviz.strategies.lloyd import lloyd
+from alviz.strategies import lloyd
 from alviz.strategies.pool import Array, Indices, PoolView
 
-ROWS = 8192
-"""Samples changed and asked about at once, at most."""
+NUMBERS = 2**20
+"""In the features that are changed and asked about at once, at most."""
 
 
 def blocks(rows: Indices, columns: int) -> Iterator[Indices]:
-    """`rows` in parts of which several float64 copies with so many columns stay small."""
-    step = min(ROWS, block_rows(columns, 32))
+    """`rows` in parts with at most NUMBERS values in so many columns."""
+    step = max(1, NUMBERS // columns)
     for start in range(0, len(rows), step):
         yield rows[start : start + step]
 
@@ -31,13 +29,9 @@ def representatives(pool: PoolView, rows: Indices, n: int, rng: np.random.Genera
     if len(rows) == n:
         return rows
     view = pool.restrict(pool.candidates[rows])
-    view.progress = progress
     points = unit_length(view.features)
-    if points.size * n <= kmeans.FULL:
-        centroids, _ = lloyd(points, n, rng, lambda share: progress(0.9 * share))
-    else:
-        centroids = kmeans.in_batches(points, n, rng, view)
-    return rows[kmeans.nearest_samples(points, centroids, view)[0]]
+    centres = lloyd.centroids(points, n, rng, lambda share: progress(0.9 * share))
+    return rows[lloyd.representatives(points, centres, lambda share: progress(0.9 + 0.1 * share))]
 
 
 def unit_length(x: Array) -> Array:

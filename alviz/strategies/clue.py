@@ -22,14 +22,14 @@ class Clue(QueryStrategy):
         cost=f"O(n d b) time per iteration of k-means, or {PASSES} passes of mini-batches of {BATCH:,} when n·d·b is above {FULL:,}; "
         "O(n + b d) memory",
         reference="Prabhu, Chandrasekaran, Saenko and Hoffman, Active domain adaptation via clustering uncertainty-weighted embeddings (2021), "
-        "equations 4 and 5",
+        "section 3",
         shines="Batches that are spread out and uncertain in one go, also when the pool looks different from what the model was trained on.",
         fails="The sample nearest to a centroid need not be uncertain itself; what is labelled already is not seen.",
         deviation="Two centroids with the same nearest sample take it and the next nearest, in turn; the authors' code fills up with the next nearest "
         "of any centroid. Logits are recovered from the probabilities, so they are known up to a constant, which softmax ignores. When no "
         "candidate is uncertain, all weigh the same.",
         options={
-            "temperature": "Below 1, only samples near a decision boundary keep their weight (the paper: 0.1 with few classes, 1 with many); "
+            "temperature": "Below 1, only samples near a decision boundary keep their weight (the authors' code: 1 with 10 classes, 0.1 with 345); "
             "above 1, all weigh more alike."
         },
     )

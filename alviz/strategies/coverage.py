@@ -10,14 +10,13 @@ from alviz.progress import Progress
 from alviz.strategies.device import BLOCK_BYTES, beside, block_rows, host, namespace
 from alviz.strategies.lloyd import lloyd
 from alviz.strategies.pool import Array, Indices, PoolView
-from alviz.strategies.seeding import SquaredDistanceSampling
 from alviz.strategies.vectors import Dense, squared_distances
 
 COLUMNS = 4096
 """Points that a block of balls is compared with at once."""
 
-EDGES = 32_000_000
-"""Pairs of neighbours that are kept (4 bytes each); where there are more, they are computed again when they are needed."""
+EDGES = 10_000_000
+"""Pairs of neighbours that are kept (18 bytes each at most); where there are more, they are found again when they are needed."""
 
 CLUSTERED = 10_000
 """Points that pseudo-labels are clustered from, at most; the others belong to the nearest centroid."""
@@ -81,60 +80,86 @@ def covered_by(centres: Dense, radii: NDArray[np.float64], points: Dense, progre
 class Coverage:
     """Greedy maximum coverage: how many uncovered points every open ball holds, kept up to date as balls are taken.
 
-    points: m vectors, each the centre of a ball of `radius` and a point to cover. covered: (m,) bool, those that are covered already. degrees: (m,)
-    uncovered points in each ball. Exact. The neighbours of all uncovered points are found once, in blocks; each of them is looked at
-    once more, when it is covered. Memory is O(m), and up to `EDGES` neighbours, without which they are computed twice.
+    points: m vectors, each the centre of a ball of `radius` and a point to cover. covered: (m,) bool, those that are covered already.
+
+    Exact. Every pair of points, one of which at least is uncovered, is compared once, in blocks. Memory is O(m) and up to `EDGES` pairs of
+    neighbours; where there are more, those of newly covered points are found again when they are covered.
     """
 
     def __init__(self, points: Dense, radius: float, covered: Mask, progress: Progress):
-        self.points = points
         self.radius = radius
-        self.covered = covered.copy()
         self.progress = progress
-        self.degrees = np.zeros(len(points), dtype=np.int64)
-        self._place = np.full(len(points), -1)
-        self._balls: list[Indices] | None = []
-        uncovered = np.flatnonzero(~covered)
-        self._place[uncovered] = np.arange(len(uncovered))
-        kept = done = 0
-        for sizes, members in balls(points, uncovered, radius):
-            progress(done / len(uncovered))
-            done += len(sizes)
-            self.degrees += np.bincount(members, minlength=len(points))
-            kept += len(members)
-            if self._balls is not None and kept <= EDGES:
-                self._balls += np.split(members.astype(np.int32), np.cumsum(sizes)[:-1])
-            else:
-                self._balls = None
+        self._order = np.argsort(covered, kind="stable")  # inside, the uncovered points come first
+        self._points = points.take(self._order) if covered.any() else points
+        self._place = np.argsort(self._order)
+        self._covered = covered[self._order]
+        self._degrees = np.zeros(len(points), dtype=np.int64)
+        self._edges: tuple[Any, Any] | None = None
+        self._compare(int((~covered).sum()))
+
+    @property
+    def degrees(self) -> Indices:
+        """(m,) uncovered points in the ball about each point, itself included."""
+        return self._degrees[self._place]
 
     def take(self, row: int, share: float) -> int:
         """Cover what the ball about `row` holds; returns how many points that are. share: of all progress."""
         self.progress(share)
-        if self._balls is not None and self._place[row] >= 0:
-            members = self._balls[self._place[row]]
+        row = int(self._place[row])
+        if self._edges is None:
+            members = next(balls(self._points, np.array([row]), self.radius))[1]
         else:
-            members = next(balls(self.points, np.array([row]), self.radius))[1]
-        new = members[~self.covered[members]]
-        self.covered[new] = True
-        if self._balls is not None:
-            if len(new):
-                gone = np.concatenate([self._balls[i] for i in self._place[new]])
-                self.degrees -= np.bincount(gone, minlength=len(self.points))
+            members = np.concatenate([[row], *(edges.indices[edges.indptr[row] : edges.indptr[row + 1]] for edges in self._edges)])
+        new = members[~self._covered[members]]
+        self._covered[new] = True
+        if self._edges is not None:
+            self._degrees[new] -= 1
+            for edges in self._edges:
+                self._degrees -= np.bincount(edges[new].indices, minlength=len(self._degrees))
             return len(new)
-        left = np.flatnonzero(~self.covered)
-        if len(left) < len(new):
-            self.degrees[:] = 0
-        for _, others in balls(self.points, left if len(left) < len(new) else new, self.radius):
+        left = np.flatnonzero(~self._covered)
+        anew = len(left) < len(new)
+        if anew:
+            self._degrees[:] = 0
+        for _, members in balls(self._points, left if anew else new, self.radius):
             self.progress(share)
-            change = np.bincount(others, minlength=len(self.points))
-            self.degrees += change if len(left) < len(new) else -change
+            self._degrees += np.bincount(members, minlength=len(self._degrees)) * (1 if anew else -1)
         return len(new)
+
+    def _compare(self, n_uncovered: int) -> None:
+        """Count the degrees, and keep the pairs (i, j) with i < j, i uncovered, if they are not too many."""
+        m = len(self._points)
+        rows, columns = [np.empty(0, dtype=np.int32)], [np.empty(0, dtype=np.int32)]
+        kept = 0
+        step = block_rows(COLUMNS, 16)
+        for a in range(0, n_uncovered, step):
+            z = min(a + step, n_uncovered)
+            centres = self._points.take(slice(a, z))
+            self._degrees[a:z] += 1
+            for c in range(a, m, COLUMNS):
+                self.progress(1 - ((n_uncovered - a) / n_uncovered) ** 2)
+                inside = host(within(centres, self._points.take(slice(c, c + COLUMNS)), self.radius))
+                if c < z:
+                    inside &= np.arange(c, c + inside.shape[1]) > np.arange(a, z)[:, None]
+                self._degrees[c : c + COLUMNS] += np.count_nonzero(inside, axis=0)
+                self._degrees[a:z] += np.count_nonzero(inside[:, : max(0, n_uncovered - c)], axis=1)
+                if kept <= EDGES:
+                    i, j = np.divmod(np.flatnonzero(inside).astype(np.int32), np.int32(inside.shape[1]))
+                    kept += len(i)
+                    rows.append(i + np.int32(a))
+                    columns.append(j + np.int32(c))
+        if kept <= EDGES:
+            from scipy.sparse import csr_array
+
+            pair = np.concatenate(rows), np.concatenate(columns)
+            edges = csr_array((np.ones(kept, dtype=bool), pair), shape=(m, m))
+            self._edges = edges, edges.T.tocsr()
 
 
 def purity_radius(pool: PoolView, n_clusters: int | None, alpha: float) -> float:
-    """The largest radius at which a share of at least alpha of the open balls holds one pseudo-label only (infinite when all points have the same).
+    """The largest radius at which a share of at least alpha of the open balls hold one pseudo-label only.
 
-    Pseudo-labels: k-means clusters of the features, n_clusters of them (None: as many as classes, at least 2). A property of the whole
+    Infinite when all points have the same. Pseudo-labels: k-means clusters of the features, n_clusters of them (None: as many as classes, at least 2). A property of the whole
     table and the seed, not of the round, so it is computed once for a run, and again to the same value when the run is resumed.
     Yehuda et al. (2022), section 3.3: δ* = max {δ : purity(δ) ≥ α}.
     """
@@ -150,9 +175,7 @@ def _purity_radius(x: Any, k: int, alpha: float, pool: PoolView) -> float:
     rng = np.random.default_rng([pool.seed, 0xBA11])
     points, n = Dense(x), len(x)
     some = np.sort(rng.permutation(n)[:CLUSTERED])
-    sample = x[beside(some, x)]
-    starts, _ = SquaredDistanceSampling(Dense(sample), rng, progress=still(pool.progress)).run(min(k, len(some)))
-    found, _ = lloyd(host(sample), len(starts), rng, still(pool.progress), start=host(sample[beside(starts, x)]))
+    found, _ = lloyd(host(x[beside(some, x)]), min(k, len(some)), rng, still(pool.progress))
     pseudo = nearest_centroid(x, found, still(pool.progress))
     rows = np.sort(rng.permutation(n)[:CENTRES])
     centres = points.take(beside(rows, x))

@@ -4,7 +4,7 @@ import numpy as np
 
 from alviz.progress import Progress
 from alviz.registry import Card
-from alviz.strategies.base import CAP, CappedStrategy, Selection, number, spread, whole
+from alviz.strategies.base import CAP, CappedStrategy, Selection, number, spread
 from alviz.strategies.coverage import COLUMNS, Coverage, covered_by, purity_radius
 from alviz.strategies.device import block_rows, host
 from alviz.strategies.farthest import Floats
@@ -22,18 +22,24 @@ class DCoM(CappedStrategy):
     card = Card(
         title="Dynamic coverage and margin",
         family="hybrid",
-        idea="Give every labelled sample the largest ball in which the model mostly agrees with its label, and see how much of the pool these balls cover. "
+        idea="Give every labelled sample the largest ball in which the model mostly agrees with its label, and see how much of the "
+        "pool these balls cover. "
         "The less they cover, the more picks go where many uncovered samples lie; the more, the more they go to small margins.",
-        formula="argmax S·u(x) + (1 − S)·deg(x)/max deg, u = 1 − (p₁ − p₂) scaled to 0 … 1, deg = uncovered samples within the mean radius; "
-        "S = (1 + e^(−k(1−a)))/(1 + e^(−k(c−a))) with c the share of samples covered; δᵢ = max {δ : share of predictions in the ball that equal yᵢ ≥ 0.4 + 0.2 c₀}",
+        formula="argmax S·u(x) + (1 − S)·deg(x)/max deg, u = 1 − (p₁ − p₂) scaled to 0 … 1, deg = uncovered samples within the mean "
+        "radius; "
+        "S = (1 + e^(−k(1−a)))/(1 + e^(−k(c−a))) with c the share of samples covered; δᵢ = max {δ : share of predictions in the ball "
+        "that equal yᵢ ≥ 0.4 + 0.2 c₀}",
         needs="features and probabilities",
-        cost="O(n(n + L) d) time for n up to the cap, O(n) memory and at most 128 MB of neighbours",
+        cost="O(n(n + L) d) time for n up to the cap, O(n) memory and at most 10 million pairs of neighbours",
         reference="Mishal and Weinshall, DCoM: active learning for all learners (2024)",
         shines="Small and large budgets alike: it begins as ProbCover and ends as margin.",
         fails="Features whose neighbours are of other classes; a confident, wrong model makes the balls too large.",
-        deviation="The authors fix a radius when its sample is labelled; here all radii follow from the present model, so that a round depends on nothing but its labels and model. "
-        f"The purity threshold uses c₀, the coverage with the first radius throughout (theirs: with the radii so far, those of the newest batch at their mean). Of {LEVELS} radii up to `reach` times the first "
-        "the largest pure one is taken (theirs: a binary search up to a fixed radius, 1.1 for features of length 1), labelled samples in a ball count with their label, features are not scaled to length 1, "
+        deviation="The authors fix a radius when its sample is labelled; here all radii follow from the present model, so that a "
+        "round depends on nothing but its labels and model. "
+        "The purity threshold uses c₀, the coverage with the first radius throughout (theirs: with the radii so far, those of the "
+        f"newest batch at their mean). Of {LEVELS} radii up to `reach` times the first "
+        "the largest pure one is taken (theirs: a binary search up to a fixed radius, 1.1 for features of length 1), labelled samples "
+        "in a ball count with their label, features are not scaled to length 1, "
         "and S is not rounded to 3 digits. a and k are the defaults of their code. Nothing labelled: the first radius, and S ≈ 0.",
         options={
             "delta": f"First radius, that of a ball before labels say more; {RADIUS}.",
@@ -86,7 +92,8 @@ class DCoM(CappedStrategy):
         free = np.ones(len(pool), dtype=bool)
         picks, gains = np.empty(n_queries, dtype=np.int64), np.empty(n_queries)
         for i in range(n_queries):
-            mixture = competence * unsure + (1 - competence) * (coverage.degrees / max(1, coverage.degrees[free].max()))
+            degrees = coverage.degrees
+            mixture = competence * unsure + (1 - competence) * (degrees / max(1, degrees[free].max()))
             if i == 0:
                 scores = spread(pool, mixture)
             row = int(np.where(free, mixture, -np.inf).argmax())
@@ -103,7 +110,8 @@ def share_covered(covered: np.ndarray, n_labelled: int) -> float:
 def pure_radii(
     centres: Dense, labels: Indices, points: Dense, pseudo: Indices, steps: Floats, threshold: float, progress: Progress
 ) -> Floats:
-    """(centres,) the largest of `steps` (ascending) whose open ball is pure: a share of at least threshold has the centre's label; else the least step.
+    """(centres,) the largest of `steps` (ascending) whose open ball is pure: a share of at least threshold has the centre's label; "
+    "else the least step.
 
     In a ball are points, with their pseudo-labels (points,), and centres, with their labels (centres,).
     """

@@ -24,8 +24,8 @@ class DensityWeighted(ScoringStrategy):
         needs="embeddings (or features) and probabilities",
         cost="O(n(d + K)) time, O(n) memory, exact: with cosine similarity the mean over the pool is one product with the mean unit vector. "
         "(With distances in place of cosines it would be O(n² d).)",
-        reference="Settles and Craven, An analysis of active learning strategies for sequence labeling tasks (2008), equation 13; density-weighted "
-        "sampling in Ji et al., surveyed in Settles (2009)",
+        reference="Settles and Craven, An analysis of active learning strategies for sequence labeling tasks (2008), information density; "
+        "Settles, Active learning literature survey (2009), section 3.6",
         shines="Pools with outliers or noise, and features that are 0 or more, such as word counts or a network's activations.",
         fails="Rare classes, which have few neighbours; a batch of near-duplicates from one dense region; features whose mean was taken away, "
         "where directions cancel out.",
@@ -36,6 +36,7 @@ class DensityWeighted(ScoringStrategy):
         },
     )
     needs = ("embeddings", "probabilities")
+    sharding = None  # the density is relative to the whole pool
 
     def __init__(self, beta: float = 1.0, base: Base = "entropy"):
         self.beta = number(self.name, "beta", beta, 0)

@@ -18,7 +18,7 @@ class DropQuery(QueryStrategy):
         formula="x is a candidate where |{m : argmax p(mask_m ⊙ x / (1 − rate)) ≠ argmax p(x)}| > M/2; then k-means on x/‖x‖ to b clusters",
         needs="features, and the model's predictions for changed features",
         cost="M + 1 predictions of the pool and O(n d M) random numbers; then k-means of the candidates, O(n d b) per iteration",
-        reference="Gupte et al., Revisiting active learning in the era of vision foundation models (2024), section 5",
+        reference="Gupte et al., Revisiting active learning in the era of vision foundation models (2024)",
         shines="Few labels on frozen features of a large network, with a linear classifier.",
         fails="Features in which 0 has no meaning (raw measurements); a model that predicts one class whatever it sees.",
         deviation="Where fewer samples than labels to ask for disagree that often, those with the next largest number of disagreements join, "

@@ -7,12 +7,10 @@ import numpy as np
 
 from alviz.registry import Card
 from alviz.strategies.base import QueryStrategy, Selection, ranking, spread, whole
-from alviz.strategies.device import beside, host, namespace
+from alviz.strategies.device import beside, block_rows, host, namespace
 from alviz.strategies.farthest import Floats
+from alviz.strategies.information import times_log
 from alviz.strategies.pool import POSTERIORS, PoolView
-
-CACHED = 2**18
-"""Numbers in a temporary array: few enough to stay in a processor's cache."""
 
 NOISE = 1e-5
 """How far a score from float32 products may be from the true one: some hundred roundings of numbers around 1."""
@@ -27,8 +25,8 @@ class Epig(QueryStrategy):
         "model, even about parts of it that no prediction depends on.",
         formula="(1/|X*|) Σ_{x*} I(y; y* | x, x*), with p(y, y*) = (1/T) Σ_t p_t(y|x) p_t(y*|x*)",
         needs="draws of the posterior (a committee or stochastic passes)",
-        cost="O(n |X*| T K²) time, two thirds of it logarithms; memory for blocks only",
-        reference="Bickford Smith, Kirsch, Farquhar, Gal, Foster and Rainforth, Prediction-oriented Bayesian active learning (2023), equation 5",
+        cost="O(n |X*| T K²) time, most of it logarithms; memory for blocks only",
+        reference="Bickford Smith, Kirsch, Farquhar, Gal, Foster and Rainforth, Prediction-oriented Bayesian active learning (2023)",
         shines="Pools with outliers and rare oddities, which BALD loves and no prediction needs.",
         fails="Slow with 100 classes; near-duplicates in a batch stay; few draws give a rough estimate.",
         deviation="The inputs to predict are a random part of the whole pool, labelled samples included: never the test set. The batch is the b highest "
@@ -64,32 +62,17 @@ def expected_gain(posterior: Any, target: Any, progress: Callable[[float], None]
     draws, m, k = posterior.shape
     size = target.shape[1]
     elsewhere, weight = relative(target)
-    columns = max(1, CACHED // (k * k))
-    parts = [
-        (xp.reshape(elsewhere[:, b : b + columns], (draws, -1)) / draws, xp.reshape(weight[b : b + columns], (-1,)) / size)
-        for b in range(0, size, columns)
-    ]
+    elsewhere = xp.reshape(elsewhere, (draws, size * k)) / draws
+    weight = xp.reshape(weight, (size * k,)) / size
     out = np.empty(m)
-    rows = max(1, CACHED // (k * k * min(columns, size)))
-    for a in range(0, m, rows):
+    step = block_rows(size * k * k, 2 * posterior.dtype.itemsize)
+    for a in range(0, m, step):
         progress(a / m)
-        here, mean = relative(posterior[:, a : a + rows])
-        here = xp.permute_dims(xp.reshape(here, (draws, -1)), (1, 0))
-        given = sum(_log_ratios(xp, here @ there) @ share for there, share in parts)
-        out[a : a + rows] = host(xp.sum(xp.reshape(given, mean.shape) * mean, axis=1))
+        here, mean = relative(posterior[:, a : a + step])
+        r = xp.permute_dims(xp.reshape(here, (draws, -1)), (1, 0)) @ elsewhere
+        r += 1
+        out[a : a + step] = host(xp.sum(xp.reshape(times_log(r) @ weight, mean.shape) * mean, axis=1))
     return out
-
-
-def _log_ratios(xp: Any, r: Any) -> Any:
-    """(1 + r) ln(1 + r) of every element ≥ −1; rounding may have left a little less."""
-    r += 1
-    r = xp.clip(r, min=TINY)
-    r *= xp.log(r)
-    return r
-
-
-TINY = 1e-30
-"""Stands for a joint probability of 0, whose term of the sum is 0."""
 
 
 def relative(draws: Any) -> tuple[Any, Any]:
@@ -100,4 +83,3 @@ def relative(draws: Any) -> tuple[Any, Any]:
     mean = draws[0] + offset
     deviations = offsets - offset
     return deviations / xp.where(mean > 0, mean, xp.ones_like(mean)), mean
-

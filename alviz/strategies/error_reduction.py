@@ -24,7 +24,7 @@ class ExpectedErrorReduction(QueryStrategy):
         formula="argmin_x Σ_c p(c|x) (1/|E|) Σ_{e∈E} loss(p⁺(·|e)), p⁺: trained with (x, c) too; loss log: −Σ_y p⁺ ln p⁺, zero-one: 1 − max_y p⁺",
         needs="probabilities and a model that can be trained again",
         cost="K trainings per candidate looked at: candidates · K in all, each with |E| predictions",
-        reference="Roy and McCallum, Toward optimal active learning through sampling estimation of error reduction (2001), equations 3 and 5",
+        reference="Roy and McCallum, Toward optimal active learning through sampling estimation of error reduction (2001)",
         shines="Asks the right question: not which sample is uncertain, but which label helps. Good with few labels and a model that trains in "
         "milliseconds.",
         fails="Anything slow to train, many classes; an over-confident model believes that its errors are gone.",

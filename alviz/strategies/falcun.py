@@ -63,8 +63,16 @@ def scaled(values: Floats, free: np.ndarray) -> Floats:
 def drawn(relevance: Floats, free: np.ndarray, gamma: float, rng: np.random.Generator) -> int:
     """One free position with probability ∝ relevance^gamma; uniform over the free ones when no relevance is above 0."""
     most = relevance.max()
-    weights = np.where(free, (relevance / most) ** gamma, 0.0) if most > 0 else free.astype(np.float64)
-    return int(rng.choice(len(weights), p=weights / weights.sum()))
+    if most > 0 and gamma > 0:
+        with np.errstate(divide="ignore"):
+            logs = np.log(relevance / most)  # −∞ where there is none; the largest is 0, so that no power overflows
+        weights = np.exp(gamma * logs)
+    else:
+        weights = free.astype(np.float64)
+    total = np.cumsum(weights)
+    # Strictly below the total, so that the position found has a weight above 0.
+    share = min(rng.random() * total[-1], np.nextafter(total[-1], 0.0))
+    return int(np.searchsorted(total, share, side="right"))
 
 
 def approach(nearest: Floats, p: Array, q: Array) -> None:

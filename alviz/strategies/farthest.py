@@ -15,6 +15,9 @@ ROWS = 2048
 CENTRES = 256
 """Centres per matrix product, at most."""
 
+FEW = 256
+"""Points that stay in the cache while something is done to each of them."""
+
 PAIRS = 4096
 """Pairs of rows whose difference vectors are formed at once."""
 
@@ -38,9 +41,9 @@ class Rows:
 def squared_norms(x: Array) -> Floats:
     """(n,) squared Euclidean norms of the rows of x (n, d), in float64."""
     out = np.empty(len(x))
-    for start in range(0, len(x), ROWS):
-        block = np.array(x[start : start + ROWS], dtype=np.float64, order="C")
-        out[start : start + ROWS] = np.einsum("ij,ij->i", block, block)
+    for start in range(0, len(x), FEW):
+        block = np.array(x[start : start + FEW], dtype=np.float64, order="C")
+        out[start : start + FEW] = np.einsum("ij,ij->i", block, block)
     return out
 
 
@@ -99,7 +102,7 @@ class FarthestFirst:
         self._exact, self._exact_seen = np.full(n, np.inf), np.zeros(n, dtype=np.int64)
         self._work, self._inside = np.empty(0, dtype=np.int64), np.zeros(n, dtype=bool)
         self._gathered = np.empty((0, d))
-        self._size, self._served = 64, 0
+        self._size, self._served = 256, 0
 
     def __len__(self) -> int:
         return len(self.initial) + len(self.picks)
@@ -109,9 +112,9 @@ class FarthestFirst:
         n = len(self.points)
         if not len(self.initial):
             return np.full(n, np.nan)
-        best, nearest = np.full(n, np.inf), np.zeros(n, dtype=np.int64)
-        for at, rows, square in self._products(0):
-            self._improve(best[rows], nearest[rows], square, at)
+        best = np.full(n, np.inf)
+        for rows, square in self._products(0):
+            np.minimum(best[rows], square.min(axis=1), out=best[rows])
         best += self._squares
         # Where rounding could reach a thousandth of the distance, as in tight clusters far from the origin, float64 decides.
         doubtful = np.flatnonzero(3 * self._loose * self._squares > 1e-3 * best)
@@ -120,11 +123,13 @@ class FarthestFirst:
             x, least, which = self.points[some].astype(np.float64), np.full(len(some), np.inf), np.zeros(len(some), dtype=np.int64)
             for at, y in self._centres(0):
                 self._report(len(self.initial))
-                self._improve(least, which, self._squares_to(y, some, x), at)
-            nearest[some] = which
-        for a in range(0, n, ROWS):
-            best[a : a + ROWS] = direct(self.points[a : a + ROWS], self.initial[nearest[a : a + ROWS]])
-        np.minimum(self._upper, best, out=self._upper)  # a distance to some centre bounds the distance to the nearest
+                square = self._squares_to(y, some, x)
+                column = square.argmin(axis=1)
+                found = square[np.arange(len(some)), column]
+                closer = found < least
+                least[closer], which[closer] = found[closer], column[closer] + at
+            best[some] = direct(x, self.initial[which])
+        self._bound(slice(None), best)
         self._seen = len(self.initial)
         result: Floats = np.sqrt(best)
         return result
@@ -143,14 +148,6 @@ class FarthestFirst:
             self.picks.append(row)
             self._update(row)
         return np.array(self.picks, dtype=np.int64), gains
-
-    @staticmethod
-    def _improve(best: Floats, nearest: Indices, square: Array, at: int) -> None:
-        """Enter what is smaller in square (rows, centres from `at` on) into best and nearest (rows,)."""
-        column = square.argmin(axis=1)
-        least = square[np.arange(len(square)), column]
-        closer = least < best
-        best[closer], nearest[closer] = least[closer], column[closer] + at
 
     def _report(self, initial_done: int) -> None:
         """A pick counts as much as twenty of the initial centres, which are cheap."""
@@ -190,8 +187,8 @@ class FarthestFirst:
 
     # Tier 1: bounds of all points
 
-    def _products(self, start: int) -> Iterator[tuple[int, slice, Array]]:
-        """(centre position, rows, ‖y‖² − 2 x·y (rows, centres)) for all points x and the centres y from `start` on."""
+    def _products(self, start: int) -> Iterator[tuple[slice, Array]]:
+        """(rows, ‖y‖² − 2 x·y (rows, centres)) for all points x and the centres y from `start` on."""
         for at, y in self._centres(start):
             y = y.astype(self._dtype, copy=False)
             norms = squared_norms(y).astype(self._dtype)
@@ -199,21 +196,28 @@ class FarthestFirst:
             for a in range(0, len(self.points), step):
                 self._report(min(at, len(self.initial)))
                 rows = slice(a, a + step)
-                square = self.points[rows].astype(self._dtype, copy=False) @ y.T
+                x = self.points[rows].astype(self._dtype, copy=False)
+                # BLAS lays x out anew for a product with several columns: for very few, one after the other is quicker.
+                square = x @ y.T if len(y) > 4 else np.stack([x @ column for column in y], axis=1)
                 square *= -2
                 square += norms
-                yield at, rows, square
+                yield rows, square
 
     def _catch_up(self) -> None:
         """Let every bound see every centre."""
-        e = self._loose
-        for _, rows, square in self._products(self._seen):
-            norms = self._squares[rows]
-            least = np.maximum(square.min(axis=1) + norms, 0.0)
-            # The nearest centre y has ‖y‖² ≤ 2 ‖x‖² + 2 ‖x − y‖², so rounding is bounded by what is known of x; the last term: underflow.
-            bound = (least + 3 * e * norms) / (1 - 2 * e) + 1e-30
-            np.minimum(self._upper[rows], bound, out=self._upper[rows])
+        for rows, square in self._products(self._seen):
+            least = np.ascontiguousarray(square.T).min(axis=0) if square.shape[1] < 64 else square.min(axis=1)
+            self._bound(rows, np.maximum(least + self._squares[rows], 0.0))
         self._seen = len(self)
+
+    def _bound(self, rows: slice, square: Floats) -> None:
+        """Lower the bounds of some rows, given squared distances from products.
+
+        The centre y has ‖y‖² ≤ 2 ‖x‖² + 2 ‖x − y‖², so rounding is bounded by what is known of x; the last term: underflow.
+        """
+        e = self._loose
+        bound = (square + 3 * e * self._squares[rows]) / (1 - 2 * e) + 1e-30
+        np.minimum(self._upper[rows], bound, out=self._upper[rows])
 
     # Tier 2: the working set
 
@@ -232,7 +236,7 @@ class FarthestFirst:
     def _choose_work(self) -> None:
         """Take the points with the largest bounds: more of them when the last set served for long, fewer when it did not."""
         n, d = self.points.shape
-        largest = int(np.clip(self.points.nbytes // (16 * 8 * d), 64, 4096))
+        largest = int(np.clip(self.points.nbytes // (8 * 8 * d), 64, 4096))
         self._size = min(2 * self._size, largest) if self._served > 4 else max(self._size // 2, 32) if self._served < 2 else self._size
         self._served = 0
         size = min(self._size, int((self._upper > -np.inf).sum()))

@@ -4,6 +4,7 @@ import numpy as np
 
 from alviz.registry import Card
 from alviz.strategies.base import ScoringStrategy
+from alviz.strategies.centres import measured
 from alviz.strategies.device import block_rows, host
 from alviz.strategies.farthest import Floats
 from alviz.strategies.pool import Array, PoolView
@@ -31,8 +32,7 @@ class GradNorm(ScoringStrategy):
 
     def score(self, pool: PoolView) -> Floats:
         """(m,) length of the gradient under the predicted label."""
-        pool.progress(0.0)
-        return np.sqrt(host(pool.gradients.squared_norms))
+        return np.sqrt(host(measured(pool.gradients, pool.progress).squared_norms))
 
 
 class ExpectedGradientLength(ScoringStrategy):
@@ -55,7 +55,7 @@ class ExpectedGradientLength(ScoringStrategy):
     def score(self, pool: PoolView) -> Floats:
         """(m,) expected length of the gradient."""
         p = pool.probabilities
-        lengths = np.sqrt(host(Dense(pool.resident("embeddings")).squared_norms))
+        lengths = np.sqrt(host(measured(Dense(pool.resident("embeddings")), pool.progress).squared_norms))
         step = block_rows(p.shape[1], 64)
         for a in range(0, len(p), step):
             pool.progress(a / len(p))

@@ -6,7 +6,8 @@ import numpy as np
 
 from alviz.registry import Card
 from alviz.strategies.base import CAP, CappedStrategy, Selection, choice, number, spread
-from alviz.strategies.lazy import Coverage, Directions, Floats, Similarity, best_similarity, directions
+from alviz.strategies.directions import Directions, Floats, Similarity, best_similarity, directions
+from alviz.strategies.lazy import Coverage
 from alviz.strategies.pool import Array, PoolView
 from alviz.strategies.uncertainty import confidence, entropy, margin
 
@@ -35,9 +36,13 @@ class MaxHerding(CappedStrategy):
         fails="With many labels it goes on covering what is well known already; it never looks at the model.",
         deviation="None in the picks, other than among ties (lowest index). The authors' code draws at most 35,000 candidates, ours `cap`. A sample "
         "whose features are all 0 counts as orthogonal to every other.",
-        options={"length_scale": "σ, the distance at which similarity has fallen to 1/e (unit vectors are at most 2 apart; the paper takes 1)", "cap": _CAP},
+        options={
+            "length_scale": "σ, the distance at which similarity has fallen to 1/e (unit vectors are at most 2 apart; the paper takes 1)",
+            "cap": _CAP,
+        },
     )
     needs = ("features",)
+    sharding = "two-rounds"
     symmetries = frozenset({"classes"})  # two samples that only cover each other tie: the lowest index decides
 
     def __init__(self, length_scale: float = 1.0, cap: int | None = CAP):
@@ -75,6 +80,7 @@ class UncertaintyHerding(CappedStrategy):
         },
     )
     needs = ("probabilities", "features")
+    sharding = "two-rounds"
 
     def __init__(
         self,
@@ -107,7 +113,9 @@ class UncertaintyHerding(CappedStrategy):
         return np.maximum(1.0 - sure, 0.0)
 
 
-def herd(pool: PoolView, n_queries: int, candidates: Directions, labelled: Directions, similarity: Similarity, weights: Floats) -> Selection:
+def herd(
+    pool: PoolView, n_queries: int, candidates: Directions, labelled: Directions, similarity: Similarity, weights: Floats
+) -> Selection:
     """Greedy weighted coverage of the candidates; what the labelled samples cover themselves adds nothing to any gain."""
     base = best_similarity(candidates, labelled, similarity)
     coverage = Coverage(candidates, None, similarity, weights=weights, base=base, progress=pool.progress)

@@ -65,8 +65,8 @@ class KCenter(QueryStrategy):
             return ResidentFarthestFirst(points, beside(free, points), n_picks, centres, pool.progress), rows
         points = pool.embeddings if few else pool.table("embeddings")
         same_table = pool.labelled_source is pool.source
-        labelled = Rows(pool.table("embeddings"), pool.labelled) if same_table else Rows(pool.labelled_signal("embeddings"))
-        return FarthestFirst(points, free, n_picks, labelled, pool.progress), rows
+        known = Rows(pool.table("embeddings"), pool.labelled) if same_table else Rows(pool.labelled_signal("embeddings"))
+        return FarthestFirst(points, free, n_picks, known, pool.progress), rows
 
 
 def on_device(x: Any) -> bool:

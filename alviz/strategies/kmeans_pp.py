@@ -4,6 +4,7 @@ import numpy as np
 
 from alviz.registry import Card
 from alviz.strategies.base import QueryStrategy, Selection, spread
+from alviz.strategies.centres import measured
 from alviz.strategies.pool import PoolView
 from alviz.strategies.seeding import SquaredDistanceSampling
 from alviz.strategies.vectors import Dense, nearest
@@ -28,6 +29,7 @@ class KMeansPlusPlus(QueryStrategy):
         options={"labelled": "Whether the labelled samples are centres from the start, so that picks keep away from them."},
     )
     needs = ("embeddings",)
+    sharding = "two-rounds"
     symmetries = frozenset({"classes"})
 
     def __init__(self, labelled: bool = False):
@@ -37,7 +39,7 @@ class KMeansPlusPlus(QueryStrategy):
 
     def select(self, pool: PoolView, n_queries: int, rng: np.random.Generator) -> Selection:
         """D² sampling. scores: distance to the nearest labelled sample where that counts; gains: squared distance to the nearest centre."""
-        points = Dense.centred(pool.resident("embeddings"))
+        points = measured(Dense.centred(pool.resident("embeddings")), pool.progress)
         centres, scores = None, np.full(pool.n, np.nan)
         if self.labelled and len(pool.labelled):
             centres = Dense(pool.resident_labelled("embeddings"), points.origin)

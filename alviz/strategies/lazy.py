@@ -1,6 +1,5 @@
-"""Lazy greedy maximisation of facility-location objectives over directions: the exact greedy picks, with few of the products."""
+"""Lazy greedy maximisation of coverage: the exact greedy picks, with few of the products."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,112 +7,53 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alviz.progress import Progress, silent
-from alviz.strategies.device import beside, host, namespace
+from alviz.strategies.device import host, namespace
+from alviz.strategies.directions import COLUMNS, ROWS, Directions, Floats, Similarity
 from alviz.strategies.pool import Array, Indices
-
-ROWS = 1024
-"""Candidates per matrix product, at most."""
-
-COLUMNS = 4096
-"""Points per matrix product, at most."""
 
 FIRST = 64
 """Candidates that are brought up to date together at first; twice as many each time that is not enough."""
 
+PAIRS = 40_000_000
+"""Pairs of a candidate and a point that it covers better than the point is covered: kept, with their similarity, where there are no more."""
+
 HISTORY = 16
 """Changes of coverage that are remembered, per point; candidates that have missed older ones are evaluated afresh."""
 
-Floats = NDArray[np.float64]
-
-
-class Directions:
-    """Unit vectors x/‖x‖ of which only cosines are asked for: rows of one array, or products left_i ⊗ right_i of the rows of two.
-
-    Make them with `directions`. `scaled` are the unit factors in the dtype of the products, `raw` and `inverse` what float64 needs.
-    """
-
-    def __init__(self, raw: Sequence[Any], inverse: Sequence[Any], scaled: Sequence[Any]):
-        self.raw, self.inverse, self.scaled = raw, inverse, scaled
-
-    def __len__(self) -> int:
-        return len(self.raw[0])
-
-    def cosines(self, rows: slice | Indices, others: "Directions", columns: slice | Indices) -> Any:
-        """(rows, columns) cosines in the dtype of the products, where the factors live."""
-        parts = [a[rows] @ b[columns].T for a, b in zip(self.scaled, others.scaled, strict=True)]
-        return parts[0] if len(parts) == 1 else parts[0] * parts[1]
-
-    def exact(self, row: int, others: "Directions", columns: Indices) -> Floats:
-        """(columns,) cosines of one vector with some of the others, from float64 products."""
-        parts = [a @ b[0] for a, b in zip(others.double(columns), self.double(np.array([row])), strict=True)]
-        return np.asarray(host(parts[0] if len(parts) == 1 else parts[0] * parts[1]))
-
-    def double(self, which: Indices) -> list[Any]:
-        """The unit factors of some rows in float64."""
-        return [namespace(x).astype(x[which], namespace(x).float64) * i[which][:, None] for x, i in zip(self.raw, self.inverse, strict=True)]
-
-
-def directions(*tables: Sequence[Any], single: bool = True) -> list[Directions]:
-    """Directions of each table's rows; a table is (one array,) or (left, right), numpy or torch, widths alike in all tables.
-
-    A vector of length 0 points into a direction of its own: the same for all of them, orthogonal to every other. single: products of
-    float32 data are taken in float32, else in float64.
-    """
-    norms = [[_norms(x) for x in table] for table in tables]
-    lost = [any(bool((n[f] == 0).any()) for n in norms) for f in range(len(tables[0]))]
-    out = []
-    for table, lengths in zip(tables, norms, strict=True):
-        raw, inverse, scaled = [], [], []
-        for x, n, extra in zip(table, lengths, lost, strict=True):
-            xp = namespace(x)
-            if extra:
-                x = xp.concat([x, xp.astype(n == 0, x.dtype)[:, None]], axis=1)
-            i = 1 / xp.where(n == 0, xp.ones_like(n), n)
-            dtype = xp.float32 if single and x.dtype == xp.float32 else xp.float64
-            raw.append(x)
-            inverse.append(i)
-            scaled.append(xp.astype(x, dtype) * xp.astype(i, dtype)[:, None])
-        out.append(Directions(raw, inverse, scaled))
-    return out
-
-
-def _norms(x: Any) -> Any:
-    xp = namespace(x)
-    blocks = [x[a : a + COLUMNS] for a in range(0, len(x), COLUMNS)] or [x]
-    return xp.concat([xp.sqrt(xp.sum(xp.astype(block, xp.float64) ** 2, axis=1)) for block in blocks])
-
 
 @dataclass(frozen=True)
-class Similarity:
-    """A similarity in [0, 1] of two directions with cosine c: exp(−(2 − 2c)/length_scale²), the RBF kernel of unit vectors, or (1 + c)/2."""
+class Pairs:
+    """For every candidate some points with their similarity: those from starts[i] to starts[i + 1]."""
 
-    length_scale: float | None = None
+    starts: Indices
+    points: NDArray[np.int32]
+    similarities: Array
 
-    @property
-    def single(self) -> bool:
-        """Whether float32 products are fine enough for it."""
-        return self.length_scale is None or self.length_scale >= 0.05
+    @classmethod
+    def of(cls, found: list[list[tuple[Indices, Indices, Array]]], m: int) -> "Pairs":
+        """Pairs of m candidates. found: for each ROWS candidates in turn, (candidate, counted within them; point; similarity) in parts."""
+        sizes = np.zeros(m, dtype=np.int64)
+        points, similarities = [], []
+        for block, parts in enumerate(found):
+            row = np.concatenate([part[0] for part in parts])
+            order = np.argsort(row, kind="stable")
+            first = block * ROWS
+            sizes[first : first + ROWS] = np.bincount(row, minlength=min(ROWS, m - first))
+            points.append(np.concatenate([part[1] for part in parts])[order])
+            similarities.append(np.concatenate([part[2] for part in parts])[order])
+            parts.clear()
+        return cls(np.concatenate([[0], np.cumsum(sizes)]), np.concatenate(points), np.concatenate(similarities))
 
-    def __call__(self, cosine: Any) -> Any:
-        """The similarity, written over the cosine where it can be."""
-        if self.length_scale is None:
-            cosine += 1
-            cosine *= 0.5
-            return cosine
-        cosine -= 1
-        cosine *= 2 / self.length_scale**2
-        return np.exp(cosine, out=cosine) if isinstance(cosine, np.ndarray) else namespace(cosine).exp(cosine)
-
-    def exactly(self, cosine: Floats) -> Floats:
-        """The same of float64 cosines, at most 1."""
-        result: Floats = np.minimum(self(cosine), 1.0)
-        return result
-
-    def error(self, eps: float, total: Floats, weight: float) -> Floats:
-        """What rounding can do to Σ w s with Σ w s = total and Σ w = weight: a cosine of float32 or float64 products is off by some eps."""
-        if self.length_scale is None:
-            return 8 * eps * (total + 0.5 * weight)
-        return 8 * eps * (1 + 2 / self.length_scale**2) * total
+    def gains(self, rows: Indices, weights: Floats, cover: Floats) -> Floats:
+        """(rows,) Σ w (s − cover)₊ over the points of each."""
+        out = np.zeros(len(rows))
+        for k, i in enumerate(rows):
+            own = slice(self.starts[i], self.starts[i + 1])
+            points = self.points[own]
+            part = self.similarities[own] - cover[points]
+            np.maximum(part, 0.0, out=part)
+            out[k] = part @ weights[points]
+        return out
 
 
 class Coverage:
@@ -124,8 +64,9 @@ class Coverage:
 
     The gain of a candidate falls as picks are made (F is submodular), so what it was bounds it from above. A pick changes the cover of the
     points that it is nearest to only; a candidate is brought up to date, with the others that rival for the next pick, over the
-    points whose cover has changed since it was last looked at. Candidates that rounding could confuse are compared in
-    float64. The picks are those of the naive algorithm with ties (1e-13 of Σ w) to the lowest row.
+    points whose cover has changed since it was last looked at. Once there are few enough pairs of a candidate and a point that it covers
+    better than the picks do (there never are more of them later), these are kept, and products with them are needed no more.
+    Candidates that rounding could confuse are compared in float64. The picks are those of the naive algorithm with ties (1e-13 of Σ w) to the lowest row.
     """
 
     def __init__(
@@ -155,8 +96,11 @@ class Coverage:
         self.oldest = 0  # candidates that were last looked at before this pick are evaluated afresh
         like = self.rows.scaled[0]
         self.eps = float(namespace(like).finfo(like.dtype).eps)
-        self.value, total = self._first()
-        self.slack = similarity.error(self.eps, total, float(self.weights.sum())) + self.eps * np.abs(self.bonus)
+        self.share = 0.0  # of the work that is done, once there are gains
+        self.pairs: Pairs | None = None
+        self.value = self._sweep(self._few())
+        covered = self.value + float(self.weights @ self.cover)  # at least Σ w s over the points that a candidate covers better
+        self.slack = similarity.error(self.eps, covered, float(self.weights.sum())) + self.eps * np.abs(self.bonus)
         self.stamp = np.zeros(len(self.rows), dtype=np.int64)
         self.known = np.full(len(self.rows), -1, dtype=np.int64)  # the pick at which `value` was exact
         self.spent = np.zeros(len(self.rows), dtype=bool)  # candidates that add nothing, now and later
@@ -170,7 +114,12 @@ class Coverage:
         picks, gains = np.empty(n_picks, dtype=np.int64), np.empty(n_picks)
         upper = self.value + self.slack
         for t in range(n_picks):
-            self.progress(0.3 + 0.7 * t / n_picks)
+            self.share = 0.3 + 0.7 * t / n_picks
+            self.progress(self.share)
+            if self.pairs is None and 0 < t < n_picks - 1 and self._few():
+                self.value = np.minimum(self.value, self._sweep(True))
+                self.stamp[:] = t
+                upper = np.where(upper > -np.inf, np.minimum(upper, self.value + self.slack), upper)
             pick = self._next(upper, t)
             picks[t], gains[t] = pick, self.value[pick]
             upper[pick] = -np.inf
@@ -206,58 +155,80 @@ class Coverage:
 
     # What a candidate adds
 
-    def _first(self) -> tuple[Floats, Floats]:
-        """(gain of every candidate before any pick, without its cover: Σ w s)."""
+    def _few(self) -> bool:
+        """Whether the pairs to keep are few enough, judged by some of the candidates."""
         m, n = len(self.rows), len(self.columns)
-        gain, total = np.zeros(m), np.zeros(m)
-        side = min(ROWS, COLUMNS)
-        for a in range(0, m, side):
-            rows = slice(a, min(a + side, m))
-            for b in range(a if self.symmetric else 0, n, side):
-                self.progress(0.3 * min(1.0, (a + side * b / n) / m))
-                columns = slice(b, min(b + side, n))
-                s = self.similarity(self.rows.cosines(rows, self.columns, columns))
-                self._add(s, columns, gain[rows], total[rows])
-                if self.symmetric and b > a:
-                    self._add(s.T, rows, gain[columns], total[columns])
-        return gain + self.bonus, total
+        if m * n <= PAIRS:
+            return True
+        some, found = np.arange(0, m, -(-m // FIRST)), 0
+        for b in range(0, n, COLUMNS):
+            s = self.similarity(self.rows.cosines(some, self.columns, slice(b, b + COLUMNS)))
+            found += int((host(s) > self.cover[b : b + COLUMNS]).sum())
+        return found / len(some) * m <= 0.9 * PAIRS
 
-    def _add(self, s: Any, columns: slice | Indices, gain: Floats, total: Floats | None) -> None:
-        """Enter what the points `columns`, of similarity s to some candidates, add to these candidates' gains."""
-        weights, cover = self._beside(self.weights[columns], s), self._beside(self.cover[columns], s)
-        whole = host(s @ weights)
-        if total is not None:
-            total += whole
-        if self.caps is None and not self.cover[columns].any():
-            gain += whole
+    def _sweep(self, keep: bool) -> Floats:
+        """(m,) gain of every candidate now. keep: keep the pairs that count from now on."""
+        m, n = len(self.rows), len(self.columns)
+        gain = np.zeros(m)
+        found: list[list[tuple[Indices, Indices, Array]]] = [[] for _ in range(0, m, ROWS)]
+        for a in range(0, m, ROWS):
+            rows = slice(a, min(a + ROWS, m))
+            for b in range(a if self.symmetric else 0, n, ROWS):
+                self.progress(self.share if self.share else 0.3 * min(1.0, (a + ROWS * b / n) / m))
+                columns = slice(b, min(b + ROWS, n))
+                s = self.similarity(self.rows.cosines(rows, self.columns, columns))
+                self._add(s, columns, gain[rows], found[a // ROWS] if keep else None)
+                if self.symmetric and b > a:
+                    self._add(s.T, rows, gain[columns], found[b // ROWS] if keep else None)
+        if keep:
+            self.pairs = Pairs.of(found, m)
+        return gain + self.bonus
+
+    def _add(self, s: Any, columns: slice, gain: Floats, found: list[tuple[Indices, Indices, Array]] | None = None) -> None:
+        """Enter what the points `columns`, of similarity s to some candidates, add to these candidates' gains; and the pairs found."""
+        cover = self._beside(self.cover[columns], s)
+        if self.caps is not None:
+            s = namespace(s).minimum(s, self._beside(self.caps[columns], s))
+        if found is not None:
+            s, cover = host(s), host(cover)
+            i, j = np.nonzero(s > cover)
+            values = s[i, j]
+            gain += np.bincount(i, (values - self.cover[columns][j]) * self.weights[columns][j], minlength=len(gain))
+            found.append((i.astype(np.int32), (j + columns.start).astype(np.int32), values))
             return
-        xp = namespace(s)
-        part = s - cover if self.caps is None else xp.minimum(s, self._beside(self.caps[columns], s)) - cover
-        part[part < 0] = 0
-        gain += host(part @ weights)
+        if self.caps is not None or self.cover[columns].any():
+            s = s - cover
+            s[s < 0] = 0
+        gain += host(s @ self._beside(self.weights[columns], s))
 
     def _refresh(self, rows: Indices, t: int) -> None:
-        """Bring the gains of some candidates up to date."""
-        old = self.stamp[rows] < self.oldest
-        if old.any():
-            self._afresh(rows[old])
-        self._catch_up(rows[~old], t)
-        self.value[rows] = np.maximum(self.value[rows], 0.0)
+        """Bring the gains of some candidates up to date; they never rise."""
+        before = self.value[rows]
+        if self.pairs is not None:
+            self.value[rows] = self.pairs.gains(rows, self.weights, self.cover) + self.bonus[rows]
+        else:
+            old = self.stamp[rows] < self.oldest
+            if old.any():
+                self._afresh(rows[old])
+            self._catch_up(rows[~old], t)
+        self.value[rows] = np.clip(self.value[rows], 0.0, before)
         self.stamp[rows] = t
 
     def _afresh(self, rows: Indices) -> None:
         for a in range(0, len(rows), ROWS):
+            self.progress(self.share)
             some = rows[a : a + ROWS]
             gain = self.bonus[some]
             for b in range(0, len(self.columns), COLUMNS):
                 columns = slice(b, b + COLUMNS)
-                self._add(self.similarity(self.rows.cosines(some, self.columns, columns)), columns, gain, None)
+                self._add(self.similarity(self.rows.cosines(some, self.columns, columns)), columns, gain)
             self.value[some] = gain
 
     def _catch_up(self, rows: Indices, t: int) -> None:
         """Take off what the picks since each candidate's stamp have covered: Σ w (clip(s, cover then, cover now) − cover then)."""
         rows = rows[np.argsort(-self.stamp[rows], kind="stable")]
         for a in range(0, len(rows), ROWS):
+            self.progress(self.share)
             some = rows[a : a + ROWS]
             stamps = self.stamp[some]
             points = np.flatnonzero(self.changed > stamps[-1])
@@ -322,43 +293,9 @@ class Coverage:
             kept -= len(self.history.pop(0)[0])
             self.oldest += 1
 
-    def _beside(self, values: Floats, s: Any) -> Any:
-        return values.astype(np.float32 if str(s.dtype).endswith("float32") else np.float64) if isinstance(s, np.ndarray) else namespace(
-            s
-        ).asarray(values, dtype=s.dtype, device=s.device)
-
-
-def best_similarity(x: Directions, others: Directions, similarity: Similarity) -> Floats:
-    """(len(x),) the largest similarity of each to any of the others, in float64; 0 where there are no others."""
-    best = np.zeros(len(x))
-    if not len(others):
-        return best
-    for a in range(0, len(x), ROWS):
-        rows = slice(a, min(a + ROWS, len(x)))
-        nearest, which = np.full(rows.stop - a, -np.inf), np.zeros(rows.stop - a, dtype=np.int64)
-        for b in range(0, len(others), COLUMNS):
-            cosines = host(x.cosines(rows, others, slice(b, b + COLUMNS)))
-            at = cosines.argmax(axis=1)
-            found = cosines[np.arange(len(at)), at]
-            closer = found > nearest
-            nearest[closer], which[closer] = found[closer], at[closer] + b
-        pairs = zip(x.double(np.arange(a, rows.stop)), others.double(which), strict=True)
-        exact = np.ones(rows.stop - a)
-        for left, right in pairs:
-            exact *= host((left * right).sum(axis=1))
-        best[rows] = similarity.exactly(exact)
-    return best
-
-
-def sum_of_cosines(x: Directions, others: Directions) -> Floats:
-    """(len(x),) the sum of the cosines of each with all of the others, in float64, without the cosines."""
-    total: Any = 0
-    for b in range(0, len(others), COLUMNS):
-        parts = others.double(np.arange(b, min(b + COLUMNS, len(others))))
-        total = total + (parts[0].sum(axis=0) if len(parts) == 1 else parts[0].T @ parts[1])
-    out = np.zeros(len(x))
-    for a in range(0, len(x) if len(others) else 0, COLUMNS):
-        rows = np.arange(a, min(a + COLUMNS, len(x)))
-        parts = x.double(rows)
-        out[rows] = host(parts[0] @ total if len(parts) == 1 else ((parts[0] @ total) * parts[1]).sum(axis=1))
-    return out
+    @staticmethod
+    def _beside(values: Floats, s: Any) -> Any:
+        """values in the dtype of s, where s lives."""
+        if isinstance(s, np.ndarray):
+            return values.astype(s.dtype)
+        return namespace(s).asarray(values, dtype=s.dtype, device=s.device)

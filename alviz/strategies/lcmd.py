@@ -7,7 +7,7 @@ import numpy as np
 from alviz.progress import Progress
 from alviz.registry import Card
 from alviz.strategies.base import Need, QueryStrategy, Selection, choice, spread
-from alviz.strategies.centres import Centres
+from alviz.strategies.centres import Centres, measured
 from alviz.strategies.device import host
 from alviz.strategies.farthest import Floats
 from alviz.strategies.pool import Array, Indices, PoolView
@@ -56,10 +56,10 @@ class LargestClusterMaximumDistance(QueryStrategy):
         """Candidates, labelled samples, and the candidates' lengths."""
         given = {"probabilities", "embeddings"} <= pool.provides or "gradients" in pool.provides
         if self.space == "gradients" or (self.space == "auto" and given):
-            gradients = pool.gradients
+            gradients = measured(pool.gradients, pool.progress)
             return gradients, pool.labelled_gradients, np.sqrt(host(gradients.squared_norms))
         x = pool.resident("embeddings")
-        points, centred = Dense(x), Dense.centred(x)
+        points, centred = measured(Dense(x), pool.progress), measured(Dense.centred(x), pool.progress)
         lengths = np.sqrt(host(points.squared_norms))
         # About the mean, distances are the same but their rounding is smaller: worth a subtraction per product for points far from 0.
         points = centred if host(points.squared_norms).mean() > 4 * host(centred.squared_norms).mean() else points
@@ -100,6 +100,8 @@ class Clusters:
             self._share = self._weight + (1 - self._weight) * i / n_picks
             number = len(self.centres)
             pick = self._farthest(free) if number else first
+            if number:
+                self._measure(np.array([pick]), int(self.closest[pick]))
             gains[i], free[pick] = np.sqrt(self.squares[pick]) if number else np.nan, False
             self.centres.picks.append(pick)
             self._add(number, self.centres.one(number))
@@ -175,4 +177,6 @@ class Clusters:
             self.squares[part], self._error[part] = host(squared_distances(self.points.take(part).double(), centre))[:, 0], 0.0
 
     def _sizes(self, weights: Floats | None = None) -> Floats:
-        return np.bincount(self.closest, weights=self.squares if weights is None else weights, minlength=len(self.centres))
+        """(centres,) sums of the squared distances, or of other weights, by cluster."""
+        weights = self.squares if weights is None else weights
+        return np.asarray(np.bincount(self.closest, weights=weights, minlength=len(self.centres)), dtype=np.float64)

@@ -8,7 +8,7 @@ import numpy as np
 from alviz.progress import Progress
 from alviz.strategies.farthest import ROWS, direct
 from alviz.strategies.pool import Array, Indices
-from alviz.strategies.vectors import Dense, nearest
+from alviz.strategies.vectors import Dense, nearest, squared_distances
 
 ITERATIONS = 100
 """At most."""
@@ -30,25 +30,22 @@ NEIGHBOURS = 8
 """Samples looked up at first for each centroid, in case that others take the nearest."""
 
 
-def lloyd(
-    points: Array, k: int, rng: np.random.Generator, progress: Progress, weights: Array | None = None, start: Array | None = None
-) -> tuple[Array, Indices]:
+def lloyd(points: Array, k: int, rng: np.random.Generator, progress: Progress, weights: Array | None = None) -> tuple[Array, Indices]:
     """(centroids (k, d), cluster of every row (n,)) of Lloyd's algorithm from a k-means++ start. points: (n, d), n ≥ k.
 
-    weights: (n,) positive; a sample counts as that many in the start and in the means. None: all count as one. start: (k, d) centroids to
-    start from instead.
+    weights: (n,) positive; a sample counts as that many in the start and in the means. None: all count as one.
     """
-    from sklearn.cluster import KMeans, kmeans_plusplus
+    from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
     from threadpoolctl import threadpool_limits
 
     step = int(np.clip(WORK // (points.size * k), STEP, ITERATIONS))
-    centres = kmeans_plusplus(points, k, sample_weight=weights, random_state=_state(rng))[0] if start is None else start
+    centres = start(points, k, rng, lambda share: progress(0.2 * share), weights)
     # One thread: sums over threads, in any order, would give other centroids from the same seed.
     with threadpool_limits(1, user_api="openmp"), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # too few distinct points, or a step is over: both are expected
         for done in range(0, ITERATIONS, step):
-            progress(done / ITERATIONS)
+            progress(0.2 + 0.8 * done / ITERATIONS)
             model = KMeans(k, init=centres, n_init=1, max_iter=step, random_state=0).fit(points, sample_weight=weights)
             centres = model.cluster_centers_
             if model.n_iter_ < step:
@@ -57,9 +54,36 @@ def lloyd(
     return centres, model.labels_.astype(np.int64)
 
 
+def start(points: Array, k: int, rng: np.random.Generator, progress: Progress, weights: Array | None = None) -> Array:
+    """(k, d) greedy k-means++ start: rows of points (n, d), each the best of 2 + ⌊ln k⌋ drawn by weight · D², D to the nearest row so far.
+
+    The best leaves the least Σ weight · D². Rows at distance 0 are taken only when nothing else is left.
+    """
+    table = Dense(np.ascontiguousarray(points - points.mean(axis=0, dtype=np.float64).astype(points.dtype)))
+    weight = np.ones(len(points)) if weights is None else np.asarray(weights, dtype=np.float64)
+    square = np.ones(len(points))
+    rows = np.empty(k, dtype=np.int64)
+    trials = 2 + int(np.log(k))
+    for i in range(k):
+        progress(i / k)
+        total = np.cumsum(weight * square)
+        if total[-1] <= 0:
+            rows[i:] = rng.choice(np.setdiff1d(np.arange(len(points)), rows[:i]), k - i, replace=False)
+            break
+        spots = rng.random(trials if i else 1) * total[-1]
+        drawn = np.searchsorted(total, np.minimum(spots, np.nextafter(total[-1], 0.0)), side="right")  # a chance above 0
+        left = squared_distances(table, table.take(drawn)).astype(np.float64)
+        if i:
+            np.minimum(left, square[:, None], out=left)
+        best = (weight @ left).argmin()
+        rows[i], square = drawn[best], left[:, best].copy()
+        square[rows[i]] = 0.0
+    return np.asarray(points[rows])
+
+
 def in_batches(points: Array, k: int, rng: np.random.Generator, progress: Progress, weights: Array | None = None) -> Array:
     """(k, d) centroids of mini-batch k-means from a k-means++ start on a sample (random samples when k is large)."""
-    from sklearn.cluster import MiniBatchKMeans, kmeans_plusplus
+    from sklearn.cluster import MiniBatchKMeans
     from threadpoolctl import threadpool_limits
 
     def part(rows: Indices) -> tuple[Array, Array | None]:
@@ -67,13 +91,13 @@ def in_batches(points: Array, k: int, rng: np.random.Generator, progress: Progre
 
     n, batch = len(points), max(BATCH, k)
     sample, heavy = part(rng.choice(n, min(n, max(BATCH, 2 * k)), replace=False))
-    start = sample[:k] if k > BATCH else kmeans_plusplus(sample, k, sample_weight=heavy, random_state=_state(rng), n_local_trials=1)[0]
-    model = MiniBatchKMeans(k, init=start, n_init=1, reassignment_ratio=0.0, random_state=_state(rng))
+    first = sample[:k] if k > BATCH else start(sample, k, rng, lambda share: progress(0.1 * share), heavy)
+    model = MiniBatchKMeans(k, init=first, n_init=1, reassignment_ratio=0.0, random_state=int(rng.integers(2**31)))
     with threadpool_limits(1, user_api="openmp"):
         for p in range(PASSES):
             order = rng.permutation(n)
             for at in range(0, n, batch):
-                progress((p + at / n) / PASSES)
+                progress(0.1 + 0.9 * (p + at / n) / PASSES)
                 rows, some = part(order[at : at + batch])
                 model.partial_fit(rows, sample_weight=some)
     result: Array = model.cluster_centers_
@@ -121,7 +145,3 @@ def _nearest_free(points: Array, centre: Array, taken: Array, progress: Progress
         if len(free) and squares.min() < best:
             best, row = float(squares.min()), int(free[squares.argmin()])
     return row
-
-
-def _state(rng: np.random.Generator) -> int:
-    return int(rng.integers(2**31))

@@ -53,7 +53,8 @@ def mutual_information(posterior: Array) -> Scores:
     def divergence(draws: Array) -> Array:
         mean = deviations(draws)[0]
         cross = draws * -np.log(np.where(mean > 0, mean, 1.0))
-        return (cross - surprise(draws)).sum(axis=2).mean(axis=0)
+        # A divergence is never negative, but rows that add up to 1 − 1e-16 can make it −1e-17.
+        return np.maximum((cross - surprise(draws)).sum(axis=2).mean(axis=0), 0.0)
 
     return by_draws(divergence, posterior)
 

@@ -16,18 +16,25 @@ class ProbCover(CappedStrategy):
     card = Card(
         title="Probability coverage",
         family="diversity",
-        idea="Put a ball of one radius about every sample and label the centre of the ball that covers most samples that nobody has covered yet; "
+        idea="Put a ball of one radius about every sample and label the centre of the ball that covers most samples that nobody has "
+        "covered yet; "
         "what a label covers counts no more.",
-        formula="argmax_x |{y uncovered : ‖x − y‖ < δ}|, one pick at a time; δ = max {δ : share of pure balls ≥ α}, a ball being pure when all in it "
+        formula="argmax_x |{y uncovered : ‖x − y‖ < δ}|, one pick at a time; δ = max {δ : share of pure balls ≥ α}, a ball being pure "
+        "when all in it "
         "belong to one k-means cluster",
         needs="features",
-        cost="O(n² d) time for n up to the cap, O(n) memory and at most 128 MB of neighbours; δ: once in a run, O(n d) for 2,000 balls",
+        cost="O(n² d) time for n up to the cap, O(n) memory and at most 10 million pairs of neighbours; δ: once in a run, O(n d) for "
+        "2,000 balls",
         reference="Yehuda, Dekel, Hacohen and Weinshall, Active learning through a covering lens (2022), Algorithm 1",
         shines="The first labels on good self-supervised features: dense regions first, none twice.",
-        fails="Features whose neighbours are of other classes; many labels, when all is covered; δ decides everything and pseudo-labels decide δ.",
-        deviation="The features are taken as they are, where the authors scale them to length 1. δ is the exact largest radius for the sampled balls, not the best of a "
-        "grid, and pseudo-labels have at least 2 clusters. All rows are compared (the authors' code leaves out the last n mod 500), covered samples remain "
-        "possible centres, and a sample is never taken twice: when nothing new can be covered the rest is drawn uniformly, which the paper leaves open.",
+        fails="Features whose neighbours are of other classes; many labels, when all is covered; δ decides everything and "
+        "pseudo-labels decide δ.",
+        deviation="The features are taken as they are, where the authors scale them to length 1. δ is the exact largest radius for "
+        "the sampled balls, not the best of a "
+        "grid, and pseudo-labels have at least 2 clusters. All rows are compared (the authors' code leaves out the last n mod 500), "
+        "covered samples remain "
+        "possible centres, and a sample is never taken twice: when nothing new can be covered the rest is drawn uniformly, which the "
+        "paper leaves open.",
         options={
             "delta": f"Radius of the balls; {RADIUS}.",
             "alpha": "Share of the balls that must be pure, when the radius is chosen.",
@@ -36,6 +43,7 @@ class ProbCover(CappedStrategy):
         },
     )
     needs = ("features",)
+    sharding = "two-rounds"
     symmetries = frozenset({"classes"})  # k-means starts from samples drawn by number
 
     def __init__(self, delta: float | None = None, alpha: float = 0.95, n_clusters: int | None = None, cap: int | None = CAP):
@@ -44,8 +52,14 @@ class ProbCover(CappedStrategy):
         self.alpha = number(self.name, "alpha", alpha, 0, 1)
         self.n_clusters = whole(self.name, "n_clusters", n_clusters, 1, optional=True)
 
+    def prepare(self, pool: PoolView) -> None:
+        """δ is one for all shards."""
+        if self.delta is None:
+            purity_radius(pool, self.n_clusters, self.alpha)
+
     def select_among(self, pool: PoolView, n_queries: int, rng: np.random.Generator) -> Selection:
-        """Greedy coverage. scores: how many uncovered samples each ball holds at the start; gains: the same of a pick when it was made."""
+        """Greedy coverage. scores: how many uncovered samples each ball holds at the start; gains: the same of a pick when it was "
+        "made."""
         delta = purity_radius(pool, self.n_clusters, self.alpha) if self.delta is None else self.delta
         points = Dense(pool.resident("features"))
         known = Dense(pool.resident_labelled("features"))
@@ -55,10 +69,11 @@ class ProbCover(CappedStrategy):
         free = np.ones(len(pool), dtype=bool)
         picks, gains = np.empty(n_queries, dtype=np.int64), np.zeros(n_queries)
         for i in range(n_queries):
-            row = int(np.where(free, coverage.degrees, -1).argmax())
-            if not coverage.degrees[row]:
+            degrees = np.where(free, coverage.degrees, -1)
+            row = int(degrees.argmax())
+            if not degrees[row]:
                 picks[i:] = rng.choice(np.flatnonzero(free), n_queries - i, replace=False)
                 break
-            picks[i], gains[i], free[row] = row, coverage.degrees[row], False
+            picks[i], gains[i], free[row] = row, degrees[row], False
             coverage.take(row, i / n_queries)
         return Selection(pool.candidates[picks], scores, gains)

@@ -17,6 +17,9 @@ MARGIN = StrategyName("margin")
 PLACES = ("features", "embeddings")
 """Where neighbours are looked for: fixed features where there are any."""
 
+SAMPLE = 16384
+"""Samples among which a first bound on the distance of the k-th neighbour is found."""
+
 COLUMNS = 16384
 """Samples whose products with some labelled samples are taken at once."""
 
@@ -31,7 +34,7 @@ class Seals(QueryStrategy):
         formula="candidates: ∪ over labelled x of N(x, k), less what is labelled; then the base strategy on these",
         needs="features (embeddings where there are none), and what the base strategy needs",
         cost="O(n d) once per labelled sample for an exact search; the base strategy on at most L·k candidates instead of n",
-        reference="Coleman et al., Similarity search for efficient active learning and search of rare concepts (2022), algorithm 1",
+        reference="Coleman et al., Similarity search for efficient active learning and search of rare concepts (2022)",
         shines="Rare classes, huge pools, features of a pretrained network that keep a class together.",
         fails="Classes of several far-off clusters: those without a labelled sample are never reached.",
         deviation="Exact neighbours, where the paper has an approximate index: a labelled sample is searched for once in a run, while the "
@@ -98,11 +101,13 @@ class Seals(QueryStrategy):
         points = host(table)
         asked = points[new] if same else pool.labelled_signal(signal)
         found = nearest(asked, points, known.squares, self.neighbours, new if same else None, pool)
-        if not same:
-            return np.intersect1d(found, pool.candidates)
-        known.lists.update(zip(new.tolist(), found, strict=True))
-        pool.run_cache[self.name, self.neighbours] = known
-        return np.intersect1d(np.concatenate([known.lists[int(i)] for i in pool.labelled]), pool.candidates)
+        near = np.zeros(pool.n, dtype=bool)
+        near[found] = True
+        if same:
+            known.lists.update(zip(new.tolist(), found, strict=True))
+            pool.run_cache[self.name, self.neighbours] = known
+            near[np.concatenate([known.lists[int(i)] for i in pool.labelled])] = True
+        return pool.candidates[near[pool.candidates]]
 
 
 @dataclass
@@ -147,8 +152,12 @@ def nearest(x: Array, table: Array, squares: Floats, k: int, own: Indices | None
 
 def closest(line: Array, sizes: Array, norm: float, slack: float, table: Array, point: Array, k: int) -> Indices:
     """The k rows y of `table` nearest to `point` x, ‖x‖² = norm, given ‖y‖² (n,) and ‖y‖² − 2 x·y (n,) up to slack · (‖x‖² + ‖y‖²)."""
-    limit = np.partition(line, k - 1)[k - 1]
-    most = float(sizes[line <= limit].max())  # at least k rows are no farther than the limit and their own rounding
-    rows = np.flatnonzero(line - slack * sizes <= limit + slack * (most + 2 * norm))
+    some = line[:: max(1, len(line) // max(SAMPLE, 4 * k))]
+    near = np.flatnonzero(line <= np.partition(some, k - 1)[k - 1])  # the k-th of some is no nearer than the k-th of all
+    limit = np.partition(line[near], k - 1)[k - 1]
+    most = float(sizes[near[line[near] <= limit]].max())  # at least k rows are no farther than the limit and their own rounding
+    limit += slack * (most + 2 * norm)
+    rows = np.flatnonzero(line <= limit + slack * float(sizes.max()))
+    rows = rows[line[rows] - slack * sizes[rows] <= limit]
     exact = np.concatenate([direct(table[rows[a : a + 4096]], point) for a in range(0, len(rows), 4096)])
     return rows[np.argsort(exact, kind="stable")[:k]]

@@ -36,7 +36,13 @@ class SquaredDistanceSampling:
     """
 
     def __init__(
-        self, points: Vectors, rng: np.random.Generator, *, first: int | None = None, centres: Vectors | None = None, progress: Progress = silent
+        self,
+        points: Vectors,
+        rng: np.random.Generator,
+        *,
+        first: int | None = None,
+        centres: Vectors | None = None,
+        progress: Progress = silent,
     ):
         self.points = points
         self.centres = Centres(points, centres)

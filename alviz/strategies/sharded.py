@@ -42,23 +42,24 @@ class Shard:
     labels: Indices
     n_classes: int
     n: int
+    run_cache: dict[Any, Any]
 
     def pool(self) -> PoolView:
         """The shard as a pool of its own, in which the labelled samples lie outside."""
         sides = [Arrays({name: rows.read() for name, rows in side.items()}, self.predict) for side in (self.signals, self.labelled)]
         labelled = np.arange(len(self.labels))
-        return PoolView(
-            sides[0], self.candidates, labelled, self.labels, self.n_classes, self.n, seed=self.entropy[0], labelled_source=sides[1]
-        )
+        options: dict[str, Any] = {"seed": self.entropy[0], "run_cache": dict(self.run_cache), "labelled_source": sides[1]}
+        return PoolView(sides[0], self.candidates, labelled, self.labels, self.n_classes, self.n, **options)
 
 
 @dataclass(frozen=True)
 class Found:
-    """What comes back from a shard. scores: (m,) of its candidates. rows: the best ones, or the picks. second: their second key."""
+    """What comes back from a shard. scores: (m,) of its candidates. rows: the best ones, or the picks. second: their second key. note: the selection's."""
 
     scores: Array
     rows: Indices
     second: Array | None = None
+    note: str = ""
 
 
 def scored(shard: Shard) -> Found:
@@ -74,7 +75,7 @@ def picked(shard: Shard) -> Found:
     """The strategy's picks in the shard alone."""
     count = min(shard.n_queries, len(shard.candidates))
     selection = shard.strategy.select(shard.pool(), count, np.random.default_rng(shard.entropy))
-    return Found(selection.scores[shard.candidates], selection.indices)
+    return Found(selection.scores[shard.candidates], selection.indices, note=selection.note)
 
 
 def select(
@@ -102,8 +103,13 @@ def select(
     used = {name: array for name, array in signals.items() if name in wanted(strategy)}
     beside = {name: _rows(name, array, labelled) for name, array in used.items()}
 
+    shared: dict[Any, Any] = {}
+    if type(strategy).prepare is not QueryStrategy.prepare:
+        whole = Arrays({name: floats(array) for name, array in used.items()}, predict)
+        strategy.prepare(PoolView(whole, candidates, labelled, labels[labelled], n_classes, n, seed=seed, run_cache=shared))
+
     def part(entropy: tuple[int, ...], rows: dict[str, Rows], inside: Indices, size: int) -> Shard:
-        return Shard(strategy, n_queries, entropy, rows, beside, predict, inside, labels[labelled], n_classes, size)
+        return Shard(strategy, n_queries, entropy, rows, beside, predict, inside, labels[labelled], n_classes, size, shared)
 
     edges = [n * i // shards for i in range(shards + 1)]
     bounds = np.searchsorted(candidates, edges)
@@ -113,25 +119,24 @@ def select(
         rows = {name: Rows(Piece(_slice(name, array, start, stop)), _axis(name)) for name, array in used.items()}
         parts.append(part((seed, int(i) + 1), rows, candidates[bounds[i] : bounds[i + 1]] - start, stop - start))
         offsets.append(start)
-    scores, best, seconds = np.full(n, np.nan), [], []
-    for found, shard, start in zip(
-        _run(picked if strategy.sharding == "two-rounds" else scored, parts, offsets, executor), parts, offsets, strict=True
-    ):
-        scores[start + shard.candidates] = found.scores
-        best.append(start + found.rows)
-        seconds.append(found.second)
+    found = list(_run(picked if strategy.sharding == "two-rounds" else scored, parts, offsets, executor))
+    scores = np.full(n, np.nan)
+    for each, shard, start in zip(found, parts, offsets, strict=True):
+        scores[start + shard.candidates] = each.scores
+    union = np.concatenate([start + each.rows for each, start in zip(found, offsets, strict=True)])
     if strategy.sharding == "scores":
-        union = np.concatenate(best)
-        second = None if seconds[0] is None else np.concatenate([each for each in seconds if each is not None])
-        order = np.argsort(union)
-        top = order[ranking(scores[union[order]], None if second is None else second[order])]
-        note = f"Scored in {len(parts)} shards; the picks are those of the whole pool."
-        return Selection(union[top[:n_queries]], scores, note=note)
-    union = np.sort(np.concatenate(best))
+        seconds = [each.second for each in found if each.second is not None]
+        order = np.argsort(union)  # ties by the lowest index
+        best = ranking(scores[union[order]], np.concatenate(seconds)[order] if seconds else None)[:n_queries]
+        return Selection(union[order][best], scores, note=f"Scored in {len(parts)} shards; the picks are those of the whole pool.")
+    union = np.sort(union)
     last = part((seed,), {name: _rows(name, array, union) for name, array in used.items()}, np.arange(len(union)), len(union))
     selection = strategy.select(last.pool(), n_queries, np.random.default_rng([seed]))
     note = f"Picked in two rounds: {len(union):,} candidates from {len(parts)} shards, then {n_queries:,} of those."
-    return Selection(union[selection.indices], scores, selection.gains, note=note)
+    said = [f"Shard {i + 1}: {each.note}" for i, each in enumerate(found) if each.note] + (
+        [f"In the end: {selection.note}"] if selection.note else []
+    )
+    return Selection(union[selection.indices], scores, selection.gains, note=" ".join([note, *said]))
 
 
 def refuse(strategy: QueryStrategy) -> None:

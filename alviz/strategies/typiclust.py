@@ -13,7 +13,6 @@ from alviz.strategies.device import beside, host, namespace
 from alviz.strategies.farthest import Floats
 from alviz.strategies.lloyd import FULL, in_batches, lloyd
 from alviz.strategies.pool import Indices, PoolView
-from alviz.strategies.seeding import SquaredDistanceSampling
 from alviz.strategies.uncertainty import Margin
 from alviz.strategies.vectors import Dense, nearest
 
@@ -28,18 +27,23 @@ class TypiClust(QueryStrategy):
     card = Card(
         title="Typical clustering",
         family="diversity",
-        idea="Cluster everything into as many clusters as there will be labels, and in the largest clusters without a label ask for the most typical "
+        idea="Cluster everything into as many clusters as there will be labels, and in the largest clusters without a label ask for "
+        "the most typical "
         "sample: the one whose neighbours are nearest.",
-        formula="min(L + b, max_clusters) k-means clusters; next cluster: fewest labels, then largest; in it argmax 1 / mean ‖x − y‖ over the "
+        formula="min(L + b, max_clusters) k-means clusters; next cluster: fewest labels, then largest; in it argmax 1 / mean ‖x − y‖ "
+        "over the "
         "min(neighbours, size − 1) samples y of the cluster that are nearest to x",
         needs="features",
-        cost=f"O(n d (L + b)) per k-means iteration, mini-batches when samples × d × clusters is above {FULL:,}; then O(s² d) for each cluster of s ≤ cap samples that is "
+        cost=f"O(n d (L + b)) per k-means iteration, mini-batches when samples × d × clusters is above {FULL:,}; then O(s² d) for "
+        "each cluster of s ≤ cap samples that is "
         "picked from; O(n) memory beside the features",
         reference=f"{REFERENCE}, Algorithm 1",
         shines="The first labels on good self-supervised features, with no model at all.",
         fails="Later: once every region has a label, typical samples teach little. Features without clusters.",
-        deviation="The features are taken as they are, where the authors scale them to length 1. Distances are Euclidean as in the paper (the authors' code averages squared ones), and neighbours "
-        "are all samples of the cluster, labelled ones too. Picks count as labels at once, so a second pick goes where labels are fewest (the code goes round in one order). "
+        deviation="The features are taken as they are, where the authors scale them to length 1. Distances are Euclidean as in the "
+        "paper (the authors' code averages squared ones), and neighbours "
+        "are all samples of the cluster, labelled ones too. Picks count as labels at once, so a second pick goes where labels are "
+        "fewest (the code goes round in one order). "
         f"Clusters of fewer than {SMALLEST} samples come last instead of never.",
         options={
             "neighbours": "How many nearest neighbours typicality is measured by (20 in the paper).",
@@ -95,9 +99,10 @@ def clustered(points: Any, k: int, rng: np.random.Generator, pool: PoolView) -> 
     """(n,) k-means cluster of every point: Lloyd's algorithm, or mini-batches and the nearest centroid where that would take too long."""
     x = host(points)
     if x.size * k <= FULL:
-        starts, _ = SquaredDistanceSampling(Dense(points), rng, progress=lambda share: pool.progress(0.2 * share)).run(k)
-        return lloyd(x, k, rng, lambda share: pool.progress(0.2 + 0.7 * share), start=x[starts])[1]
-    return nearest_centroid(points, in_batches(x, k, rng, lambda share: pool.progress(0.8 * share)), lambda share: pool.progress(0.8 + 0.1 * share))
+        return lloyd(x, k, rng, lambda share: pool.progress(0.9 * share))[1]
+    return nearest_centroid(
+        points, in_batches(x, k, rng, lambda share: pool.progress(0.8 * share)), lambda share: pool.progress(0.8 + 0.1 * share)
+    )
 
 
 def rounds(cluster: Indices, n_labelled: int, n_queries: int) -> Indices:
@@ -142,14 +147,17 @@ class Tcm(QueryStrategy):
     card = Card(
         title="TypiClust, then margin",
         family="hybrid",
-        idea="Ask for typical samples of all regions first, and once every class has had its share of labels, for what lies between two classes.",
+        idea="Ask for typical samples of all regions first, and once every class has had its share of labels, for what lies between "
+        "two classes.",
         formula="TypiClust while L < labels_per_class · K at the start of the query, margin −(p₁ − p₂) from then on",
         needs="features and probabilities",
         cost="TypiClust's, later O(nK)",
-        reference="Doucet, Estermann, Aczel and Wattenhofer, Bridging diversity and uncertainty in active learning with self-supervised pre-training (2024)",
+        reference="Doucet, Estermann, Aczel and Wattenhofer, Bridging diversity and uncertainty in active learning with "
+        "self-supervised pre-training (2024)",
         shines="One strategy for small and large budgets on good self-supervised features.",
         fails="The switch comes at a number of labels, whatever the model has learnt by then; rare classes may still be without one.",
-        deviation="The switch is a number of labels per class, to be set: the better the features, the earlier it may come. A query is never split between the two.",
+        deviation="The switch is a number of labels per class, to be set: the better the features, the earlier it may come. A query "
+        "is never split between the two.",
         options={"labels_per_class": "Labels per class, on average, from which margin chooses; 0: margin at once."},
     )
     needs = ("features", "probabilities")

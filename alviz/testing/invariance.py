@@ -38,7 +38,14 @@ def check_layouts(factory: Factory, seed: int = 0) -> None:
 
 
 def check_symmetries(factory: Factory, seed: int = 0) -> None:
-    """The symmetries that a strategy declares: renumbered samples, or classes, leave the picks and their order, on pools without ties."""
+    """The symmetries that a strategy declares: renumbered samples, or classes, leave the picks and their order, on pools without ties.
+
+    What does not depend on numbers otherwise takes copies of one sample by lowest dataset index.
+    """
+    if "samples" in factory().symmetries:
+        copies = random_scene(random_arrays(copies=True, seed=seed), 12, seed=seed)
+        found = picks(factory(), copies, 10, seed=seed)
+        assert np.array_equal(found, copies.candidates[:10]), f"ties go to the lowest dataset index; among copies it chose {found}"
     for repetition in range(3):
         rng = np.random.default_rng([seed, repetition, 3])
         scene = without_ties(seed + repetition)

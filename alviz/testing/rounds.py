@@ -62,12 +62,14 @@ def check_round(factory: Callable[[], QueryStrategy], *, learner: Learner | None
         "the strategy": (strategy, _class_state(strategy)),
     }
     before = {what: state_hash(thing) for what, thing in watched.items()}
-    with random_state_untouched():
-        selection = strategy.select(view, 3, np.random.default_rng([seed, 5]))
+    selection = strategy.select(view, 3, np.random.default_rng([seed, 5]))
     check_selection(selection, view, 3)
     watched["the strategy"] = (strategy, _class_state(strategy))
     for what, thing in watched.items():
         assert state_hash(thing) == before[what], f"{what} was changed by select; only pool.run_cache may keep something"
+    with random_state_untouched():  # the second time, as in check_strategy
+        again = strategy.select(view, 3, np.random.default_rng([seed, 5]))
+    assert np.array_equal(again.indices, selection.indices), "the same seed gave other picks in the same round"
 
 
 def _class_state(strategy: QueryStrategy) -> dict[str, Any]:

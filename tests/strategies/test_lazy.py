@@ -5,8 +5,10 @@ import pytest
 import torch
 
 from alviz.progress import Cancelled
+from alviz.strategies import directions as module
 from alviz.strategies import lazy
-from alviz.strategies.lazy import Coverage, Similarity, best_similarity, directions, sum_of_cosines
+from alviz.strategies.directions import Similarity, best_similarity, directions, sum_of_cosines
+from alviz.strategies.lazy import Coverage
 
 
 def cosines(x, y):
@@ -47,8 +49,10 @@ def points(kind, rng, n, d, dtype):
     return rng.normal(size=(n, d)).astype(dtype)
 
 
-@pytest.fixture(params=["small blocks", "no history", "as shipped"])
+@pytest.fixture(params=["small blocks", "no pairs", "no history", "few pairs", "as shipped"])
 def blocks(request, monkeypatch):
+    if request.param in ("no pairs", "no history", "few pairs"):
+        monkeypatch.setattr(lazy, "PAIRS", 600 if request.param == "few pairs" else 0)
     if request.param != "as shipped":
         monkeypatch.setattr(lazy, "ROWS", 8)
         monkeypatch.setattr(lazy, "COLUMNS", 16)
@@ -82,7 +86,8 @@ def test_picks_and_gains(blocks, dtype, kind, scale, same):
         picks, gains = coverage.run(n)
         expected, expected_gains = naive(s, n, weights, base, caps, bonus)
         if kind != "grid":  # on a grid, different sums of the same numbers tie to the last digit or nearly so
-            assert picks.tolist() == expected
+            clear = int((np.array(expected_gains) > 1e-9).sum())
+            assert picks[:clear].tolist() == expected[:clear]
         assert sorted(picks.tolist()) == list(range(n))
         np.testing.assert_allclose(gains[: n // 2], expected_gains[: n // 2], atol=1e-6 if kind == "grid" else 1e-9)
 
@@ -112,8 +117,8 @@ def test_tensors_give_the_picks_of_arrays():
 
 
 def test_best_similarity(monkeypatch):
-    monkeypatch.setattr(lazy, "ROWS", 8)
-    monkeypatch.setattr(lazy, "COLUMNS", 4)
+    monkeypatch.setattr(module, "ROWS", 8)
+    monkeypatch.setattr(module, "COLUMNS", 4)
     rng = np.random.default_rng(1)
     x, y = rng.normal(size=(30, 3)).astype(np.float32), rng.normal(size=(11, 3)).astype(np.float32)
     y[3] = x[5]
@@ -126,7 +131,7 @@ def test_best_similarity(monkeypatch):
 
 
 def test_near_ties_are_decided_in_float64():
-    # Sample 1 is better by 2e-9 than sample 0 and its mirror image, which float32 products cannot see.
+    # Sample 1 is closer to the point than sample 0 by 1e-8 degrees, which float32 products cannot see.
     angle = np.radians([30.0, 30.0 - 1e-8, 0.0])
     x = np.stack([np.cos(angle), np.sin(angle)], axis=1)
     left, right = directions((x[:2],), (x[2:],), single=True)
@@ -137,6 +142,7 @@ def test_most_candidates_are_left_alone(monkeypatch):
     """Many tight groups: after a pick only its own group has to be looked at again."""
     rng = np.random.default_rng(0)
     x = (rng.normal(size=(40, 16))[rng.integers(0, 40, 1200)] * 10 + rng.normal(size=(1200, 16))).astype(np.float32)
+    monkeypatch.setattr(lazy, "PAIRS", 0)
     looked = []
     refresh = Coverage._refresh
     monkeypatch.setattr(Coverage, "_refresh", lambda self, rows, t: (looked.append(len(rows)), refresh(self, rows, t))[1])

@@ -141,7 +141,7 @@ def test_copies_come_last_and_uniformly(dtype):
         assert (gains[1:4] > 0).all() and (gains[4:] == 0).all()
         assert len(set(picks)) == 6
         last += picks[4:].tolist()
-    copies = np.bincount([i for i in last], minlength=24)[[1, *range(4, 24)]]
+    copies = np.bincount(last, minlength=24)[[1, *range(4, 24)]]
     assert copies.sum() == 600
     assert ((copies - 600 / 21) ** 2 / (600 / 21)).sum() < 45.3  # 20 degrees of freedom
 

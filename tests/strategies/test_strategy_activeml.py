@@ -9,14 +9,25 @@ import pytest
 
 import alviz
 from alviz.loop import Run
-from alviz.strategies import PoolView, activeml, available, card, create, readable_needs
+from alviz.strategies import PoolView, activeml, available, card, create, readable_needs, registry
 from alviz.strategies.query import Arrays
 from alviz.testing import check_selection, random_arrays, random_pool
 
 skactiveml = pytest.importorskip("skactiveml.pool")
 
 OFFERED = [name for name in available() if name.startswith("skactiveml:")]
-END_TO_END = ["Falcun", "CoreSet", "UncertaintySampling", "Badge", "QueryByCommittee", "DropQuery", "Clue", "ContrastiveAL", "MaxHerding", "Quire"]
+END_TO_END = [
+    "Falcun",
+    "CoreSet",
+    "UncertaintySampling",
+    "Badge",
+    "QueryByCommittee",
+    "DropQuery",
+    "Clue",
+    "ContrastiveAL",
+    "MaxHerding",
+    "Quire",
+]
 
 
 def test_what_is_offered():
@@ -39,7 +50,9 @@ def test_offering_imports_nothing():
 
 
 def test_needs():
-    words = {name: readable_needs(create(f"skactiveml:{name}")) for name in ("RandomSampling", "Falcun", "Badge", "GreedyBALD", "DropQuery")}
+    words = {
+        name: readable_needs(create(f"skactiveml:{name}")) for name in ("RandomSampling", "Falcun", "Badge", "GreedyBALD", "DropQuery")
+    }
     assert words["RandomSampling"] == "nothing"
     assert words["Falcun"] == "class probabilities"
     assert words["Badge"] == "embeddings (features stand in), class probabilities"
@@ -165,4 +178,16 @@ def test_missing_or_too_old(found, message, monkeypatch):
 
 def test_nothing_is_offered_without_the_package(monkeypatch):
     monkeypatch.setattr(activeml, "find_spec", lambda name: None)
-    assert activeml.descriptions() == {}
+    monkeypatch.setattr(registry, "elsewhere", {})
+    activeml.offer()
+    with pytest.raises(
+        ValueError, match=r"unknown query strategy 'skactiveml:Nothing': it needs the package scikit-activeml 1\.0 or later, which is not"
+    ):
+        create("skactiveml:Nothing")
+    with pytest.raises(ValueError, match="did you mean 'margin'"):
+        create("margn")
+
+
+def test_misspelt_names_get_the_nearest():
+    with pytest.raises(ValueError, match="did you mean 'skactiveml:Falcun'"):
+        create("skactiveml:Falcn")

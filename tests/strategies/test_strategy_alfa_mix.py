@@ -5,7 +5,7 @@ import pytest
 from sklearn.cluster import KMeans
 
 import alviz
-from alviz.strategies import changed, create, device
+from alviz.strategies import changed, create
 from alviz.testing import random_arrays, random_pool
 
 
@@ -24,7 +24,7 @@ def flips(x, labels, k, predict, step, b):
     """(first α at which each unlabelled sample flips, or NaN) with anchors, steps and the stop of the authors' code, one α for all."""
     free = [i for i in range(len(x)) if labels[i] < 0]
     means = [x[labels == c].mean(axis=0) if (labels == c).any() else x[labels >= 0].mean(axis=0) for c in range(k)]
-    found = {i: np.nan for i in free}
+    found = dict.fromkeys(free, np.nan)
     alpha = step
     while alpha < 1 - 1e-9:
         for i in free:
@@ -49,7 +49,7 @@ def setting(seed, k=3, n=50, d=4):
 @pytest.mark.parametrize("rows", [3, 8192])
 @pytest.mark.parametrize(("seed", "step"), [(0, 0.1), (1, 0.1), (2, 0.25), (3, 0.03125), (4, 0.4)])
 def test_flips_are_those_of_the_plain_search(seed, step, rows, monkeypatch):
-    monkeypatch.setattr(changed, "ROWS", rows)
+    monkeypatch.setattr(changed, "NUMBERS", 4 * rows)
     x, labels = setting(seed)
     predict = linear(3, 4, seed)
     for b in (1, 6, 30):
@@ -78,9 +78,9 @@ def test_clusters_are_represented():
     assert sorted((picks - 2) // 10) == [0, 1, 2]
 
 
-@pytest.mark.parametrize("full", [changed.kmeans.FULL, 0])
+@pytest.mark.parametrize("full", [changed.lloyd.FULL, 0])
 def test_representatives_are_nearest_to_centroids(full, monkeypatch):
-    monkeypatch.setattr(changed.kmeans, "FULL", full)
+    monkeypatch.setattr(changed.lloyd, "FULL", full)
     rng = np.random.default_rng(1)
     directions = np.eye(5)[rng.integers(0, 5, size=60)] + 0.01 * rng.normal(size=(60, 5))
     x = directions * rng.uniform(0.1, 50, size=(60, 1))  # lengths do not matter
@@ -95,7 +95,7 @@ def test_representatives_are_nearest_to_centroids(full, monkeypatch):
 
 
 def test_unit_length(monkeypatch):
-    monkeypatch.setattr(device, "BLOCK_BYTES", 256)
+    monkeypatch.setattr(changed, "NUMBERS", 3)
     x = np.array([[3, 4], [0, 0], [1e30, 0], [1e-30, 1e-30]], dtype=np.float32)
     np.testing.assert_allclose(changed.unit_length(x), [[0.6, 0.8], [0, 0], [1, 0], [0.5**0.5, 0.5**0.5]], rtol=1e-6)
     assert changed.unit_length(x).dtype == np.float32
@@ -134,7 +134,9 @@ def test_random_mixing_stays_within_the_step():
     assert np.isin(got, free).all()
 
 
-@pytest.mark.parametrize(("params", "message"), [({"step": 0}, "step must be a number in"), ({"mixing": "all"}, "mixing must be one of line, random")])
+@pytest.mark.parametrize(
+    ("params", "message"), [({"step": 0}, "step must be a number in"), ({"mixing": "all"}, "mixing must be one of line, random")]
+)
 def test_parameters_are_checked(params, message):
     with pytest.raises(ValueError, match=message):
         create("alfa-mix", **params)

@@ -120,7 +120,7 @@ def test_duplicates_are_one_cluster():
 
 
 def test_options_are_checked():
-    with pytest.raises(ValueError, match="cluster-margin: factor must be a number ≥ 1, got 0.5"):
+    with pytest.raises(ValueError, match=r"cluster-margin: factor must be a number ≥ 1, got 0\.5"):
         create("cluster-margin", factor=0.5)
     with pytest.raises(ValueError, match="cluster-margin: cap must be None or a whole number ≥ 1, got 0"):
         create("cluster-margin", cap=0)

@@ -48,7 +48,9 @@ def test_committee_kl(seed, dtype):
 @pytest.mark.parametrize("seed", range(4))
 def test_committee_kl_is_bald(seed):
     posterior, labels = setting(seed)
-    entropies = [np.array([-math.fsum(p * math.log(p) for p in row if p > 0) for row in rows]) for rows in [posterior.mean(axis=0), *posterior]]
+    entropies = [
+        np.array([-math.fsum(p * math.log(p) for p in row if p > 0) for row in rows]) for rows in [posterior.mean(axis=0), *posterior]
+    ]
     picks, scores = alviz.query("committee-kl", 15, labels=labels, posterior=posterior, return_scores=True)
     free = labels < 0
     np.testing.assert_allclose(scores[free], (entropies[0] - np.mean(entropies[1:], axis=0))[free], atol=1e-12)

@@ -133,10 +133,21 @@ def test_disagreement_keeps_to_coverage():
     labelled = [int(np.flatnonzero(group == c)[0]) for c in range(4)]
     wrong = np.roll(p, 1, axis=1)
     got = DCoM(delta=3.0).select(pool_of(x, wrong, labelled, group[labelled]), 4, np.random.default_rng(0))
-    picks, gains, radii = naive(x, wrong, labelled, group[labelled].tolist(), np.setdiff1d(np.arange(120), labelled).tolist(), 4, 3.0)
+    picks, _, radii = naive(x, wrong, labelled, group[labelled].tolist(), np.setdiff1d(np.arange(120), labelled).tolist(), 4, 3.0)
     assert got.indices.tolist() == picks
     assert max(radii) < 3.0
     assert (got.gains > 0.99).all()  # the greatest degree each time, whatever the margin
+
+
+def test_tensors_give_the_same_picks():
+    torch = pytest.importorskip("torch")
+    x, p, group = setting(1)
+    known = [3, 9, 40, 77]
+    both = [
+        DCoM().select(pool_of(points, probabilities, known, group[known]), 15, np.random.default_rng(1))
+        for points, probabilities in ((x, p), (torch.tensor(x), torch.tensor(p)))
+    ]
+    assert both[0].indices.tolist() == both[1].indices.tolist()
 
 
 def test_radius_of_one_cluster_is_infinite():

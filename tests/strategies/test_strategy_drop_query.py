@@ -49,7 +49,7 @@ def test_candidates(seed, rate, draws):
 
 def test_blocks_see_every_sample(monkeypatch):
     # Whatever is dropped, the sign of what is left decides: only samples with both signs can change their minds.
-    monkeypatch.setattr(changed, "ROWS", 4)
+    monkeypatch.setattr(changed, "NUMBERS", 32)
     rng = np.random.default_rng(0)
     x = np.abs(rng.normal(size=(30, 8))) + 0.5
     mixed = np.array([3, 11, 17, 29])
@@ -113,7 +113,13 @@ def test_agreement_of_the_dropout_rule_with_scikit_activeml():
     for seed in range(40):
         query = pool.DropQuery(n_dropout_samples=3, random_state=seed, missing_label=-1, cluster_algo_dict={"random_state": seed})
         found = query.query(
-            x, np.full(43, -1), Fixed(classes=range(3), missing_label=-1), fit_clf=False, candidates=np.arange(43), batch_size=1, return_utilities=True
+            x,
+            np.full(43, -1),
+            Fixed(classes=range(3), missing_label=-1),
+            fit_clf=False,
+            candidates=np.arange(43),
+            batch_size=1,
+            return_utilities=True,
         )[1][0]
         theirs += np.isfinite(found)
         ours += alviz.query("drop-query", 1, labels=np.full(43, -1), features=x, predict=predict, seed=seed, return_scores=True)[1] > 0.5
@@ -121,7 +127,9 @@ def test_agreement_of_the_dropout_rule_with_scikit_activeml():
     assert abs(theirs.mean() - ours.mean()) < 2.5  # of 40 rounds
 
 
-@pytest.mark.parametrize(("params", "message"), [({"rate": 1.0}, "rate must be a number in"), ({"draws": 0}, "draws must be a whole number ≥ 1")])
+@pytest.mark.parametrize(
+    ("params", "message"), [({"rate": 1.0}, "rate must be a number in"), ({"draws": 0}, "draws must be a whole number ≥ 1")]
+)
 def test_parameters_are_checked(params, message):
     with pytest.raises(ValueError, match=message):
         create("drop-query", **params)

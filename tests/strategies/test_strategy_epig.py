@@ -50,14 +50,17 @@ def draws_of(seed, n=25):
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("seed", range(10))
 def test_definition(seed, dtype, monkeypatch):
-    monkeypatch.setattr(epig, "CACHED", 100)
+    monkeypatch.setattr("alviz.strategies.device.BLOCK_BYTES", 4096)
+    monkeypatch.setattr("alviz.strategies.information.CACHED", 100)
     posterior = draws_of(seed).astype(dtype)
     candidates = np.arange(25) if seed % 2 else np.arange(4, 25)
     expected = by_hand(posterior[:, candidates], posterior)
     got = create("epig", targets=25).select(pool_of(posterior, candidates), 8, np.random.default_rng(0))
     np.testing.assert_allclose(got.scores[candidates], expected, atol=1e-12 if dtype == np.float64 else 2e-6)
     order = np.lexsort([candidates, -np.round(expected, 11 if dtype == np.float64 else 6)])[:8]
-    np.testing.assert_allclose(expected[np.searchsorted(candidates, got.indices)], expected[order], atol=1e-6 if dtype == np.float32 else 1e-12)
+    np.testing.assert_allclose(
+        expected[np.searchsorted(candidates, got.indices)], expected[order], atol=1e-6 if dtype == np.float32 else 1e-12
+    )
     if dtype == np.float64:
         assert got.indices.tolist() == candidates[order].tolist()
 

@@ -1,5 +1,7 @@
 """GALAXY against explicit graphs, searched breadth-first."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -76,8 +78,7 @@ def naive(p, candidates, labelled, labels, n_classes, b, rng):
 def stretches(line, known, c):
     """(from, to) of the stretches of unlabelled places with labels of both kinds at their ends."""
     ends = [place for place, i in enumerate(line) if i in known]
-    pairs = zip(ends, ends[1:], strict=False)
-    return [(s, t) for s, t in pairs if (known[line[s]] == c) != (known[line[t]] == c) and t - s > 1]
+    return [(s, t) for s, t in pairwise(ends) if (known[line[s]] == c) != (known[line[t]] == c) and t - s > 1]
 
 
 def halved(line, known, c, s, t):

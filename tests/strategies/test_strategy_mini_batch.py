@@ -1,4 +1,4 @@
-"""Diverse mini-batch: the filter by hand, the clustering against the best of all partitions."""
+"""Diverse mini-batch: the filter by hand, the clusters where there can be no doubt (in general: the tests of CLUE)."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,6 @@ import pytest
 import alviz
 from alviz.strategies import create
 from alviz.testing import random_arrays, random_pool
-from tests.strategies.test_strategy_clue import best_partition, nearest_in_turn
 
 UNCERTAINTY = {
     "entropy": lambda p: -sum(v * np.log(v) for v in p if v > 0),
@@ -28,12 +27,13 @@ def test_filter_then_weighted_means(seed, base, dtype):
     unsure = np.array([UNCERTAINTY[base](row) for row in p.astype(float)])
     kept = np.sort(np.argsort(-unsure, kind="stable")[:9])
     assert set(kept) == set(np.flatnonzero(order < 9))
-    centres = best_partition(x[kept].astype(float), unsure[kept], 3)
+    groups = [kept[order[kept] // 3 == g] for g in range(3)]
+    centres = [(unsure[g, None] * x[g].astype(float)).sum(axis=0) / unsure[g].sum() for g in groups]
     picks, scores = alviz.query(
         "diverse-mini-batch", 3, labels=np.full(30, -1), embeddings=x, probabilities=p, beta=3.0, base=base, seed=seed, return_scores=True
     )
     np.testing.assert_allclose(scores, unsure, rtol=1e-5)
-    assert sorted(picks) == sorted(kept[nearest_in_turn(x[kept].astype(float), centres)])
+    assert sorted(picks) == sorted(min(g, key=lambda i: ((x[i] - c) ** 2).sum()) for g, c in zip(groups, centres, strict=True))
 
 
 @pytest.mark.parametrize("base", ["margin", "least-confidence", "entropy"])
@@ -64,7 +64,7 @@ def test_near_duplicates_are_spread():
 
 
 def test_options_are_checked():
-    with pytest.raises(ValueError, match="diverse-mini-batch: beta must be a number ≥ 1, got 0.5"):
+    with pytest.raises(ValueError, match=r"diverse-mini-batch: beta must be a number ≥ 1, got 0\.5"):
         create("diverse-mini-batch", beta=0.5)
     with pytest.raises(ValueError, match="diverse-mini-batch: base must be one of margin, least-confidence, entropy, got 'x'"):
         create("diverse-mini-batch", base="x")

@@ -183,6 +183,22 @@ def test_dense_regions_first():
     assert np.searchsorted([30, 80, 120], picks, side="right").tolist() == [1, 2, 0]
 
 
+def test_tensors_give_the_same_picks():
+    torch = pytest.importorskip("torch")
+    x = np.random.default_rng(0).normal(size=(120, 3)).astype(np.float32)
+    for options in ({}, {"delta": 0.7}):
+        ours = [ProbCover(**options).select(pool_of(points, [4, 9]), 15, np.random.default_rng(1)) for points in (x, torch.tensor(x))]
+        assert ours[0].indices.tolist() == ours[1].indices.tolist()
+        assert ours[0].gains.tolist() == ours[1].gains.tolist()
+
+
+def test_large_pools_are_cut_and_say_so():
+    x = np.random.default_rng(0).normal(size=(90, 3))
+    got = ProbCover(delta=1.0, cap=40).select(pool_of(x, [1, 2]), 5, np.random.default_rng(0))
+    assert got.note.startswith("40 of 88 candidates")
+    assert np.isfinite(got.scores).sum() == 40
+
+
 @pytest.mark.filterwarnings("ignore:The maximum purity")
 def test_as_in_scikit_activeml():
     pool_module = pytest.importorskip("skactiveml.pool")

@@ -30,6 +30,7 @@ def looked_at(scores):
 def test_candidates_are_the_neighbours(seed, dtype, monkeypatch):
     monkeypatch.setattr(seals, "BLOCK_BYTES", 3 * 8 * 80)
     monkeypatch.setattr(seals, "COLUMNS", 7)
+    monkeypatch.setattr(seals, "SAMPLE", 10)
     rng = np.random.default_rng(seed)
     x = (rng.integers(0, 3, size=(80, 3)) if seed % 2 else rng.normal(size=(80, 3)) + 100).astype(dtype)  # a grid full of ties; an offset
     p = rng.dirichlet(np.ones(3), size=80).astype(dtype)

@@ -173,6 +173,16 @@ def test_as_in_scikit_activeml(monkeypatch):
     assert ours.tolist() == theirs.tolist()
 
 
+@pytest.mark.parametrize("mini_batches", [False, True])
+def test_tensors_give_the_same_picks(monkeypatch, mini_batches):
+    torch = pytest.importorskip("torch")
+    if mini_batches:
+        monkeypatch.setattr(typiclust, "FULL", 0)
+    x = np.random.default_rng(0).normal(size=(120, 5)).astype(np.float32)
+    ours = [TypiClust().select(pool_of(points, [4, 9]), 15, np.random.default_rng(1)).indices for points in (x, torch.tensor(x))]
+    assert ours[0].tolist() == ours[1].tolist()
+
+
 def test_tcm_switches_to_margin():
     rng = np.random.default_rng(0)
     x, p = rng.normal(size=(60, 3)), rng.dirichlet(np.ones(3), size=60)
