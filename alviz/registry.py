@@ -4,6 +4,7 @@ import difflib
 import importlib
 import inspect
 import pkgutil
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
@@ -129,12 +130,15 @@ class Registry(Generic[T]):
     def _discover(self) -> None:
         if self._discovered:
             return
-        self._discovered = True
         package = importlib.import_module(self.package)
         for module in pkgutil.iter_modules(package.__path__):
             importlib.import_module(f"{self.package}.{module.name}")
+        self._discovered = True
         for plugin in entry_points(group=self.package):
-            plugin.load()(self)
+            try:
+                plugin.load()(self)
+            except Exception as error:  # somebody else's code: whatever it raises, the rest must stay usable
+                warnings.warn(f"plug-in {plugin.name!r} of {self.package} was left out: {type(error).__name__}: {error}", stacklevel=2)
 
 
 def spec_of(thing: Any) -> dict[str, Any] | None:

@@ -1,8 +1,9 @@
 """k-center against BLAS: is picking b centres as quick as b matrix-vector products over the pool, and how much memory does it take?
 
-    python benchmarks/k_center.py [--rows 48000] [--columns 512] [--picks 1000] [--labelled 0] [--dtype float32]
+    python benchmarks/k_center.py [--rows 48000] [--columns 512] [--picks 1000] [--labelled 0] [--dtype float32] [--core-set]
 
-Both are timed in one process, on isotropic Gaussian and on clustered data. The ratio is picking time over product time; memory is the
+Both are timed in one process, on isotropic Gaussian and clustered data and on features of an ImageNet network; --core-set adds
+scikit-activeml's CoreSet on the same arrays. The ratio is picking time over product time; memory is the
 peak of the process while picking, over the same before the data was made, in units of the data.
 """
 
@@ -52,7 +53,16 @@ def clustered(rng: np.random.Generator, n: int, d: int, dtype: str, clusters: in
     return x.astype(dtype, copy=False)
 
 
-def measure(name: str, x: np.ndarray, picks: int, labelled: int, base: int) -> None:
+def pictures(rng: np.random.Generator, n: int, d: int, dtype: str) -> np.ndarray:
+    """The features of fashion-mini, with a little noise, through a random layer with ReLU to d dimensions."""
+    features = alviz.data.create("fashion-mini").features
+    layer = gaussian(rng, features.shape[1], d, "float32") / np.sqrt(features.shape[1])
+    x = np.maximum(features[rng.integers(len(features), size=n)] @ layer, 0)
+    x += 0.05 * features.std() * gaussian(rng, n, d, "float32")
+    return x.astype(dtype, copy=False)
+
+
+def measure(name: str, x: np.ndarray, picks: int, labelled: int, base: int, core_set: bool) -> None:
     """Time both and print one line."""
     labels = np.full(len(x), -1)
     labels[:labelled] = np.arange(labelled) % 10
@@ -67,6 +77,13 @@ def measure(name: str, x: np.ndarray, picks: int, labelled: int, base: int) -> N
     memory = (peak.bytes - base) / x.nbytes
     times = f"{picks} products {products:6.2f} s   {picks} picks {seconds:6.2f} s   ratio {seconds / products:5.2f}"
     print(f"{name:<28} {times}   memory {memory:4.2f} x data")
+    if core_set:
+        from skactiveml.pool import CoreSet
+
+        targets = np.where(labels < 0, np.nan, labels)
+        started = time.perf_counter()
+        CoreSet(random_state=0).query(x, targets, batch_size=picks)
+        print(f"{'':<28} CoreSet {time.perf_counter() - started:6.2f} s, {(time.perf_counter() - started) / seconds:.1f} times as long")
 
 
 def main() -> None:
@@ -77,15 +94,17 @@ def main() -> None:
     parser.add_argument("--picks", type=int, default=1_000)
     parser.add_argument("--labelled", type=int, default=0)
     parser.add_argument("--dtype", choices=["float32", "float64"], default="float32")
+    parser.add_argument("--core-set", action="store_true")
     args = parser.parse_args()
     rng = np.random.default_rng(0)
     shape = (args.rows, args.columns, args.dtype)
     alviz.query("k-center", 1, labels=np.full(100, -1), features=np.zeros((100, 2)))  # imports are not counted
     base = psutil.Process().memory_info().rss
-    measure("Gaussian", gaussian(rng, *shape), args.picks, args.labelled, base)
+    measure("Gaussian", gaussian(rng, *shape), args.picks, args.labelled, base, args.core_set)
+    measure("fashion-mini", pictures(rng, *shape), args.picks, args.labelled, base, args.core_set)
     for clusters, spread in ((10, 0.3), (100, 0.3), (1_000, 0.3), (100, 0.01)):
         x = clustered(rng, *shape, clusters, spread)
-        measure(f"{clusters} clusters, spread {spread}", x, args.picks, args.labelled, base)
+        measure(f"{clusters} clusters, spread {spread}", x, args.picks, args.labelled, base, args.core_set)
 
 
 if __name__ == "__main__":

@@ -142,7 +142,7 @@ def theirs(name: str, arrays: dict[str, Any], b: int) -> Any:
         "k-center": ("CoreSet", {}),
         "typiclust": ("TypiClust", {"k": 20}),
         "probcover": ("ProbCover", {"n_classes": k}),
-        "max-herding": ("MaxHerding", {}),
+        "max-herding": ("MaxHerding", {"metric_dict": {"gamma": 1.0}}),  # the paper's kernel width, and ours
     }
     with_classifier = {
         "badge": ("Badge", {}),

@@ -196,9 +196,7 @@ class FarthestFirst:
             for a in range(0, len(self.points), step):
                 self._report(min(at, len(self.initial)))
                 rows = slice(a, a + step)
-                x = self.points[rows].astype(self._dtype, copy=False)
-                # BLAS lays x out anew for a product with several columns: for very few, one after the other is quicker.
-                square = x @ y.T if len(y) > 4 else np.stack([x @ column for column in y], axis=1)
+                square = self.points[rows].astype(self._dtype, copy=False) @ y.T
                 square *= -2
                 square += norms
                 yield rows, square
@@ -236,7 +234,7 @@ class FarthestFirst:
     def _choose_work(self) -> None:
         """Take the points with the largest bounds: more of them when the last set served for long, fewer when it did not."""
         n, d = self.points.shape
-        largest = int(np.clip(self.points.nbytes // (8 * 8 * d), 64, 4096))
+        largest = int(np.clip(self.points.nbytes // (16 * 8 * d), 64, 4096))
         self._size = min(2 * self._size, largest) if self._served > 4 else max(self._size // 2, 32) if self._served < 2 else self._size
         self._served = 0
         size = min(self._size, int((self._upper > -np.inf).sum()))

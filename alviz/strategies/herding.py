@@ -7,7 +7,7 @@ import numpy as np
 from alviz.registry import Card
 from alviz.strategies.base import CAP, CappedStrategy, Selection, choice, number, spread
 from alviz.strategies.directions import Directions, Floats, Similarity, best_similarity, directions
-from alviz.strategies.lazy import Coverage
+from alviz.strategies.lazy import PAIRS, Coverage
 from alviz.strategies.pool import Array, PoolView
 from alviz.strategies.uncertainty import confidence, entropy, margin
 
@@ -15,7 +15,8 @@ LEAST = 1e-3
 """The smallest length scale; samples of unit length that are closer than this count as copies of one another."""
 
 _COST = (
-    "O(n² d) for the first gains, then products only for candidates that rival for a pick and points whose cover has changed; O(n d) memory"
+    "O(n² d) for the first gains, then products only for candidates that rival for a pick and points whose cover has changed; O(n d) memory and "
+    f"at most {PAIRS:,} kernel values"
 )
 _CAP = "how many candidates are looked at and covered, drawn uniformly from a larger pool; None: all of them"
 

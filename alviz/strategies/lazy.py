@@ -14,7 +14,7 @@ from alviz.strategies.pool import Array, Indices
 FIRST = 64
 """Candidates that are brought up to date together at first; twice as many each time that is not enough."""
 
-PAIRS = 40_000_000
+PAIRS = 16_000_000
 """Pairs of a candidate and a point that it covers better than the point is covered: kept, with their similarity, where there are no more."""
 
 HISTORY = 16

@@ -75,5 +75,8 @@ def test_strategies_are_listed_and_one_shows_its_card() -> None:
     assert all(name in listed.output for name in alviz.strategies.available())
     card = runner.invoke(cli, ["strategies", "badge"])
     assert alviz.strategies.card("badge").idea[:40] in card.output
+    assert all(text.split()[0] in card.output for text in alviz.strategies.handbook.fields("badge"))
+    page = runner.invoke(cli, ["strategies", "--markdown"])
+    assert page.output == alviz.strategies.handbook.markdown()
     unknown = runner.invoke(cli, ["strategies", "badg"])
     assert unknown.exit_code == 2 and "did you mean 'badge'" in unknown.output

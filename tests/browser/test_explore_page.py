@@ -49,6 +49,27 @@ def test_a_newcomer_steps_through_rounds_on_real_pictures(app_url: str, page: An
     assert no_sideways_scrolling(page)
 
 
+def test_a_strategys_parameters_are_set_refused_and_shared(app_url: str, page: Any) -> None:
+    opened(page, f"{app_url}explore?dataset=digits&n_queries=10&budget=40")
+    menu = page.get_by_label("Query strategy", exact=True)
+    headings = menu.locator("optgroup").evaluate_all("groups => groups.map((group) => group.label)")
+    assert headings[0] == "Baseline" and "Gradients" in headings
+    menu.select_option("probcover")
+    size = page.get_by_label("alpha", exact=True)
+    size.fill("7")
+    size.press("Enter")
+    says(page, "alpha must be a number in")
+    page.wait_for_function("() => [...document.querySelectorAll('input')].some((input) => input.value === '0.95')")
+    size.fill("0.8")
+    size.press("Enter")
+    page.wait_for_function("() => location.search.includes('strategy.alpha=0.8')")
+    press(page, "Start")
+    says(page, "round 0/3")
+    press(page, "Step")
+    says(page, "round 1/3 · 20/40 labels")
+    assert no_sideways_scrolling(page)
+
+
 def test_clicking_a_picture_marks_it_and_the_timeline_looks_back(app_url: str, page: Any) -> None:
     opened(page, f"{app_url}explore?dataset=digits&n_queries=10&budget=40")
     press(page, "Start")

@@ -24,7 +24,7 @@ def test_the_fields_say_what_the_card_says(name):
 
 
 def test_a_formula_keeps_its_signs_in_markdown():
-    assert handbook.escaped("a_b * [c] | <d>") == r"a\_b \* \[c\] \| \<d\>"
+    assert handbook.escaped("a_b * [c] | <d>") == r"a\_b \* \[c\] \| \<d>"
 
 
 def test_the_docs_page_is_the_cards():

@@ -282,3 +282,92 @@ def test_a_strategy_that_scores_nan_is_refused():
 
     with pytest.raises(ValueError, match="gave 1 scores that are NaN or infinite"):
         alviz.query(Nan(), 1, **arguments())
+
+
+def test_the_whole_selection():
+    given = only("features")
+    selection = alviz.query("k-center", 4, **given, return_selection=True)
+    picks, scores = alviz.query("k-center", 4, **given, return_scores=True)
+    assert isinstance(selection, Selection) and selection.indices.tolist() == picks.tolist() and selection.gains.shape == (4,)
+    np.testing.assert_array_equal(selection.scores, scores)
+
+
+def tensors(given, device, dtype=None):
+    torch = pytest.importorskip("torch")
+    if device == "cuda" and not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    out = {name: torch.as_tensor(np.array(array)) for name, array in given.items()}
+    return {name: (x.to(dtype) if dtype is not None and x.dtype.is_floating_point else x).to(device) for name, x in out.items()}
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+@pytest.mark.parametrize("name", ANSWERED)
+def test_torch_tensors(name, device):
+    given = tensors(arguments(), device)
+    kept = {each: x.clone() for each, x in given.items()}
+    try:
+        picks, scores = alviz.query(name, 7, **given, predict=model, return_scores=True)
+    finally:
+        assert all((given[each] == kept[each]).all() for each in kept)
+    expected, expected_scores = alviz.query(name, 7, **arguments(), predict=model, return_scores=True)
+    assert isinstance(picks, np.ndarray) and picks.tolist() == expected.tolist()
+    np.testing.assert_allclose(scores, expected_scores, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_tensors_stay_where_they_are(device):
+    class Spy(QueryStrategy):
+        def select(self, pool, n_queries, rng):
+            self.seen = {name: pool.resident(name) for name in ("embeddings", "features", "probabilities", "dropout_posterior")}
+            self.part, self.host = pool.resident_labelled("features"), pool.features
+            return Selection(pool.candidates[:n_queries], np.full(pool.n, np.nan))
+
+    given = tensors(arguments(), device)
+    del given["embeddings"]
+    given["features"].requires_grad_(True)
+    spy = Spy()
+    alviz.query(spy, 1, **given | {"labels": np.full(N, -1)})
+    names = {"embeddings": "features", "dropout_posterior": "posterior"}
+    for name, x in spy.seen.items():
+        assert x.device.type == device and not x.requires_grad
+        assert x.data_ptr() == given[names.get(name, name)].data_ptr()
+    assert spy.seen["embeddings"] is spy.seen["features"]
+    assert spy.part.device.type == device and isinstance(spy.host, np.ndarray)
+    assert given["features"].requires_grad and given["features"].grad is None
+
+
+def test_tensor_types():
+    import torch
+
+    given = only("features")
+    half = tensors({"features": given["features"]}, "cpu", torch.bfloat16)["features"]
+    for x, same in (
+        (half, half.float().numpy()),
+        (half.half(), half.half().numpy()),
+        ((half * 10).to(torch.int8), (half * 10).to(torch.int8).numpy()),
+        (half > 0, (half > 0).numpy()),
+    ):
+        expected = alviz.query("k-center", 6, labels=given["labels"], features=same.astype(np.float64))
+        assert alviz.query("k-center", 6, labels=given["labels"], features=x).tolist() == expected.tolist()
+    labels, candidates = torch.as_tensor(given["labels"]), torch.as_tensor(given["labels"]) < 0
+    assert alviz.query("k-center", 6, labels=labels, candidates=candidates, features=same).tolist() == expected.tolist()
+
+
+TENSORS_REFUSED = [
+    ("features", lambda x: x[:, 0], r"features must have the shape \(30, d\), got \(30,\)"),
+    ("features", lambda x: x * float("nan"), r"features holds NaN or infinity"),
+    ("features", lambda x: x + 0j, r"features must hold real numbers, got torch\.complex128"),
+    ("features", lambda x: x.to_sparse(), r"features must be a dense tensor, got one with the layout torch\.sparse_coo"),
+    ("probabilities", lambda x: x * 1.002, r"probabilities: every row must add up to 1 .* but row \d+ adds up to 1\.002"),
+    ("probabilities", lambda x: x * 4 - 1, r"probabilities must lie in \[0, 1\], got -0\."),
+    ("posterior", lambda x: x[0], r"posterior must have the shape \(T, 30, K\), got \(30, 3\)"),
+    ("labels", lambda x: x.float(), r"labels must be a one-dimensional array of integers .* got float32"),
+]
+
+
+@pytest.mark.parametrize(("name", "change", "message"), TENSORS_REFUSED, ids=[message[:50] for _, _, message in TENSORS_REFUSED])
+def test_tensors_refused(name, change, message):
+    given = tensors(arguments(), "cpu")
+    given[name] = change(given[name])
+    with pytest.raises(ValueError, match=message):
+        alviz.query("margin", 5, **given)

@@ -9,6 +9,7 @@ import alviz
 from alviz.progress import Cancelled
 from alviz.strategies import PoolView, create
 from alviz.strategies.query import Arrays
+from alviz.strategies.resident import ResidentFarthestFirst
 
 
 def naive(x, labels, b):
@@ -186,3 +187,54 @@ def test_grid_scores_are_distances_to_the_labelled_samples():
     grid = np.random.default_rng(1).normal(size=(400, 2))
     scores = create("k-center").score(view.of_points(Arrays({"embeddings": grid}), 400))
     np.testing.assert_allclose(scores, np.sqrt(((grid[:, None] - x[:7]) ** 2).sum(axis=2)).min(axis=1), rtol=1e-12)
+
+
+def on_device(x):
+    """A tensor on a GPU if there is one, else on the host."""
+    torch = pytest.importorskip("torch")
+    return torch.from_numpy(x).to("cuda" if torch.cuda.is_available() else "cpu")
+
+
+@pytest.mark.parametrize("blocks", [64 * 2**20, 4000])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("labelled", [0, 30])
+@pytest.mark.parametrize("kind", KINDS)
+def test_points_on_a_device(kind, labelled, dtype, blocks, monkeypatch):
+    monkeypatch.setattr("alviz.strategies.device.BLOCK_BYTES", blocks)
+    x = data(kind, 300, 5).astype(dtype)
+    labels = np.full(300, -1)
+    labels[np.random.default_rng(1).choice(300, labelled, replace=False)] = 0
+    points, free = on_device(x), on_device(labels < 0)
+    traversal = ResidentFarthestFirst(points, free, 60, points[on_device(np.flatnonzero(labels == 0))])
+    scores, (picked, gains) = traversal.distances(), traversal.run()
+    picks, expected, before = naive(x, labels, 60)
+    assert picked.tolist() == picks
+    scale = np.abs(x).max()
+    np.testing.assert_allclose(gains / scale, expected / scale, rtol=1e-9)
+    np.testing.assert_allclose(scores[labels < 0] / scale, before[labels < 0] / scale, rtol=1e-9)
+    assert (free == on_device(labels < 0)).all()
+
+
+@pytest.mark.parametrize("m", [40, 200])
+def test_pools_on_a_device(m, monkeypatch):
+    monkeypatch.setattr("alviz.strategies.k_center.on_device", lambda x: not isinstance(x, np.ndarray))
+    x = data("gaussian", 300, 4)
+    labels = np.full(300, -1)
+    labels[250:] = 0
+    expected = alviz.query("k-center", 25, labels=labels, features=x, candidates=np.arange(m), return_selection=True)
+    got = alviz.query("k-center", 25, labels=labels, features=on_device(x), candidates=np.arange(m), return_selection=True)
+    assert got.indices.tolist() == expected.indices.tolist()
+    np.testing.assert_allclose(got.gains, expected.gains)
+    np.testing.assert_allclose(got.scores, expected.scores)
+
+
+def test_cancel_on_a_device():
+    def stop(share):
+        raise Cancelled
+
+    points, reports = on_device(data("gaussian", 50, 3)), []
+    free = on_device(np.ones(50, dtype=bool))
+    with pytest.raises(Cancelled):
+        ResidentFarthestFirst(points, free, 5, points[:2], stop).run()
+    ResidentFarthestFirst(points, free, 5, points[:2], reports.append).run()
+    assert reports == sorted(reports) and len(reports) == 7 and reports[-1] < 1

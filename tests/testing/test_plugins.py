@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 PLUGIN = """
 from alviz.registry import Card
@@ -38,12 +39,23 @@ print(run.step().queried.size, alviz.strategies.card("contrary").reference)
 """
 
 
-def test_a_plugin_is_found_and_passes(tmp_path):
-    (tmp_path / "their_plugin.py").write_text(PLUGIN)
-    metadata = tmp_path / "their_plugin-1.0.dist-info"
+def ran(folder: Path, plugin: str, use: str) -> subprocess.CompletedProcess:
+    """`use`, run by a Python that has a package with `plugin` as its code installed in `folder`."""
+    (folder / "their_plugin.py").write_text(plugin)
+    metadata = folder / "their_plugin-1.0.dist-info"
     metadata.mkdir()
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: their-plugin\nVersion: 1.0\n")
     (metadata / "entry_points.txt").write_text("[alviz.strategies]\ntheirs = their_plugin:register\n")
-    program = f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n{USE}"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path)
+    program = f"import sys; sys.path.insert(0, {str(folder)!r})\n{use}"
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=folder)
+
+
+def test_a_plugin_is_found_and_passes(tmp_path):
+    done = ran(tmp_path, PLUGIN, USE)
     assert done.stdout.split("\n")[0] == "3 Nobody (2026)", done.stderr
+
+
+def test_a_plugin_that_fails_is_left_out_with_a_warning(tmp_path):
+    done = ran(tmp_path, "import a_package_that_is_not_there", "import alviz; print('margin' in alviz.strategies.available())")
+    assert done.stdout == "True\n", done.stderr
+    assert "plug-in 'theirs' of alviz.strategies was left out: ModuleNotFoundError" in done.stderr

@@ -49,11 +49,13 @@ function render({ model, el }) {
     }
     setValue();
   };
+  let typing = false;  // what is being typed is not overwritten
+  if (kind === "number") input.addEventListener("input", () => { typing = true; });
   const setValue = () => {
     const value = model.get("value");
     if (kind === "switch") input.checked = Boolean(value);
     else if (kind === "menu") input.value = value === null ? "" : String(value);
-    else if (document.activeElement !== input || kind === "range") input.value = value === null ? "" : value;
+    else if (!typing || kind === "range") input.value = value === null ? "" : value;
     if (shown) shown.textContent = value === null ? "" : Number(value).toFixed(decimals());
   };
   const setOptions = () => {
@@ -75,6 +77,7 @@ function render({ model, el }) {
   };
   const send = (value) => { model.set("value", value); model.save_changes(); };
   input.addEventListener("change", () => {
+    typing = false;
     if (kind === "menu") return send(input.value);
     if (kind === "switch") return send(input.checked);
     refused = kind === "number" ? whyNot(input.value) : "";
