@@ -83,7 +83,8 @@ def measure(name: str, x: np.ndarray, picks: int, labelled: int, base: int, core
         targets = np.where(labels < 0, np.nan, labels)
         started = time.perf_counter()
         CoreSet(random_state=0).query(x, targets, batch_size=picks)
-        print(f"{'':<28} CoreSet {time.perf_counter() - started:6.2f} s, {(time.perf_counter() - started) / seconds:.1f} times as long")
+        longer = time.perf_counter() - started
+        print(f"{'':<28} CoreSet {longer:6.2f} s, {longer / seconds:.1f} times as long")
 
 
 def main() -> None:

@@ -19,19 +19,19 @@ class AlfaMix(QueryStrategy):
         idea="Mix a little of each labelled class's mean into a sample's features and see whether the prediction flips: where it does, the "
         "sample has features that the model does not know yet. Cluster those that flip, and label the sample nearest to each centroid.",
         formula="x is a candidate where argmax p((1 − α) ⊙ x + α ⊙ z_c) ≠ argmax p(x) for the mean z_c of some class c; α = step, 2·step, … "
-        "below 1, until there are more candidates than labels to ask for",
+        "below 1, until there are more candidates than labels to ask for; then k-means on x/‖x‖ to b clusters",
         needs="features, labels, and the model's predictions for changed features",
         cost="O(n K) predictions per value of α, of samples that have not flipped yet; then k-means of the candidates, O(n d b) per iteration",
         reference="Parvaneh et al., Active learning by feature mixing (2022), section 3",
         shines="Few labels on strong features: it asks for uncertain samples of every region.",
         fails="A model that knows one class only never flips: then the picks are random. Distances between raw pixels mean little.",
-        deviation="The paper's closed form for α takes the gradient of the loss in the features, which a model that only predicts does not "
-        "give. We take one α for all dimensions (mixing=line) or the authors' random α per dimension (mixing=random, one draw for all "
+        deviation="The paper's closed form for α, and its learned α, take the gradient of the loss in the features, which a model that only predicts "
+        "does not give. We take one α for all dimensions (mixing=line) or the authors' random α per dimension (mixing=random, one draw for all "
         "classes); α grows by steps as in their code. Classes without labels share the mean of all labelled samples, as there; with nothing "
         "labelled, and where too few samples flip, the rest is drawn uniformly.",
         options={
-            "step": "how much larger α gets from one round of mixing to the next; smaller steps keep to samples nearer to the border",
-            "mixing": "line: the same α in every dimension; random: in each dimension a normal α with mean and deviation α/2, cut to 0 … α",
+            "step": "How much larger α gets from one round of mixing to the next; smaller steps keep to samples nearer to the border.",
+            "mixing": "line takes the same α in every dimension, random in each dimension a normal draw with mean and deviation α/2, cut to 0 … α.",
         },
     )
     needs = ("features", "predict")

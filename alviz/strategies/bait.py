@@ -12,6 +12,9 @@ from alviz.strategies.pool import Array, Indices, PoolView
 ROWS = 1024
 """Samples per matrix product, at most."""
 
+RIDGE = 1e-5
+"""The least ridge, and one over the largest, as a share of the features' mean squared length: beyond, float64 cannot tell what M is."""
+
 TIE = 1e-9
 """Changes of the trace that agree to this share are equal: forward the lower index is taken, backward the later pick is dropped."""
 
@@ -21,10 +24,10 @@ class Bait(CappedStrategy):
     card = Card(
         title="BAIT (top-k)",
         family="gradient",
-        idea="Every sample carries Fisher information about the last layer. Choose the batch under which the whole pool would be "
+        idea="A sample's Fisher information says how firmly its label would hold the weights of the last layer. Choose the batch under which the whole pool would be "
         "predicted with the least error: pick twice as many greedily, then drop the least useful ones one by one.",
-        formula="argmin over batches S of tr(M⁻¹ F) with M = λI + (1/(L + b)) Σ_{x labelled or in S} I(x), F = mean of I(x) over pool and "
-        "labelled, I(x) = Σ_y p_y g_y g_yᵀ, g_y = (p − onehot(y)) ⊗ h",
+        formula="argmin over batches S of tr(M⁻¹ F) with M = λI + (Σ_{x labelled} I(x) + b Σ_{x in S} I(x))/(L + b), F = mean of I(x) over pool "
+        "and labelled, I(x) = Σ_y p_y g_y g_yᵀ, g_y = (p − onehot(y)) ⊗ h",
         needs="probabilities and embeddings (or features)",
         cost="O((n + L) K² d²) once for F, then O(n k K d + (K d)²·k) per step, 3b steps, by Woodbury's identity; memory O(n k² + n d + (K d)²) "
         "in float64, with K·d ≤ dimensions",
@@ -34,7 +37,9 @@ class Bait(CappedStrategy):
         fails="Many classes and long features: (K·d)² numbers. It trusts the probabilities, and repeats their errors.",
         deviation="Exact: greedy steps, backward steps, the trace. Approximated: the expectation runs over the top_k most probable classes, their "
         "probabilities divided by their sum (top_k=None: all, as in the paper); features with K·d above dimensions are first rotated onto their "
-        "strongest directions about 0 (the authors do not reduce them), which the selection's note reports. With nothing labelled, M is λI at first.",
+        "strongest directions about 0 (the authors do not reduce them), which the selection's note reports. A sample of the batch weighs b times a "
+        f"labelled one in M, as in the authors' code. With nothing labelled, M is λI at first. λ counts as at least {RIDGE:g} and at most {1 / RIDGE:g} "
+        "times the mean squared length of h: float64 cannot tell more.",
         options={
             "cap": "Candidates looked at, at most; a larger pool is cut to that many drawn uniformly (None: all).",
             "top_k": "How many of the most probable classes the expectation runs over (None: all, exact).",
@@ -55,15 +60,21 @@ class Bait(CappedStrategy):
 
         Picks stay in the order in which they were made; those dropped again are left out.
         """
-        p = np.concatenate([pool.probabilities, pool.labelled_signal("probabilities")]).astype(np.float64)
+        p = np.concatenate([pool.probabilities, pool.labelled_signal("probabilities")]).astype(np.float64).clip(0.0)
         h = np.concatenate([pool.embeddings, pool.labelled_signal("embeddings")])
+        exponent = int(np.frexp(np.abs(h).max())[1]) - 1
+        h = h / 2.0**exponent  # exact, and so is the ridge that goes with it: squares neither overflow nor vanish
         d = max(1, self.dimensions // p.shape[1])
         note = ""
         if d < h.shape[1]:
             h, kept = reduced(h, d, pool.progress)
-            note = f"features reduced to {h.shape[1]} directions, which keep {kept:.0%} of their squared length (dimensions)"
-        factors = Factors.of(p, h.astype(np.float64), p.shape[1] if self.top_k is None else min(self.top_k, p.shape[1]))
-        search = Search(factors, len(pool), n_queries, self.ridge, pool.progress)
+            note = f"Features reduced to {h.shape[1]} directions, which keep {kept:.0%} of their squared length (dimensions)."
+        h = h.astype(np.float64)
+        mean = float(np.einsum("ij,ij->", h, h)) / len(h)
+        ridge = self.ridge * 2.0 ** float(np.clip(-2 * exponent, -900, 900))
+        ridge = min(max(ridge, RIDGE * mean), mean / RIDGE) if mean else 1.0
+        factors = Factors.of(p, h, p.shape[1] if self.top_k is None else min(self.top_k, p.shape[1]))
+        search = Search(factors, len(pool), n_queries, ridge, pool.progress)
         scores = search.scores()
         picks, gains = search.run(min(2 * n_queries, len(pool)))
         return Selection(pool.candidates[picks], spread(pool, scores), gains, note=note)
@@ -171,7 +182,7 @@ class Search:
         inverse = np.linalg.inv(start)
         inverse = (inverse + inverse.T) / 2
         self.state = State(inverse, inverse @ information @ inverse)
-        factors.root[:m] *= np.sqrt(scale)  # from now on V holds the weight of a candidate within M
+        factors.root[:m] *= np.sqrt(n_queries * scale)  # from now on V holds the weight of a candidate within M
         k = factors.root.shape[1]
         self.inside, self.across = np.empty((m, k, k)), np.empty((m, k, k))
         for a in range(0, m, factors.step):
@@ -207,7 +218,7 @@ class Search:
             change = self._change(rows, 1.0)
             best = int(np.flatnonzero(change >= change.max() - TIE * abs(change.max()))[0])
             picks.append(int(rows[best]))
-            gains.append(float(change[best]))
+            gains.append(max(0.0, float(change[best])))
             free[picks[-1]] = False
             self._commit(picks[-1], 1.0)
         if forward > self.n_queries:

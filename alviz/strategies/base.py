@@ -23,7 +23,7 @@ class Selection:
     """What a strategy chose. indices: (b,) dataset indices in pick order. scores: (n,) float64, NaN where labelled or not scored.
 
     gains: (b,) for greedy methods, the gain of each pick when it was made, else None. synthetic: images made up by query synthesis, else None.
-    note: one sentence for the user where not everything that was asked for was looked at ("20,000 of 1,000,000 candidates …"), else "".
+    note: what the user should know of this query, in full sentences ("20,000 of 1,000,000 candidates were looked at …."), else "".
     """
 
     indices: Indices
@@ -45,6 +45,9 @@ registry: "Registry[QueryStrategy]" = Registry(
 
 CAP = 20_000
 """Candidates that methods of quadratic cost look at unless told otherwise: some seconds on two cores."""
+
+MOST = 1e100
+"""The largest number a parameter may be: far beyond any use, and no product with it overflows."""
 
 
 class QueryStrategy:
@@ -107,7 +110,8 @@ class CappedStrategy(QueryStrategy):
             return self.select_among(pool, n_queries, rng)
         some = pool.candidates[np.sort(rng.choice(len(pool), size, replace=False))]
         selection = self.select_among(pool.restrict(some), n_queries, rng)
-        return replace(selection, note=f"{size:,} of {len(pool):,} candidates were looked at, drawn uniformly (cap).")
+        note = f"{size:,} of {len(pool):,} candidates were looked at, drawn uniformly (cap). {selection.note}"
+        return replace(selection, note=note.rstrip())
 
     def select_among(self, pool: PoolView, n_queries: int, rng: np.random.Generator) -> Selection:
         """`select`, for a pool that is not too large."""
@@ -174,12 +178,14 @@ def whole(owner: str, name: str, value: Any, least: int, *, optional: bool = Fal
 
 
 def number(owner: str, name: str, value: Any, least: float, most: float = np.inf) -> float:
-    """A parameter that must be a finite number in [least, most]. Raises ValueError naming strategy and parameter."""
-    real = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
-    if not real or not np.isfinite(value) or not least <= value <= most:
-        wanted = f"in {least:g} … {most:g}" if np.isfinite(most) else f"≥ {least:g}"
+    """A parameter that must be a number in [least, most], and at most MOST. Raises ValueError naming strategy and parameter."""
+    plain = value.item() if isinstance(value, np.integer | np.floating) else value
+    real = isinstance(plain, int | float) and not isinstance(plain, bool)
+    if not real or not least <= plain <= min(most, MOST):
+        bound = f" and ≤ {MOST:g}" if real and plain > MOST else ""
+        wanted = f"in {least:g} … {most:g}" if np.isfinite(most) else f"≥ {least:g}{bound}"
         raise ValueError(f"{owner}: {name} must be a number {wanted}, got {value!r}")
-    return float(value)
+    return float(plain)
 
 
 def choice(owner: str, name: str, value: Any, options: Iterable[str]) -> str:

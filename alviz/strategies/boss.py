@@ -47,7 +47,7 @@ class BossOracle(QueryStrategy):
     )
     needs = ("probabilities", "refit")
     oracle = True
-    symmetries = frozenset()
+    symmetries = frozenset({"classes"})
 
     def __init__(self, n_batches: int = 20, evaluate: int = 500):
         self.n_batches = whole(self.name, "n_batches", n_batches, 1)
@@ -59,6 +59,9 @@ class BossOracle(QueryStrategy):
         judges, proposers = self._set_aside(pool, targets, n_queries, rng)
         names = [name for name in ENSEMBLE if not missing_needs(registry.factory(name), pool.provides)]  # type: ignore[arg-type]
         scores = np.full(pool.n, np.nan)
+        if not len(judges):
+            batch = self._proposal(pool, proposers, names[0], n_queries, rng, 0)
+            return Selection(batch, scores, note=f"No samples could be set aside to judge on: the batch is the one of {names[0]}, untried.")
         best, found, accuracies = (np.inf, np.inf), (np.empty(0, dtype=np.int64), ""), []
         for i in range(self.n_batches):
             name = names[i % len(names)]
@@ -72,7 +75,7 @@ class BossOracle(QueryStrategy):
                 best, found = (errors, loss), (batch, name)
         note = (
             f"{len(accuracies)} batches were tried; the one of {found[1]} gave accuracy {max(accuracies):.3f} on {len(judges):,} samples set aside, "
-            f"the others {min(accuracies):.3f} … {np.median(accuracies):.3f} (median)"
+            f"the worst {min(accuracies):.3f}, the median {np.median(accuracies):.3f}."
         )
         return Selection(found[0], spread(pool, scores[pool.candidates]), note=note)
 
@@ -95,8 +98,6 @@ class BossOracle(QueryStrategy):
 
 
 def judged(p: Array, targets: Indices) -> tuple[float, float]:
-    """(share of errors, log loss) of predictions p (m, K); of nothing it is (0, 0)."""
-    if not len(targets):
-        return 0.0, 0.0
+    """(share of errors, log loss) of predictions p (m, K)."""
     right = np.asarray(p[np.arange(len(p)), targets], dtype=np.float64)
     return float((p.argmax(axis=1) != targets).mean()), float(-np.log(np.maximum(right, 1e-12)).mean())

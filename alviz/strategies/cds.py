@@ -31,7 +31,7 @@ class CdsBal(QueryStrategy):
         "compare (a single class, nothing labelled) the picks are uniform.",
     )
     needs = ("embeddings",)
-    symmetries = frozenset()
+    symmetries = frozenset({"classes"})  # a class without labels draws by number
 
     def select(self, pool: PoolView, n_queries: int, rng: np.random.Generator) -> Selection:
         """One sample per turn. scores: the largest value over the classes served, NaN where none is."""

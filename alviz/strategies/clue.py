@@ -52,7 +52,7 @@ def tempered_entropy(p: Array, temperature: float) -> Scores:
         return entropy(p)
     out = np.empty(len(p))
     for a in range(0, len(p), BLOCK):
-        rows = np.array(p[a : a + BLOCK], dtype=np.float64, order="C")
+        rows = np.maximum(np.array(p[a : a + BLOCK], dtype=np.float64, order="C"), 0.0)  # a power of −1e-9 would be NaN
         powers = (rows / rows.max(axis=1, keepdims=True)) ** (1 / temperature)
         out[a : a + BLOCK] = entropy(powers / np.sort(powers, axis=1).sum(axis=1, keepdims=True))
     return out

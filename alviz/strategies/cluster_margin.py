@@ -56,7 +56,9 @@ class ClusterMargin(QueryStrategy):
         total = pool.n if pool.source is pool.labelled_source else len(pool.labelled_source.rows("features", None))
         note = ""
         if self.cap is not None and total > self.cap:
-            note = f"clusters from {self.cap:,} of {total:,} samples, drawn uniformly (cap); the others joined the nearest cluster"
+            note = (
+                f"The clusters are made of {self.cap:,} of {total:,} samples, drawn uniformly (cap); the others joined the nearest cluster."
+            )
         return Selection(pool.candidates[chosen], spread(pool, scores), note=note)
 
     def _clusters(self, pool: PoolView) -> Indices:

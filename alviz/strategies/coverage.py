@@ -10,7 +10,7 @@ from alviz.progress import Progress
 from alviz.strategies.device import BLOCK_BYTES, beside, block_rows, host, namespace
 from alviz.strategies.lloyd import lloyd
 from alviz.strategies.pool import Array, Indices, PoolView
-from alviz.strategies.vectors import Dense, squared_distances
+from alviz.strategies.vectors import Dense, squared_distances, wide
 
 COLUMNS = 4096
 """Points that a block of balls is compared with at once."""
@@ -32,7 +32,11 @@ def within(x: Dense, y: Dense, radius: float) -> Any:
 
     Where rounding could tell otherwise, sums of squared float64 differences decide.
     """
-    radius = max(radius, np.finfo(np.float64).tiny)
+    x, y = wide(x, y)
+    single = namespace(x.x).finfo(x.x.dtype).eps > 1e-10
+    radius = min(
+        max(radius, np.finfo(np.float64).tiny), 1e18 if single else 1e150
+    )  # no two points are farther apart, and squares are finite
     inner = x.products(y)
     xp = namespace(inner)
     inner -= xp.astype(y.squared_norms / 2, inner.dtype)[None, :]

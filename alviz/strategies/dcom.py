@@ -25,8 +25,8 @@ class DCoM(CappedStrategy):
         idea="Give every labelled sample the largest ball in which the model mostly agrees with its label, and see how much of the "
         "pool these balls cover. "
         "The less they cover, the more picks go where many uncovered samples lie; the more, the more they go to small margins.",
-        formula="argmax S·u(x) + (1 − S)·deg(x)/max deg, u = 1 − (p₁ − p₂) scaled to 0 … 1, deg = uncovered samples within the mean "
-        "radius; "
+        formula="argmax S·u(x)/max u + (1 − S)·deg(x)/max deg, u = max (p₁ − p₂) over the pool and the labelled − (p₁ − p₂), deg = uncovered "
+        "samples within the mean radius, both maxima over what is not picked yet; "
         "S = (1 + e^(−k(1−a)))/(1 + e^(−k(c−a))) with c the share of samples covered; δᵢ = max {δ : share of predictions in the ball "
         "that equal yᵢ ≥ 0.4 + 0.2 c₀}",
         needs="features and probabilities",
@@ -39,8 +39,8 @@ class DCoM(CappedStrategy):
         "The purity threshold uses c₀, the coverage with the first radius throughout (theirs: with the radii so far, those of the "
         f"newest batch at their mean). Of {LEVELS} radii up to `reach` times the first "
         "the largest pure one is taken (theirs: a binary search up to a fixed radius, 1.1 for features of length 1), labelled samples "
-        "in a ball count with their label, features are not scaled to length 1, "
-        "and S is not rounded to 3 digits. a and k are the defaults of their code. Nothing labelled: the first radius, and S ≈ 0.",
+        "in a ball count with their label, features are not scaled to length 1, S is not rounded to 3 digits, and a ball covers what lies in it even "
+        "where its radius is above the mean (their code then covers only what lies within the mean). a and k are the defaults of their code. Nothing labelled: the first radius, and S ≈ 0.",
         options={
             "delta": f"First radius, that of a ball before labels say more; {RADIUS}.",
             "alpha": "Share of the balls that must be pure, when the first radius is chosen.",
@@ -85,15 +85,15 @@ class DCoM(CappedStrategy):
             covered = covered_by(known, radii, points, pool.progress)
             radius, share = float(radii.mean()), share_covered(covered, len(known))
         competence = (1 + np.exp(-self.k * (1 - self.a))) / (1 + np.exp(-self.k * (share - self.a)))
-        unsure = 1 - margin(probabilities)
-        unsure -= unsure.min()
-        unsure /= unsure.max() or 1.0
+        gap = margin(probabilities)
+        largest = max(gap.max(), margin(pool.labelled_signal("probabilities")).max(initial=-np.inf))
+        unsure = largest - gap
         coverage = Coverage(points, radius, covered, lambda share: pool.progress(0.8 * share))
         free = np.ones(len(pool), dtype=bool)
         picks, gains = np.empty(n_queries, dtype=np.int64), np.empty(n_queries)
         for i in range(n_queries):
             degrees = coverage.degrees
-            mixture = competence * unsure + (1 - competence) * (degrees / max(1, degrees[free].max()))
+            mixture = competence * unsure / (unsure[free].max() or 1.0) + (1 - competence) * (degrees / max(1, degrees[free].max()))
             if i == 0:
                 scores = spread(pool, mixture)
             row = int(np.where(free, mixture, -np.inf).argmax())

@@ -65,9 +65,12 @@ def directions(*tables: Sequence[Any], single: bool = True) -> list[Directions]:
                 x = xp.concat([x, xp.astype(n == 0, x.dtype)[:, None]], axis=1)
             i = 1 / xp.where(n == 0, xp.ones_like(n), n)
             dtype = xp.float32 if single and x.dtype == xp.float32 else xp.float64
+            # A length that float32 has no inverse of is divided by in float64.
+            usual = not len(i) or 1e-37 < float(xp.min(i)) <= float(xp.max(i)) < 1e37
+            wide = dtype if usual else xp.float64
             raw.append(x)
             inverse.append(i)
-            scaled.append(xp.astype(x, dtype) * xp.astype(i, dtype)[:, None])
+            scaled.append(xp.astype(xp.astype(x, wide) * xp.astype(i, wide)[:, None], dtype))
         out.append(Directions(raw, inverse, scaled))
     return out
 

@@ -21,16 +21,18 @@ class DropQuery(QueryStrategy):
         reference="Gupte et al., Revisiting active learning in the era of vision foundation models (2024)",
         shines="Few labels on frozen features of a large network, with a linear classifier.",
         fails="Features in which 0 has no meaning (raw measurements); a model that predicts one class whatever it sees.",
-        deviation="Where fewer samples than labels to ask for disagree that often, those with the next largest number of disagreements join, "
-        "all of them, before the clustering (with no disagreement at all this is k-means of the pool); the paper leaves it open. Features are "
-        "dropped as by a dropout layer (what stays is divided by 1 − rate), where scikit-activeml's copy does not rescale.",
+        deviation="The authors' code asks for fewer disagreements, down to one, until 25 candidates stand for each label asked for; where there are "
+        "fewer candidates than labels it takes all of them and random others. Here more than half must disagree, as the paper has it; where "
+        "fewer samples than labels do, those with the next largest number of disagreements join, all of them, before the clustering (with no "
+        "disagreement at all this is k-means of the pool). Features are dropped as by a dropout layer, as in their code (what stays is divided by "
+        "1 − rate); scikit-activeml's copy does not rescale. Clusters are of the features; theirs of the features brought to one scale.",
         options={
-            "rate": "the share of a sample's features that is set to 0 at random",
-            "draws": "how many times each sample is predicted with features dropped",
+            "rate": "The share of a sample's features that is set to 0 at random.",
+            "draws": "How many times each sample is predicted with features dropped.",
         },
     )
     needs = ("features", "predict")
-    symmetries = frozenset()  # with all features dropped, a linear model without intercept is tied, and the lowest class wins
+    symmetries = frozenset({"classes"})
 
     def __init__(self, rate: float = 0.75, draws: int = 3):
         self.rate = number(self.name, "rate", rate, 0.01, 0.99)

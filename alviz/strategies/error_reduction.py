@@ -61,7 +61,7 @@ class ExpectedErrorReduction(QueryStrategy):
             scores[position] = -np.sort(chances[i] * losses).sum()
         finite(scores[tried], self.name)
         best = tried[ranking(scores[tried])[:n_queries]]
-        note = f"{len(tried):,} of {m:,} candidates were tried, their effect judged on {len(judges):,} (candidates, evaluate)"
+        note = f"{len(tried):,} of {m:,} candidates were tried, their effect judged on {len(judges):,} (candidates, evaluate)."
         return Selection(pool.candidates[best], spread(pool, scores), note=note if len(tried) < m or len(judges) < m else "")
 
 

@@ -19,7 +19,7 @@ class Falcun(QueryStrategy):
         family="hybrid",
         idea="Draw samples that the model is unsure of and whose class probabilities differ from those of the samples drawn before. "
         "Everything happens among the K probabilities, so it is quick however many features there are.",
-        formula="drawn with probability ∝ (u + D)^γ; u = 1 − (p₁ − p₂); D = min(u, min over picks q of Σ_c |p_c − q_c|), "
+        formula="drawn one by one with probability ∝ (u + D)^γ; u = 1 − (p₁ − p₂); D = min(u, min over picks q of Σ_c |p_c − q_c|), "
         "scaled to 0 … 1 over the samples not drawn yet",
         needs="probabilities",
         cost="O(n K b) time, O(n K) memory",
@@ -27,8 +27,9 @@ class Falcun(QueryStrategy):
         shines="Large batches, where picking by margin alone takes the same confusion again and again.",
         fails="Probabilities that are badly calibrated; two different samples with equal probabilities count as copies.",
         deviation="As in the authors' code: D is scaled afresh at every pick, over what is left. scikit-activeml's copy keeps the scaled values "
-        "for the next minimum, and does not scale at the first pick. When all weights are 0 the draw is uniform.",
-        options={"gamma": "how strongly the draw prefers the most relevant samples; 0 is random sampling"},
+        "for the next minimum, and does not scale at the first pick. When all weights are 0 the draw is uniform; the authors draw uniformly "
+        "already when all that is left has D = 0, where u still decides here.",
+        options={"gamma": "How strongly the draw prefers the most relevant samples: 10 is the authors' value, 0 random sampling."},
     )
     needs = ("probabilities",)
     symmetries = frozenset({"classes"})

@@ -130,7 +130,7 @@ def tempered(p: Array, temperature: float) -> Array:
     """softmax(ln p / temperature) of each row of p (m, K)."""
     if temperature == 1:
         return p
-    powered = (p / p.max(axis=1, keepdims=True)).astype(np.float64) ** (1 / temperature)
+    powered = (p.clip(0.0) / p.max(axis=1, keepdims=True)).astype(np.float64) ** (1 / temperature)
     result: Array = powered / powered.sum(axis=1, keepdims=True)
     return result
 

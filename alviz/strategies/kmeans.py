@@ -4,9 +4,8 @@ import numpy as np
 
 from alviz.registry import Card
 from alviz.strategies.base import QueryStrategy, Selection, spread
-from alviz.strategies.lloyd import FULL, PASSES, centroids, representatives
+from alviz.strategies.lloyd import FULL, PASSES, centroids, least_squares, representatives
 from alviz.strategies.pool import PoolView
-from alviz.strategies.vectors import Dense, nearest
 
 
 class KMeansStrategy(QueryStrategy):
@@ -31,6 +30,5 @@ class KMeansStrategy(QueryStrategy):
         points = pool.embeddings
         centres = centroids(points, n_queries, rng, lambda share: pool.progress(0.8 * share)).astype(points.dtype, copy=False)
         picks = representatives(points, centres, lambda share: pool.progress(0.8 + 0.1 * share))
-        table = Dense.centred(points)
-        squares, _ = nearest(table, Dense(centres, table.origin), 1, lambda share: pool.progress(0.9 + 0.1 * share))
-        return Selection(pool.candidates[picks], spread(pool, -np.sqrt(squares[:, 0])))
+        squares = least_squares(points, centres, lambda share: pool.progress(0.9 + 0.1 * share))
+        return Selection(pool.candidates[picks], spread(pool, -np.sqrt(squares)))

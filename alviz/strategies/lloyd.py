@@ -1,23 +1,24 @@
-"""k-means, weighted or not, a few steps at a time, so that it can be cancelled and repeats to the bit; and the samples its centroids stand for."""
+"""k-means, weighted or not, in blocks, so that it can be cancelled and repeats to the bit; and the samples its centroids stand for."""
 
-import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from alviz.progress import Progress
-from alviz.strategies.farthest import ROWS, direct
+from alviz.strategies.device import BLOCK_BYTES
+from alviz.strategies.farthest import FEW, ROWS, Floats, direct
 from alviz.strategies.pool import Array, Indices
+from alviz.strategies.team import Map, team
 from alviz.strategies.vectors import Dense, nearest, squared_distances
 
 ITERATIONS = 100
-"""At most."""
+"""Of Lloyd's algorithm, at most."""
 
-STEP = 5
-WORK = 100_000_000
-"""Iterations between two reports of progress at samples × dimensions × clusters = `WORK` or more; more when it is less."""
+TOLERANCE = 1e-4
+"""It is over when nothing changes, or when the squares of the centroids' moves add up to less than this share of the mean variance of a column."""
 
-FULL = 1_000_000_000
+FULL = 5_000_000_000
 """Samples × dimensions × clusters up to which `centroids` runs Lloyd's algorithm; above, mini-batches do."""
 
 PASSES = 3
@@ -25,6 +26,15 @@ PASSES = 3
 
 BATCH = 2048
 """Samples in a mini-batch."""
+
+STARTERS = 10
+"""Samples that the start is chosen from, for each cluster, as far as their distances fit into BLOCK_BYTES; but at least 2."""
+
+TRIALS = 3
+"""How many times more rows than scikit-learn's 2 + ⌊ln k⌋ each step of the start chooses from: it makes up for their being chosen from a sample."""
+
+NUMBERS = 2**20
+"""In a block of rows and its products: they stay in the cache."""
 
 NEIGHBOURS = 8
 """Samples looked up at first for each centroid, in case that others take the nearest."""
@@ -35,72 +45,232 @@ def lloyd(points: Array, k: int, rng: np.random.Generator, progress: Progress, w
 
     weights: (n,) positive; a sample counts as that many in the start and in the means. None: all count as one.
     """
-    from sklearn.cluster import KMeans
-    from sklearn.exceptions import ConvergenceWarning
-    from threadpoolctl import threadpool_limits
-
-    step = int(np.clip(WORK // (points.size * k), STEP, ITERATIONS))
-    centres = start(points, k, rng, lambda share: progress(0.2 * share), weights)
-    # One thread: sums over threads, in any order, would give other centroids from the same seed.
-    with threadpool_limits(1, user_api="openmp"), warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # too few distinct points, or a step is over: both are expected
-        for done in range(0, ITERATIONS, step):
-            progress(0.2 + 0.8 * done / ITERATIONS)
-            model = KMeans(k, init=centres, n_init=1, max_iter=step, random_state=0).fit(points, sample_weight=weights)
-            centres = model.cluster_centers_
-            if model.n_iter_ < step:
+    table, weight = _table(points), _weight(points, weights)
+    with team() as each:
+        steps = _Steps(table, start(table, k, rng, lambda share: progress(0.1 * share), weight, each), weight, each)
+        for i in range(ITERATIONS):
+            share = 1 - 0.9 ** (i + 1)
+            shift = steps.move(progress, share) if i else np.inf
+            steps.assign(progress, share)
+            if not steps.moving.any() or shift <= steps.tolerance:
                 break
     progress(1.0)
-    return centres, model.labels_.astype(np.int64)
+    return _placed(steps.centres, table, points), steps.label
 
 
-def start(points: Array, k: int, rng: np.random.Generator, progress: Progress, weights: Array | None = None) -> Array:
-    """(k, d) greedy k-means++ start: rows of points (n, d), each the best of 2 + ⌊ln k⌋ drawn by weight · D², D to the nearest row so far.
+class _Steps:
+    """The two steps of Lloyd's algorithm, each for what has changed only: a centroid whose rows stay the same stays where it is.
 
-    The best leaves the least Σ weight · D². Rows at distance 0 are taken only when nothing else is left.
+    A row of such a centroid is compared only to those that moved. centres: (k, d); label: (n,) the nearest to every row; moving: (k,) those
+    whose rows have changed since the last `move`.
     """
-    table = Dense(np.ascontiguousarray(points - points.mean(axis=0, dtype=np.float64).astype(points.dtype)))
-    weight = np.ones(len(points)) if weights is None else np.asarray(weights, dtype=np.float64)
-    square = np.ones(len(points))
-    rows = np.empty(k, dtype=np.int64)
-    trials = 2 + int(np.log(k))
+
+    def __init__(self, table: Dense, centres: Floats, weight: Floats, each: Map):
+        self.table, self.weight, self.each = table, weight, each
+        self.centres = centres
+        self.label = np.full(len(table), -1, dtype=np.int64)
+        self.moving = np.ones(len(centres), dtype=bool)
+        self._key = np.full(len(table), -np.inf)  # x·c − ‖c‖² / 2 of every row and its centroid
+        self._rows = _block(table, len(centres))
+        self._norms = np.concatenate([_squared(rows) for rows in (table.rows(slice(*at)) for at in self._blocks())])
+        self.tolerance = TOLERANCE * float(self._norms.mean(dtype=np.float64)) / max(1, centres.shape[1])
+
+    def _blocks(self) -> Iterator[tuple[int, int]]:
+        return ((a, min(a + self._rows, len(self.table))) for a in range(0, len(self.table), self._rows))
+
+    def assign(self, progress: Progress, share: float) -> None:
+        """Find the nearest centroid of every row; an empty cluster takes the row that lies worst."""
+        dtype = self.table.x.dtype
+        centres, moved = self.centres.astype(dtype), np.flatnonzero(self.moving)
+        half = (_squared(self.centres) / 2).astype(dtype)
+        some, some_half = centres[moved], half[moved]
+
+        def block(at: tuple[int, int]) -> tuple[Indices, Array]:
+            label, key = self.label[slice(*at)].copy(), self._key[slice(*at)].copy()
+            stale = self.moving[label]
+            rows = np.flatnonzero(stale)
+            if len(rows):
+                label[rows], key[rows] = _closest(self._take(at, rows), centres, half)
+            rows = np.flatnonzero(~stale)
+            if len(rows):
+                which, other = _closest(self._take(at, rows), some, some_half)
+                closer = other > key[rows]
+                label[rows[closer]], key[rows[closer]] = moved[which[closer]], other[closer]
+            return label, key
+
+        found = []
+        for result in self.each(block, self._blocks()):
+            progress(share)
+            found.append(result)
+        before, self.label = self.label, np.concatenate([label for label, _ in found])
+        self._key = np.concatenate([key for _, key in found])
+        self._fill()
+        changed = before != self.label
+        self.moving = np.zeros(len(centres), dtype=bool)
+        self.moving[before[changed]] = self.moving[self.label[changed]] = True
+
+    def _take(self, at: tuple[int, int], rows: Indices) -> Array:
+        """Some rows of a block."""
+        return self.table.rows(slice(*at) if len(rows) == at[1] - at[0] else at[0] + rows)
+
+    def _fill(self) -> None:
+        """Give every empty cluster the row whose weight · D² is largest, unless all rows lie on centroids."""
+        empty = np.flatnonzero(np.bincount(self.label, minlength=len(self.centres)) == 0)
+        if len(empty):
+            square = self._norms - 2.0 * self._key
+            square[square <= 16 * self.table.noise * self._norms] = 0.0
+            worst = np.argsort(-self.weight * square, kind="stable")[: len(empty)]
+            worst = worst[square[worst] > 0]
+            self.label[worst] = empty[: len(worst)]
+
+    def move(self, progress: Progress, share: float) -> float:
+        """Put the centroids that are moving at the means of their rows. The answer: the sum of their squared moves."""
+
+        def block(at: tuple[int, int]) -> Array:
+            rows = np.flatnonzero(self.moving[self.label[slice(*at)]])
+            return _sums(self._take(at, rows), self.label[at[0] + rows], self.weight[at[0] + rows], len(self.centres))
+
+        total = np.zeros_like(self.centres)
+        for sums in self.each(block, self._blocks()):
+            progress(share)
+            total += sums
+        mass = np.bincount(self.label, self.weight, len(self.centres))
+        put = self.moving & (mass > 0)
+        new = total[put] / mass[put, None]
+        shift = float(((new - self.centres[put]) ** 2).sum())
+        self.centres[put] = new
+        return shift
+
+
+def start(table: Dense, k: int, rng: np.random.Generator, progress: Progress, weight: Floats, each: Map = map) -> Floats:
+    """(k, d) greedy k-means++ start in float64: rows, each the best of some drawn by weight · D², D the distance to the nearest row so far.
+
+    The best leaves the least Σ weight · D². Rows at distance 0 are taken only when nothing else is left. All this among STARTERS · k rows
+    drawn by weight, if there are more.
+    """
+    wanted = max(2 * k, min(STARTERS * k, int((BLOCK_BYTES / table.x.dtype.itemsize) ** 0.5)))
+    if wanted < len(table):
+        some, weight = drawn_by_weight(weight, wanted, rng)
+        table = table.take(some)
+    m = len(table)
+    among = None
+    if m * m * table.x.dtype.itemsize <= BLOCK_BYTES:
+        parts = []
+        for part in each(lambda a: squared_distances(table.take(slice(a, a + FEW)), table), range(0, m, FEW)):
+            progress(0.0)
+            parts.append(part)
+        among = np.concatenate(parts)
+    square, rows = np.ones(m, dtype=table.x.dtype), np.empty(k, dtype=np.int64)
+    light = (weight / weight.max()).astype(table.x.dtype)
+    trials = TRIALS * (2 + int(np.log(k)))
     for i in range(k):
         progress(i / k)
         total = np.cumsum(weight * square)
         if total[-1] <= 0:
-            rows[i:] = rng.choice(np.setdiff1d(np.arange(len(points)), rows[:i]), k - i, replace=False)
+            rows[i:] = rng.choice(np.setdiff1d(np.arange(m), rows[:i]), k - i, replace=False)
             break
         spots = rng.random(trials if i else 1) * total[-1]
         drawn = np.searchsorted(total, np.minimum(spots, np.nextafter(total[-1], 0.0)), side="right")  # a chance above 0
-        left = squared_distances(table, table.take(drawn)).astype(np.float64)
+        left = squared_distances(table.take(drawn), table) if among is None else among[drawn]
         if i:
-            np.minimum(left, square[:, None], out=left)
-        best = (weight @ left).argmin()
-        rows[i], square = drawn[best], left[:, best].copy()
+            np.minimum(left, square, out=left)
+        best = (left @ light).argmin()
+        rows[i], square = drawn[best], left[best].copy()
         square[rows[i]] = 0.0
-    return np.asarray(points[rows])
+    return np.asarray(table.rows(rows), dtype=np.float64)
+
+
+def drawn_by_weight(weight: Floats, n: int, rng: np.random.Generator) -> tuple[Indices, Floats]:
+    """(n rows drawn by weight without replacement, ascending; what each counts for so that any sum over rows is right on average).
+
+    Whose exponential waiting times come first; the next one, τ, makes the chance of each 1 − exp(−weight · τ) (Cohen and Kaplan 2007).
+    """
+    times = rng.standard_exponential(len(weight)) / weight
+    order = np.argpartition(times, n)
+    rows = np.sort(order[:n])
+    return rows, -weight[rows] / np.expm1(-weight[rows] * times[order[n]])
 
 
 def in_batches(points: Array, k: int, rng: np.random.Generator, progress: Progress, weights: Array | None = None) -> Array:
-    """(k, d) centroids of mini-batch k-means from a k-means++ start on a sample (random samples when k is large)."""
-    from sklearn.cluster import MiniBatchKMeans
-    from threadpoolctl import threadpool_limits
+    """(k, d) centroids of mini-batch k-means from a k-means++ start on a sample (random samples when k is large).
 
-    def part(rows: Indices) -> tuple[Array, Array | None]:
-        return points[rows], None if weights is None else weights[rows]
-
-    n, batch = len(points), max(BATCH, k)
-    sample, heavy = part(rng.choice(n, min(n, max(BATCH, 2 * k)), replace=False))
-    first = sample[:k] if k > BATCH else start(sample, k, rng, lambda share: progress(0.1 * share), heavy)
-    model = MiniBatchKMeans(k, init=first, n_init=1, reassignment_ratio=0.0, random_state=int(rng.integers(2**31)))
-    with threadpool_limits(1, user_api="openmp"):
+    Every centroid is the weighted mean of all rows that came to it, each when its batch was looked at (Sculley 2010).
+    """
+    table, weight = _table(points), _weight(points, weights)
+    n, batch = len(table), max(BATCH, k)
+    rows = _block(table, k)
+    some = rng.choice(n, min(n, max(BATCH, 2 * k)), replace=False)
+    with team() as each:
+        if k > BATCH:
+            centres = np.asarray(table.rows(some[:k]), dtype=np.float64)
+        else:
+            centres = start(table.take(some), k, rng, lambda share: progress(0.1 * share), weight[some], each)
+        mass = np.zeros(k)
         for p in range(PASSES):
             order = rng.permutation(n)
             for at in range(0, n, batch):
                 progress(0.1 + 0.9 * (p + at / n) / PASSES)
-                rows, some = part(order[at : at + batch])
-                model.partial_fit(rows, sample_weight=some)
-    result: Array = model.cluster_centers_
+                members = order[at : at + batch]
+                working = centres.astype(table.x.dtype)
+                half = (_squared(centres) / 2).astype(table.x.dtype)
+
+                def block(part: Indices, working: Array = working, half: Array = half) -> tuple[Array, Array]:
+                    x = table.rows(part)
+                    label = _closest(x, working, half)[0]
+                    return _sums(x, label, weight[part], k), np.bincount(label, weight[part], k)
+
+                total, more = np.zeros_like(centres), np.zeros(k)
+                for sums, masses in each(block, (members[a : a + rows] for a in range(0, len(members), rows))):
+                    progress(0.1 + 0.9 * (p + at / n) / PASSES)
+                    total += sums
+                    more += masses
+                put = more > 0
+                mass += more
+                centres[put] += (total[put] - more[put, None] * centres[put]) / mass[put, None]
+    return _placed(centres, table, points)
+
+
+def _table(points: Array) -> Dense:
+    """The points about their mean, in float64 unless they are float32 numbers whose squares neither overflow nor vanish."""
+    if points.dtype == np.float32:
+        largest = max(float(points.max()), -float(points.min()))
+        if largest == 0 or 1e-10 < largest < 1e15:
+            return Dense.centred(points)
+    return Dense.centred(points.astype(np.float64, copy=False))
+
+
+def _weight(points: Array, weights: Array | None) -> Floats:
+    return np.ones(len(points)) if weights is None else np.asarray(weights, dtype=np.float64)
+
+
+def _placed(centres: Floats, table: Dense, points: Array) -> Array:
+    """The centroids of the table as those of the points."""
+    return (centres + table.origin).astype(points.dtype)
+
+
+def _block(table: Dense, k: int) -> int:
+    """Rows looked at together: they and their products with k centroids are NUMBERS."""
+    return int(np.clip(NUMBERS // (table.x.shape[1] + k), 256, 8192))
+
+
+def _closest(x: Array, centres: Array, half: Array) -> tuple[Indices, Array]:
+    """(nearest of the centres, x·c − ‖c‖² / 2 of it) for every row of x. half: their ‖c‖² / 2. The lower of two as near."""
+    key = x @ centres.T
+    key -= half
+    label = key.argmax(axis=1)
+    return label, key[np.arange(len(x)), label]
+
+
+def _squared(x: Array) -> Array:
+    """(n,) squared lengths of the rows of x."""
+    return np.einsum("ij,ij->i", x, x)
+
+
+def _sums(x: Array, label: Indices, weight: Floats, k: int) -> Array:
+    """(k, d) weighted sums of the rows of x by label."""
+    from scipy.sparse import csr_array
+
+    result: Array = csr_array((weight.astype(x.dtype), label, np.arange(len(x) + 1)), shape=(len(x), k)).T @ x
     return result
 
 
@@ -122,6 +292,24 @@ def representatives(points: Any, centres: Array, progress: Progress) -> Indices:
         picks[i] = free[0] if len(free) else _nearest_free(points, own[i], taken, progress)
         taken[picks[i]] = True
     return picks
+
+
+def least_squares(points: Array, centres: Array, progress: Progress) -> Floats:
+    """(n,) squared distance of every row of points (n, d) to the nearest of the centres, as products in the dtype of the points have it."""
+    table = Dense.centred(points)
+    own = Dense(centres, table.origin)
+    rows = _block(table, len(centres))
+
+    def block(at: int) -> Floats:
+        result: Floats = squared_distances(table.take(slice(at, at + rows)), own).min(axis=1).astype(np.float64)
+        return result
+
+    parts: list[Floats] = []
+    with team() as each:
+        for part in each(block, range(0, len(points), rows)):
+            progress(len(parts) * rows / len(points))
+            parts.append(part)
+    return np.concatenate(parts)
 
 
 def clustered(points: Array, k: int, rng: np.random.Generator, progress: Progress, weights: Array) -> Indices:

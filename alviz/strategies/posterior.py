@@ -72,9 +72,10 @@ def _mean_card(name: str, formula: str, draws: str, source: str) -> Card:
         formula=f"{formula}, with p = mean of the T draws",
         needs=f"draws of the posterior from {source}",
         cost="O(TnK), and T predictions of the whole pool",
-        reference="Gal, Islam and Ghahramani (2017); Zhan et al. (2022), section 2"
+        reference="Gal, Islam and Ghahramani, Deep Bayesian active learning with image data (2017); Zhan et al., A comparative survey of deep "
+        "active learning (2022), section 2.2"
         if draws == "MC dropout"
-        else "Beluch et al., The power of ensembles for active learning in image classification (2018)",
+        else "Beluch, Genewein, Nürnberger and Köhler, The power of ensembles for active learning in image classification (2018)",
         shines="Better calibrated than one pass of one network.",
         fails="Draws that hardly differ add cost and no information; near-duplicates in a batch stay.",
     )
@@ -144,7 +145,8 @@ class VariationRatio(ScoringStrategy):
         formula="1 − (votes of the modal class)/T; ties by the entropy of the mean, then by index",
         needs="draws of the posterior (a committee or stochastic passes)",
         cost="O(TnK), and T predictions of the whole pool",
-        reference="Freeman (1965); Beluch et al. (2018)",
+        reference="Freeman, Elementary applied statistics (1965); Beluch, Genewein, Nürnberger and Köhler, The power of ensembles for active "
+        "learning in image classification (2018)",
         shines="The best measure of disagreement in Beluch et al., with five networks.",
         fails="With T draws there are at most T levels: most of the order is decided by the second key.",
         deviation="Equation 5 of Zhan et al. (2022) writes 1 − p(ŷ), which is least confidence; this counts votes, as the original does.",
@@ -169,7 +171,9 @@ class Bald(ScoringStrategy):
         formula="H(mean p) − mean H(p)",
         needs="draws of the posterior (a committee or stochastic passes)",
         cost="O(TnK), and T predictions of the whole pool",
-        reference="Houlsby et al. (2011); Gal, Islam and Ghahramani (2017); Zhan et al. (2022), equation 6",
+        reference="Houlsby, Huszár, Ghahramani and Lengyel, Bayesian active learning for classification and preference learning (2011); Gal, "
+        "Islam and Ghahramani, Deep Bayesian active learning with image data (2017); Zhan et al., A comparative survey of deep active learning "
+        "(2022), equation 6",
         shines="Ignores noise that no label can remove.",
         fails="Chooses the same few regions again and again within a batch; few draws give a rough estimate.",
     )
@@ -189,7 +193,8 @@ class MeanStd(ScoringStrategy):
         formula="(1/K) Σ_c std_t p_t(c|x)",
         needs="draws of the posterior (a committee or stochastic passes)",
         cost="O(TnK), and T predictions of the whole pool",
-        reference="Kampffmeyer, Salberg and Jenssen (2016); Zhan et al. (2022), equation 7",
+        reference="Kampffmeyer, Salberg and Jenssen, Semantic segmentation of small objects and modeling of uncertainty in urban remote sensing "
+        "images using deep convolutional neural networks (2016); Zhan et al., A comparative survey of deep active learning (2022), equation 7",
         shines="Simple, and close to BALD.",
         fails="Few draws give a rough estimate; near-duplicates in a batch.",
     )

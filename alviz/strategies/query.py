@@ -1,5 +1,6 @@
 """`alviz.query`: every strategy on plain arrays, for people with a loop of their own."""
 
+import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from typing import Any
@@ -8,13 +9,19 @@ import numpy as np
 from array_api_compat import is_torch_array
 from numpy.typing import ArrayLike, NDArray
 
-from alviz.strategies.base import QueryStrategy, Selection, missing_needs, registry, whole
+from alviz.strategies.base import CappedStrategy, QueryStrategy, Selection, missing_needs, registry, whole
 from alviz.strategies.device import host, namespace
 from alviz.strategies.needs import argument_of, readable_need
 from alviz.strategies.pool import POSTERIORS, Array, Indices, MissingSignal, PoolView
 
 TOLERANCE = 1e-3
 """How far the probabilities of a row may be from adding up to 1."""
+
+LARGEST = 1e100
+"""The largest number that a table may hold, up to its sign."""
+
+LARGEST_SINGLE = 1e15
+"""The largest number in a float32 table that is not widened: sums of squares of larger ones may overflow."""
 
 _BLOCK = 8192
 
@@ -87,12 +94,14 @@ def query(
     probabilities or the posterior, else max(labels) + 1. seed: non-negative integer; randomness comes from np.random.default_rng([seed]).
 
     Returns int64 (n_queries,) indices in pick order; with return_scores also float64 (n,) scores, NaN where labelled or not scored; with
-    return_selection the whole `Selection` instead: indices, scores, gains, and a note where not everything was looked at.
+    return_selection the whole `Selection` instead: indices, scores, gains, and a note where not everything was looked at (where a
+    strategy's cap was the cause, it is a warning without return_selection).
     Float32 and float64 arrays are not copied as a whole, memory maps are read in blocks. Signals that the strategy does not need are
     checked all the same, then ignored.
 
     Torch tensors stay on their device, without their gradients: strategies that compute with inner products do so there, the others get
-    what they look at as numpy arrays. Half precision (float16, bfloat16) is widened to float32, whole numbers to float64.
+    what they look at as numpy arrays. Half precision (float16, bfloat16) is widened to float32, whole numbers to float64, and so are
+    float32 tables with numbers beyond ±1e15.
 
     shards: for a pool that outgrows the memory, that many contiguous parts of its rows are worked on one after another, or in the workers
     of `executor` (any concurrent.futures.Executor; for a Dask cluster `distributed.Client(...).get_executor()`). Give memory maps
@@ -138,6 +147,8 @@ def query(
         selection = _select(chosen, count, signals, pool_indices, y, k, predict, int(seed))
     if return_selection:
         return selection
+    if selection.note and isinstance(chosen, CappedStrategy):
+        warnings.warn(f"query strategy {chosen.name!r}: {selection.note}", stacklevel=2)
     return (selection.indices, selection.scores) if return_scores else selection.indices
 
 
@@ -244,8 +255,12 @@ def _finite(name: str, array: Any) -> None:
 
 def _table(name: str, given: Any, n: int) -> Any:
     array = _numbers(name, given, (n, "d"))
-    _finite(name, array)
-    return array
+    xp = namespace(array)
+    largest = max(float(xp.max(xp.abs(block))) for _, block in _blocks(array))
+    if largest > LARGEST or not np.isfinite(largest):
+        _finite(name, array)
+        raise ValueError(f"{name} must lie within ±{LARGEST:g}, where sums of squares are finite, got ±{largest:.6g}")
+    return xp.astype(array, xp.float64) if largest > LARGEST_SINGLE and array.dtype == xp.float32 else array
 
 
 def _distributions(name: str, array: Any) -> None:

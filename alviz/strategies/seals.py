@@ -41,8 +41,8 @@ class Seals(QueryStrategy):
         "features stay the same. With nothing labelled, and where there are fewer neighbours than labels to ask for, the base strategy sees "
         "all candidates.",
         options={
-            "base": "the strategy that chooses among the neighbours",
-            "neighbours": "how many nearest neighbours of each labelled sample are candidates",
+            "base": "The strategy that chooses among the neighbours.",
+            "neighbours": "How many nearest neighbours of each labelled sample are candidates.",
         },
     )
     needs: tuple[Need, ...] = ("probabilities", PLACES)  # type: ignore[misc]  # of the default base; an instance has its own

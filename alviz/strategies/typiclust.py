@@ -1,11 +1,12 @@
 """TypiClust: the most typical sample of the largest clusters without a label; and TCM, which goes on with margin."""
 
 import heapq
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from alviz.progress import Progress
+from alviz.progress import Progress, silent
 from alviz.registry import Card
 from alviz.strategies.base import CAP, QueryStrategy, Selection, spread, whole
 from alviz.strategies.coverage import nearest_centroid
@@ -13,8 +14,12 @@ from alviz.strategies.device import beside, host, namespace
 from alviz.strategies.farthest import Floats
 from alviz.strategies.lloyd import FULL, in_batches, lloyd
 from alviz.strategies.pool import Indices, PoolView
+from alviz.strategies.team import team
 from alviz.strategies.uncertainty import Margin
-from alviz.strategies.vectors import Dense, nearest
+from alviz.strategies.vectors import Dense, nearest, squared_distances
+
+MATRIX = 1024
+"""Samples of a cluster up to which all its distances are computed at once, in float64."""
 
 SMALLEST = 5
 """Samples of a cluster below which it waits until the others are used up."""
@@ -69,24 +74,44 @@ class TypiClust(QueryStrategy):
         chosen, sizes = np.unique(turns, return_counts=True)
         starts = np.searchsorted(cluster[order], chosen)
         stops = np.searchsorted(cluster[order], chosen, side="right")
+        members, cut = [], 0
+        for i in range(len(chosen)):
+            rows = order[starts[i] : stops[i]]
+            size = len(rows) if self.cap is None else max(self.cap, int(sizes[i]))
+            if len(rows) > size:
+                cut += 1
+                rows = rows[rows >= n_labelled]
+                rows = np.sort(rng.choice(rows, min(size, len(rows)), replace=False))
+            members.append(rows)
         picks = np.empty(n_queries, dtype=np.int64)
         scores = np.full(len(points), np.nan)
-        cut = 0
-        for i, c in enumerate(chosen):
-            share = 0.9 + 0.1 * i / len(chosen)
-            members = order[starts[i] : stops[i]]
-            size = len(members) if self.cap is None else max(self.cap, int(sizes[i]))
-            if len(members) > size:
-                cut += 1
-                members = members[members >= n_labelled]
-                members = np.sort(rng.choice(members, min(size, len(members)), replace=False))
-            distance = mean_distance(Dense(points[beside(members, points)]), self.neighbours, _at(pool, share))
-            free = members >= n_labelled
-            members, distance = members[free], distance[free]
-            scores[members] = -distance
-            picks[turns == c] = members[np.argsort(distance, kind="stable")[: sizes[i]]]
-        note = f"in {cut:,} of {len(chosen):,} clusters only some {self.cap:,} samples were looked at, drawn uniformly (cap)" if cut else ""
+        for i, distance in enumerate(self._distances(points, members, pool)):
+            free = members[i] >= n_labelled
+            rows, distance = members[i][free], distance[free]
+            scores[rows] = -distance
+            picks[turns == chosen[i]] = rows[np.argsort(distance, kind="stable")[: sizes[i]]]
+        note = (
+            f"In {cut:,} of {len(chosen):,} clusters only some {self.cap:,} samples were looked at, drawn uniformly (cap)." if cut else ""
+        )
         return Selection(pool.candidates[picks - n_labelled], spread(pool, scores[n_labelled:]), note=note)
+
+    def _distances(self, points: Any, members: list[Indices], pool: PoolView) -> Iterator[Floats]:
+        """Mean distances (`mean_distance`) in every cluster. Those that fit into one matrix are worked on several at a time."""
+
+        def inside(i: int) -> Floats | None:
+            rows = members[i]
+            return mean_distance(Dense(points[beside(rows, points)]), self.neighbours, silent) if len(rows) <= MATRIX else None
+
+        found: list[Floats | None] = []
+        with team() as each:
+            for small in each(inside, range(len(members))):
+                pool.progress(0.9 + 0.05 * len(found) / len(members))
+                found.append(small)
+        for i, distance in enumerate(found):
+            if distance is None:
+                progress = _at(pool, 0.95 + 0.05 * i / len(members))
+                distance = mean_distance(Dense(points[beside(members[i], points)]), self.neighbours, progress)
+            yield distance
 
 
 def together(pool: PoolView) -> tuple[Any, int]:
@@ -132,7 +157,14 @@ def mean_distance(points: Dense, neighbours: int, progress: Progress) -> Floats:
     """(n,) mean distance of every point to the nearest others, as many as there are up to `neighbours`; NaN for a point alone."""
     if len(points) == 1:
         return np.full(1, np.nan)
-    squares, _ = nearest(points, points, min(neighbours, len(points) - 1), progress, skip_self=True)
+    k = min(neighbours, len(points) - 1)
+    if len(points) > MATRIX:
+        squares, _ = nearest(points, points, k, progress, skip_self=True)
+    else:
+        exact = points.double()
+        squares = np.array(host(squared_distances(exact, exact)))
+        np.fill_diagonal(squares, np.inf)
+        squares = np.sort(np.partition(squares, k - 1, axis=1)[:, :k], axis=1)
     result: Floats = np.sqrt(squares).mean(axis=1)
     return result
 

@@ -168,7 +168,7 @@ def squared_distances(x: Vectors, y: Vectors) -> Any:
 
     What rounding could have made up is computed again in float64, so copies of a point are at distance 0 of it, and no distance is negative.
     """
-    x, y = _wide(x, y)
+    x, y = wide(x, y)
     square = x.products(y)
     xp = namespace(square)
     exact = square.dtype == xp.float64
@@ -197,7 +197,7 @@ def nearest(x: Vectors, y: Vectors, k: int, progress: Progress, *, skip_self: bo
     Products in the dtype of the data find the neighbours, and some more; float64 differences give the distances and the order. Rows for
     which rounding could hide a neighbour are done again with float64 products.
     """
-    x, y = _wide(x, y)
+    x, y = wide(x, y)
     m, n = len(x), len(y) - skip_self
     kept = min(k + SPARE, n)
     keys, rows = _by_products(x, y, kept, lambda share: progress(0.9 * share), skip_self)
@@ -222,7 +222,7 @@ def nearest(x: Vectors, y: Vectors, k: int, progress: Progress, *, skip_self: bo
     return distance, which
 
 
-def _wide(x: Vectors, y: Vectors) -> tuple[Any, Any]:
+def wide(x: Vectors, y: Vectors) -> tuple[Any, Any]:
     """Both in float64 where squares overflow or vanish in float32, else as they are."""
     largest = max((float(namespace(v.squared_norms).max(v.squared_norms)) for v in (x, y) if len(v)), default=0.0)
     return (x, y) if largest == 0 or 1e-20 < largest < 1e35 else (x.double(), y.double())

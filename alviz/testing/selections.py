@@ -38,6 +38,7 @@ def check_selection(selection: Selection, pool: PoolView, n_queries: int) -> Non
         )
         assert not np.isinf(gains).any(), "gains must be finite, or NaN for picks that have none"
     assert isinstance(selection.note, str) and "\n" not in selection.note, f"note must be one line of text, got {selection.note!r}"
+    assert not selection.note or selection.note.endswith("."), f"note must be a sentence that ends with a full stop, got {selection.note!r}"
 
 
 def selected(

@@ -110,6 +110,26 @@ def test_conformance_of_options(name, options):
     check_strategy(lambda: create(name, **options))
 
 
+def numeric():
+    """(name, parameter, values that are none for it)."""
+    for name in NAMES:
+        parameters = registry.parameters(name)
+        hints = typing.get_type_hints(registry.factory(name).__init__) if parameters else {}
+        for key in parameters:
+            kinds = {hints[key], *typing.get_args(hints[key])}
+            if float in kinds:
+                yield pytest.param(name, key, (float("nan"), float("inf"), 1e308, 10**400, -1.0, True, "1", [1.0]), id=f"{name}-{key}")
+            elif int in kinds:
+                yield pytest.param(name, key, (0.5, -1, True, "1", [1]), id=f"{name}-{key}")
+
+
+@pytest.mark.parametrize(("name", "key", "values"), list(numeric()))
+def test_wrong_numbers_are_refused(name, key, values):
+    for value in values:
+        with pytest.raises(ValueError, match=rf"^{name}: {key} must be .*, got "):
+            create(name, **{key: value})
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_any_pool(name):
     check_strategy_property(lambda: create(name), max_examples=15)

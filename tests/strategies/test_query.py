@@ -172,6 +172,8 @@ REFUSED = [
     ),
     ("margin", broken("features", lambda x: x[:, 0]), r"features must have the shape \(30, d\), got \(30,\)"),
     ("margin", broken("features", lambda x: put(x, (3, 1), np.inf)), r"features holds NaN or infinity"),
+    ("margin", broken("features", lambda x: put(x, (3, 1), -1e101)), r"features must lie within ±1e\+100, .* got ±1e\+101"),
+    ("margin", broken("embeddings", lambda x: put(x, (3, 1), 1.7e308)), r"embeddings must lie within ±1e\+100"),
     ("margin", broken("embeddings", lambda x: x[:10]), r"embeddings must have the shape \(30, d\), got \(10, 2\)"),
     ("margin", broken("posterior", lambda p: p[0]), r"posterior must have the shape \(T, 30, K\), got \(30, 3\)"),
     ("margin", broken("posterior", lambda p: p.transpose(1, 0, 2)), r"posterior must have the shape \(T, 30, K\), got \(30, 5, 3\)"),
@@ -371,3 +373,12 @@ def test_tensors_refused(name, change, message):
     given[name] = change(given[name])
     with pytest.raises(ValueError, match=message):
         alviz.query("margin", 5, **given)
+
+
+def test_a_cap_is_said():
+    x, y = np.random.default_rng(0).normal(size=(60, 3)), np.full(60, -1)
+    with pytest.warns(UserWarning, match="'max-herding': 20 of 60 candidates were looked at"):
+        picks = alviz.query("max-herding", 5, labels=y, features=x, cap=20)
+    selection = alviz.query("max-herding", 5, labels=y, features=x, cap=20, return_selection=True)
+    assert selection.note.startswith("20 of 60 candidates") and np.array_equal(selection.indices, picks)
+    assert np.isfinite(selection.scores).sum() == 20

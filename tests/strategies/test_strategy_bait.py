@@ -28,7 +28,12 @@ def reference(information, free, labelled, b, ridge):
     scale = 1 / (len(labelled) + b)
 
     def objective(chosen):
-        m = ridge * np.eye(size) + scale * sum((information[i] for i in [*labelled, *chosen]), np.zeros((size, size)))
+        zero = np.zeros((size, size))
+        m = (
+            ridge * np.eye(size)
+            + scale * sum((information[i] for i in labelled), zero)
+            + b * scale * sum((information[i] for i in chosen), zero)
+        )
         return np.trace(np.linalg.inv(m) @ target)
 
     picks, gains = [], []
@@ -71,7 +76,7 @@ def test_full_matrices(seed, labelled, top_k, rows, monkeypatch):
     got, free = run(p, h, labelled, 4, top_k=top_k, ridge=ridge)
     picks, gains, scores = reference(fisher(p, h, top_k or 3), free, labelled, 4, ridge)
     assert got.indices.tolist() == picks
-    np.testing.assert_allclose(got.gains, gains, rtol=1e-7)
+    np.testing.assert_allclose(got.gains, gains, rtol=1e-6)
     np.testing.assert_allclose(got.scores[free], scores, rtol=1e-9)
     assert got.note == ""
 
@@ -111,7 +116,7 @@ def test_reduced_features():
     whole_, _ = run(p, h, [0, 1], 4)
     small, _ = run(p, h, [0, 1], 4, dimensions=6)
     assert small.indices.tolist() == whole_.indices.tolist() and whole_.note == ""
-    assert small.note == "features reduced to 2 directions, which keep 100% of their squared length (dimensions)"
+    assert small.note == "Features reduced to 2 directions, which keep 100% of their squared length (dimensions)."
     np.testing.assert_allclose(small.gains, whole_.gains, rtol=1e-6)
     assert "1 directions" in run(p, h, [0, 1], 4, dimensions=1)[0].note
 
@@ -119,7 +124,9 @@ def test_reduced_features():
 def test_the_cap_is_reported():
     p, h = setting(0, n=30)
     got, _ = run(p, h, [], 3, cap=10)
-    assert "10 of 30 candidates" in got.note and np.isfinite(got.scores).sum() == 10
+    assert got.note == "10 of 30 candidates were looked at, drawn uniformly (cap)." and np.isfinite(got.scores).sum() == 10
+    both, _ = run(p, h, [], 3, cap=10, dimensions=3)
+    assert both.note.startswith(f"{got.note} Features reduced to 1 directions")
 
 
 def test_it_covers_directions():
@@ -127,6 +134,38 @@ def test_it_covers_directions():
     h = np.array([[3.0, 0]] * 9 + [[0, 3.0]])
     picks = alviz.query("bait", 2, labels=np.full(10, -1), probabilities=np.full((10, 2), 0.5), embeddings=h, ridge=0.01)
     assert 9 in picks and len(set(picks.tolist())) == 2
+
+
+@pytest.mark.parametrize("size", [1e-310, 1e-30, 1e30, 1e140])
+def test_features_of_any_size(size):
+    # h and √λ in other units leave every trace as it is; with λ = 1 beside them, λ counts as the least or the most that float64 can tell.
+    p, h = setting(2, n=20)
+    usual, _ = run(p, h, [0, 1], 4)
+    unit = 2.0 ** round(np.log2(1e20 if size > 1 else 1e-20))
+    scaled, _ = run(p, h * unit, [0, 1], 4, ridge=max(1e-6, unit**2)) if size > 1 else (usual, None)
+    assert scaled.indices.tolist() == usual.indices.tolist()
+    np.testing.assert_allclose(scaled.gains, usual.gains, rtol=1e-9)
+    got, _ = run(p, h * size, [0, 1], 4)
+    mean = (h**2).sum(axis=1).mean()
+    same, _ = run(p, h, [0, 1], 4, ridge=mean * (bait.RIDGE if size > 1 else 1 / bait.RIDGE))
+    assert got.indices.tolist() == same.indices.tolist()
+    np.testing.assert_allclose(got.gains, same.gains, rtol=1e-4)
+
+
+def test_no_gain_is_negative():
+    # Raw pixels and a tiny ridge: rounding would be larger than what the last picks gain.
+    rng = np.random.default_rng(1)
+    h, p = rng.integers(0, 256, size=(30, 8)).astype(float), rng.dirichlet(np.ones(3), size=30)
+    p[0] = [-5e-4, 1.0, 5e-4]  # within what counts as probabilities
+    got, free = run(p, h, [], 12, ridge=1e-6, top_k=None)
+    information, ridge = fisher(p.clip(0), h, 3), bait.RIDGE * (h**2).sum(axis=1).mean()
+    picks, _, scores = reference(information, free, [], 12, ridge)
+
+    def left(chosen):
+        return np.trace(np.linalg.inv(ridge * np.eye(24) + information[chosen].sum(axis=0)) @ information.mean(axis=0))
+
+    assert (got.gains >= 0).all() and left(got.indices) <= 1.01 * left(picks)
+    np.testing.assert_allclose(got.scores[free], scores, rtol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,14 @@ def test_budgets_up_to_the_pool(b):
     check_selection(got, pool, b)
 
 
+def test_nothing_left_to_judge_on():
+    pool = pool_of()
+    got = create("boss-oracle").select(pool, len(pool), np.random.default_rng(0))
+    check_selection(got, pool, len(pool))
+    assert got.note == "No samples could be set aside to judge on: the batch is the one of random, untried."
+    assert np.isnan(got.scores).all()
+
+
 def test_unknown_targets_are_not_trained_on(monkeypatch):
     pool = pool_of()
     pool.true_targets = pool.true_targets.copy()

@@ -134,3 +134,9 @@ def test_representatives(seed, neighbours, monkeypatch):
 def test_temperature_is_checked():
     with pytest.raises(ValueError, match=r"clue: temperature must be a number in 0\.01 … 100, got 0"):
         create("clue", temperature=0)
+
+
+def test_probabilities_below_zero_within_the_tolerance_count_as_zero():
+    p = np.array([[1.0005, -0.0003, -0.0002], [0.5, 0.5, 0.0]])
+    got = alviz.query("clue", 1, labels=np.full(2, -1), features=np.eye(2), probabilities=p, temperature=0.3, return_scores=True)[1]
+    np.testing.assert_allclose(got, [0.0, np.log(2)], atol=1e-12)

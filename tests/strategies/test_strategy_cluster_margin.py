@@ -75,7 +75,7 @@ def test_beyond_the_cap_the_others_join_the_nearest_mean():
     x = arrays["features"]
     strategy = create("cluster-margin", cap=40, size=5.0, factor=4.0)
     got = strategy.select(pool, 10, np.random.default_rng(0))
-    assert got.note == "clusters from 40 of 200 samples, drawn uniformly (cap); the others joined the nearest cluster"
+    assert got.note == "The clusters are made of 40 of 200 samples, drawn uniformly (cap); the others joined the nearest cluster."
     some = np.sort(np.random.default_rng([1, 0xC1A5]).choice(200, 40, replace=False))
     clusters = agglomerated(x[some], 8)
     means = [x[some[members]].mean(axis=0) for members in clusters]

@@ -43,16 +43,16 @@ def naive(x, p, labelled, labels, candidates, b, delta, reach=1.5, a=0.8, k=50.0
         covered = covered_by(radii)
         mean, share = np.mean(radii), len(covered) / len(everyone)
     s = (1 + np.exp(-k * (1 - a))) / (1 + np.exp(-k * (share - a)))
-    gap = {i: np.sort(p[i])[-1] - (np.sort(p[i])[-2] if p.shape[1] > 1 else 0) for i in candidates}
-    low, high = min(1 - g for g in gap.values()), max(1 - g for g in gap.values())
-    unsure = {i: (1 - gap[i] - low) / ((high - low) or 1) for i in candidates}
+    gap = {i: np.sort(p[i])[-1] - (np.sort(p[i])[-2] if p.shape[1] > 1 else 0) for i in everyone}
+    unsure = {i: max(gap.values()) - gap[i] for i in candidates}
     near = {i: ball(i, mean) - set(labelled) for i in candidates}
     picks, gains = [], []
     while len(picks) < b:
         free = [i for i in candidates if i not in picks]
         degree = {i: len(near[i] - covered) for i in free}
         most = max(1, *degree.values()) if len(free) > 1 else max(1, degree[free[0]])
-        score = {i: s * unsure[i] + (1 - s) * degree[i] / most for i in free}
+        least_sure = max(unsure[i] for i in free) or 1
+        score = {i: s * unsure[i] / least_sure + (1 - s) * degree[i] / most for i in free}
         best = max(score.values())
         pick = min(i for i in free if score[i] == best)
         picks.append(pick)

@@ -79,7 +79,7 @@ def test_only_a_part_is_tried_and_the_note_says_so():
     tried = np.flatnonzero(~np.isnan(got.scores))
     assert len(tried) == 5 and set(tried) <= set(pool.candidates.tolist())
     assert got.indices[0] == tried[np.argmax(got.scores[tried])]
-    assert got.note == "5 of 14 candidates were tried, their effect judged on 6 (candidates, evaluate)"
+    assert got.note == "5 of 14 candidates were tried, their effect judged on 6 (candidates, evaluate)."
     assert len(create("expected-error-reduction", candidates=2).select(pool, 7, np.random.default_rng(0)).indices) == 7
 
 
@@ -97,7 +97,7 @@ def test_in_a_run():
     run = Run("gaussians", strategy=create("expected-error-reduction", candidates=6, evaluate=50), n_queries=3, n_initial=10, seed=0)
     shares = []
     finished = run.step(progress=shares.append)
-    assert finished.note == "6 of 4,990 candidates were tried, their effect judged on 50 (candidates, evaluate)"
+    assert finished.note == "6 of 4,990 candidates were tried, their effect judged on 50 (candidates, evaluate)."
     assert len(set(finished.queried.tolist())) == 3
     again = Run("gaussians", strategy=create("expected-error-reduction", candidates=6, evaluate=50), n_queries=3, n_initial=10, seed=0)
 

@@ -139,6 +139,28 @@ def test_zero_features_are_a_direction_of_their_own():
     assert alviz.query("max-herding", 2, labels=np.full(5, -1), features=x).tolist() == [0, 1]
 
 
+@pytest.mark.parametrize("unit", [2.0**-135, 2.0**125])
+@pytest.mark.parametrize("name", ["max-herding", "uncertainty-herding"])
+def test_lengths_without_an_inverse_in_float32(name, unit):
+    # Only directions count, so the unit of the features does not (a power of two changes no digit; the small ones here have few).
+    rng = np.random.default_rng(5)
+    x = rng.integers(-4, 5, size=(40, 3)).astype(np.float32)
+    labels = np.where(np.arange(40) < 6, np.arange(40) % 3, -1)
+    p = rng.dirichlet(np.ones(3), size=40)
+    usual, other = (alviz.query(name, 8, labels=labels, features=f, probabilities=p) for f in (x, x * np.float32(unit)))
+    assert usual.tolist() == other.tolist()
+
+
+def test_probabilities_a_little_below_zero():
+    p = np.array([[-5e-4, 1.0005], [0.5, 0.5], [0.7, 0.3], [0.2, 0.8]])
+    labels = np.array([0, -1, -1, -1])
+    got = alviz.query(
+        "uncertainty-herding", 3, labels=labels, features=np.eye(4), probabilities=p[[1, 0, 2, 3]], temperature=2.0, return_selection=True
+    )
+    assert sorted(got.indices.tolist()) == [1, 2, 3] and np.isfinite(got.scores[1:]).all()
+    assert got.scores[1] == 0  # the model is certain there
+
+
 def test_tensors():
     x, _, rng = pool(4, dtype=np.float32)
     labels = labelling(rng, 40, "some")

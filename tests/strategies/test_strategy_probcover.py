@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+import alviz
 from alviz.progress import silent
-from alviz.strategies import PoolView, coverage
+from alviz.strategies import PoolView, coverage, create
 from alviz.strategies.coverage import Coverage, purity_radius, within
 from alviz.strategies.probcover import ProbCover
 from alviz.strategies.query import Arrays
@@ -98,6 +99,28 @@ def test_when_all_is_covered_the_rest_is_uniform():
     counts = np.bincount(picks[:, 1], minlength=6)
     assert counts[0] == 0
     assert ((counts[1:] - 120) ** 2 / 120).sum() < 18.5  # chi-square, 4 degrees of freedom, 1 in 1,000
+
+
+@pytest.mark.parametrize("unit", [2.0**-130, 2.0**-60, 2.0**50, 2.0**100, 2.0**125])
+@pytest.mark.parametrize("name", ["probcover", "dcom"])
+def test_units_change_nothing(name, unit):
+    # Squares of float32 numbers that vanish or overflow: the picks are those of the same points in other units.
+    rng = np.random.default_rng(3)
+    x, p = rng.integers(-4, 5, size=(60, 3)).astype(np.float32), rng.dirichlet(np.ones(3), size=60)
+    labelled = np.array([4, 9, 33])
+    picks = []
+    for u in (1.0, unit):
+        arrays = Arrays({"features": x * np.float32(u), "probabilities": p})
+        pool = PoolView(arrays, np.setdiff1d(np.arange(60), labelled), labelled, np.array([0, 1, 2]), 3, 60)
+        picks.append(create(name, delta=2.1 * u).select(pool, 12, np.random.default_rng(0)).indices.tolist())
+    assert picks[0] == picks[1]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_ball_that_holds_everything(dtype):
+    x = np.random.default_rng(0).normal(size=(20, 3)).astype(dtype)
+    got = alviz.query("probcover", 3, labels=np.full(20, -1), features=x, delta=1e90, return_selection=True)
+    assert got.gains.tolist() == [20, 0, 0] and (got.scores == 20).all()
 
 
 def test_no_row_is_left_out():

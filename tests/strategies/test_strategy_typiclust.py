@@ -66,6 +66,7 @@ def test_picks_and_scores(monkeypatch, seed, dtype):
     b = len(candidates) if seed in (3, 6) else 10
     neighbours = 20 if seed < 4 else 3
     given_clusters(monkeypatch, cluster)
+    monkeypatch.setattr(typiclust, "MATRIX", 1024 if seed in (1, 2, 4, 7) else 3)  # at once, or in blocks
     monkeypatch.setattr(vectors, "ROWS", 5)
     monkeypatch.setattr(vectors, "COLUMNS", 7)
     got = TypiClust(neighbours=neighbours).select(pool_of(x, labelled, candidates), b, rng)
@@ -101,7 +102,7 @@ def test_large_clusters_are_sampled_and_say_so(monkeypatch):
     x = rng.normal(size=(90, 2))
     given_clusters(monkeypatch, np.array([0] * 60 + [1] * 30))
     got = TypiClust(cap=40).select(pool_of(x, [3, 4]), 3, rng)
-    assert got.note.startswith("in 1 of 2 clusters only some 40 samples")
+    assert got.note.startswith("In 1 of 2 clusters only some 40 samples")
     assert np.isfinite(got.scores[:60]).sum() == 40
     assert np.isfinite(got.scores[60:]).all()
     assert TypiClust(cap=60).select(pool_of(x, [3, 4]), 3, rng).note == ""

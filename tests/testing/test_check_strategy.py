@@ -97,6 +97,11 @@ class NoNote(Changed):
         return {"note": None}
 
 
+class UnfinishedNote(Changed):
+    def change(self, chosen, pool):
+        return {"note": "some were left out"}
+
+
 class OwnRandomness(Good):
     def score(self, pool):
         return np.random.default_rng().random(len(pool))
@@ -310,6 +315,7 @@ WRONG = [
     (LongGains, r"gains must be None or float64 \(10,\), got float64 \(60,\)"),
     (InfiniteGains, "gains must be finite"),
     (NoNote, "note must be one line of text"),
+    (UnfinishedNote, "note must be a sentence that ends with a full stop, got 'some were left out'"),
     (OwnRandomness, "the same seed gave other picks"),
     (Remembers, "the same seed gave other picks"),
     (GlobalNumpy, "numpy's global random state was touched"),
