@@ -8,7 +8,7 @@ from alviz.strategies.base import ScoringStrategy, whole
 from alviz.strategies.farthest import Floats
 from alviz.strategies.pool import Array, Indices, PoolView
 from alviz.strategies.uncertainty import BLOCK, by_block, entropy, surprise
-from alviz.strategies.vectors import Dense, nearest
+from alviz.strategies.vectors import Dense, neighbours
 
 LEAST = 1e-12
 """What a candidate's probability counts as, at least, in a logarithm."""
@@ -43,24 +43,24 @@ class Cal(ScoringStrategy):
             return entropy(pool.probabilities)
         known = Dense.centred(pool.resident_labelled("embeddings"))
         asked = Dense(pool.resident("embeddings"), known.origin)
-        neighbours = nearest(asked, known, min(self.k, len(known)), lambda share: pool.progress(0.9 * share))[1]
+        near = neighbours(asked, known, min(self.k, len(known)), lambda share: pool.progress(0.9 * share))
         return mean_divergence(
-            pool.probabilities, pool.labelled_signal("probabilities"), neighbours, lambda share: pool.progress(0.9 + 0.1 * share)
+            pool.probabilities, pool.labelled_signal("probabilities"), near, lambda share: pool.progress(0.9 + 0.1 * share)
         )
 
 
-def mean_divergence(p: Array, q: Array, neighbours: Indices, progress: Progress) -> Floats:
-    """(m,) mean of KL(q[j] ‖ p[i]) over j in neighbours[i] (m, k), for rows of p (m, K) and q (l, K).
+def mean_divergence(p: Array, q: Array, near: Indices, progress: Progress) -> Floats:
+    """(m,) mean of KL(q[j] ‖ p[i]) over j in near[i] (m, k), for rows of p (m, K) and q (l, K).
 
     As (1/k Σ_j Σ_c q ln q) − Σ_c (1/k Σ_j q) ln p: one logarithm per candidate and class, whatever k. 0 ln 0 = 0.
     """
     certainty = -by_block(lambda rows: surprise(rows).sum(axis=1), q)
     out = np.empty(len(p))
-    step = max(1, BLOCK // neighbours.shape[1])
+    step = max(1, BLOCK // near.shape[1])
     for a in range(0, len(p), step):
         progress(a / len(p))
-        near = neighbours[a : a + step]
+        some = near[a : a + step]
         logs = np.log(np.maximum(np.array(p[a : a + step], dtype=np.float64, order="C"), LEAST))
-        means = np.asarray(q, dtype=np.float64)[near].mean(axis=1)
-        out[a : a + step] = certainty[near].mean(axis=1) - (means * logs).sum(axis=1)
+        means = np.asarray(q, dtype=np.float64)[some].mean(axis=1)
+        out[a : a + step] = certainty[some].mean(axis=1) - (means * logs).sum(axis=1)
     return out

@@ -10,7 +10,7 @@ from alviz.strategies.device import beside, host
 from alviz.strategies.farthest import squared_norms
 from alviz.strategies.pool import Array, Indices, PoolView
 from alviz.strategies.uncertainty import margin
-from alviz.strategies.vectors import Dense, nearest
+from alviz.strategies.vectors import Dense, neighbours
 
 CAP = 5_000
 """Samples in the hierarchical clustering: 200 MB of distances and some seconds."""
@@ -138,4 +138,4 @@ def _distances(points: Array, pool: PoolView) -> Array:
 def _nearest_mean(x: Any, means: Array, pool: PoolView) -> Indices:
     """(m,) the row of means (k, d) nearest to each row of x (m, d)."""
     table = Dense.centred(beside(means, x))
-    return nearest(Dense(x, table.origin), table, 1, lambda share: pool.progress(0.8 + 0.2 * share))[1][:, 0]
+    return neighbours(Dense(x, table.origin), table, 1, lambda share: pool.progress(0.8 + 0.2 * share))[:, 0]

@@ -222,6 +222,25 @@ def nearest(x: Vectors, y: Vectors, k: int, progress: Progress, *, skip_self: bo
     return distance, which
 
 
+def neighbours(x: Vectors, y: Vectors, k: int, progress: Progress) -> Indices:
+    """(m, k) rows of y, ascending, of the k vectors nearest to each of x: those of `nearest`, without their distances and so much quicker.
+
+    Float64 differences decide only where rounding could exchange the last that is in with the first that is not.
+    """
+    x, y = wide(x, y)
+    kept = min(k + 1, len(y))
+    keys, rows = _by_products(x, y, kept, lambda share: progress(0.9 * share), False)
+    which = rows[:, :k]
+    if kept > k:
+        norms, e = host(x.squared_norms), x.noise
+        outer = np.maximum(keys[:, k] + norms, 0.0)
+        # A key is off by at most e (‖x‖² + ‖y‖²), with ‖y‖² ≤ 2 ‖x‖² + 2 ‖x − y‖².
+        doubtful = np.flatnonzero(~(keys[:, k] - keys[:, k - 1] > 2 * e * (3 * norms + 2 * outer) + 1e-30))
+        if len(doubtful):
+            which[doubtful] = nearest(x.take(doubtful), y, k, lambda share: progress(0.9 + 0.1 * share))[1]
+    return np.sort(which, axis=1)
+
+
 def wide(x: Vectors, y: Vectors) -> tuple[Any, Any]:
     """Both in float64 where squares overflow or vanish in float32, else as they are."""
     largest = max((float(namespace(v.squared_norms).max(v.squared_norms)) for v in (x, y) if len(v)), default=0.0)

@@ -185,3 +185,15 @@ def test_progress_and_cancel():
 
     with pytest.raises(Cancelled):
         nearest(x, x, 3, stop)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("seed", range(6))
+def test_neighbours_without_distances(seed, dtype):
+    rng = np.random.default_rng(seed)
+    table = rng.integers(0, 3, size=(40, 3)).astype(dtype) if seed % 2 else (rng.normal(size=(40, 3)) + 100).astype(dtype)
+    asked = np.concatenate([table[:15], table[:5] + 0.5]).astype(dtype)  # on top of rows, and half-way between: many ties
+    known = Dense(table) if seed % 2 else Dense.centred(table)  # rounding about the mean would break the ties of a grid
+    for k in (1, 4, 39, 40):
+        wanted = np.sort(neighbours(explicit(asked, table), k, False)[1], axis=1)
+        assert np.array_equal(vectors.neighbours(Dense(asked, known.origin), known, k, silent), wanted)
