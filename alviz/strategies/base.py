@@ -46,6 +46,9 @@ registry: "Registry[QueryStrategy]" = Registry(
 CAP = 20_000
 """Candidates that methods of quadratic cost look at unless told otherwise: some seconds on two cores."""
 
+CAPPED = "drawn uniformly (cap)"
+"""What the note of a selection says where the cap left candidates out."""
+
 MOST = 1e100
 """The largest number a parameter may be: far beyond any use, and no product with it overflows."""
 
@@ -110,7 +113,7 @@ class CappedStrategy(QueryStrategy):
             return self.select_among(pool, n_queries, rng)
         some = pool.candidates[np.sort(rng.choice(len(pool), size, replace=False))]
         selection = self.select_among(pool.restrict(some), n_queries, rng)
-        note = f"{size:,} of {len(pool):,} candidates were looked at, drawn uniformly (cap). {selection.note}"
+        note = f"{size:,} of {len(pool):,} candidates were looked at, {CAPPED}. {selection.note}"
         return replace(selection, note=note.rstrip())
 
     def select_among(self, pool: PoolView, n_queries: int, rng: np.random.Generator) -> Selection:

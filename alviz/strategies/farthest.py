@@ -21,6 +21,12 @@ FEW = 256
 PAIRS = 4096
 """Pairs of rows whose difference vectors are formed at once."""
 
+PIECE = 128
+"""Terms that float32 norms sum before float64 takes over."""
+
+MANY = 64
+"""Points that rounding may confuse at one pick before all products are formed in float64."""
+
 Floats = NDArray[np.float64]
 
 
@@ -44,6 +50,17 @@ def squared_norms(x: Array) -> Floats:
     for start in range(0, len(x), FEW):
         block = np.array(x[start : start + FEW], dtype=np.float64, order="C")
         out[start : start + FEW] = np.einsum("ij,ij->i", block, block)
+    return out
+
+
+def quick_norms(x: Array) -> Floats:
+    """squared_norms of float32 rows with products of PIECE terms in float32: off by as little as a product of that many terms."""
+    out = np.zeros(len(x))
+    for start in range(0, len(x), FEW):
+        block = np.ascontiguousarray(x[start : start + FEW])
+        for a in range(0, x.shape[1], PIECE):
+            piece = block[:, a : a + PIECE]
+            out[start : start + FEW] += np.vecdot(piece, piece)
     return out
 
 
@@ -80,29 +97,26 @@ class FarthestFirst:
     The picks are those of the naive algorithm with float64 differences (ties: lowest index). Three tiers make that quick:
 
     1. `upper` (n,) bounds every point's squared distance to its nearest centre from above. Distances only fall as centres are added, so a
-       bound holds whatever centres it has not seen yet; they are caught up now and then, all in one matrix product.
-    2. `value` is that distance in float64 for a working set, the points with the largest bounds, kept up to date at every pick. While
-       the best of them lies above every bound outside, it is the next pick.
-    3. `exact`, a sum of squared differences, decides between points that rounding could confuse.
+       bound holds whatever centres it has not seen yet; the largest ones are caught up now and then, in a few matrix products.
+    2. `high` is that bound for a working set, the points with the largest bounds, kept up to date at every pick. While the best of them
+       lies above every bound outside by more than rounding can do, it is the next pick.
+    3. `exact`, a sum of squared differences, decides between points that rounding could confuse. Where these are many (data far from the
+       origin), float32 products give way to float64 ones.
     """
 
     def __init__(self, points: Array, free: NDArray[np.bool_], n_picks: int, centres: Rows | None = None, progress: Progress = silent):
-        n, d = points.shape
+        n = len(points)
         self.points = points
         self.initial = Rows(points[:0]) if centres is None else centres
         self.picks: list[int] = []
         self.n_picks = n_picks
         self.progress = progress
-        self._squares = squared_norms(points)
-        self._dtype = product_dtype(points, self._squares)
-        self._loose, self._tight = rounding(self._dtype, d), rounding(np.dtype(np.float64), d)
-        self._upper = np.where(free, np.inf, -np.inf)
-        self._seen = 0  # centres that every `upper` knows
-        self._value, self._value_seen = np.full(n, np.inf), np.zeros(n, dtype=np.int64)
+        self._squares = quick_norms(points) if points.dtype == np.float32 else squared_norms(points)
+        self._compute_in(product_dtype(points, self._squares))
+        self._upper, self._seen = np.where(free, np.inf, -np.inf), np.zeros(n, dtype=np.int64)
         self._exact, self._exact_seen = np.full(n, np.inf), np.zeros(n, dtype=np.int64)
-        self._work, self._inside = np.empty(0, dtype=np.int64), np.zeros(n, dtype=bool)
-        self._gathered = np.empty((0, d))
-        self._size, self._served = 256, 0
+        self._set_work(np.empty(0, dtype=np.int64), np.inf)
+        self._size, self._served, self._reach = 256, 0, n
 
     def __len__(self) -> int:
         return len(self.initial) + len(self.picks)
@@ -113,24 +127,17 @@ class FarthestFirst:
         if not len(self.initial):
             return np.full(n, np.nan)
         best = np.full(n, np.inf)
-        for rows, square in self._products(0):
-            np.minimum(best[rows], square.min(axis=1), out=best[rows])
+        for rows, least in self._products(0):
+            np.minimum(best[rows], least, out=best[rows])
         best += self._squares
         # Where rounding could reach a thousandth of the distance, as in tight clusters far from the origin, float64 decides.
-        doubtful = np.flatnonzero(3 * self._loose * self._squares > 1e-3 * best)
+        doubtful = np.flatnonzero(3 * self._rounding * self._squares > 1e-3 * best)
         for a in range(0, len(doubtful), ROWS):
             some = doubtful[a : a + ROWS]
-            x, least, which = self.points[some].astype(np.float64), np.full(len(some), np.inf), np.zeros(len(some), dtype=np.int64)
-            for at, y in self._centres(0):
-                self._report(len(self.initial))
-                square = self._squares_to(y, some, x)
-                column = square.argmin(axis=1)
-                found = square[np.arange(len(some)), column]
-                closer = found < least
-                least[closer], which[closer] = found[closer], column[closer] + at
-            best[some] = direct(x, self.initial[which])
+            best[some] = self._nearest(some, np.full(len(some), np.inf), 0, np.dtype(np.float64))
         self._bound(slice(None), best)
-        self._seen = len(self.initial)
+        self._seen[:] = len(self.initial)
+        self._reach = min(n, 8 * self._size)
         result: Floats = np.sqrt(best)
         return result
 
@@ -139,15 +146,28 @@ class FarthestFirst:
 
         That distance is NaN for the first pick when there was no centre.
         """
-        gains = np.empty(self.n_picks)
-        for i in range(self.n_picks):
+        for _ in range(self.n_picks):
             self._report(len(self.initial))
-            row, square = self._farthest() if len(self) else (self._central(), np.nan)
-            gains[i] = np.sqrt(square)
-            self._upper[row] = -np.inf
+            row = self._farthest() if len(self) else self._central()
             self.picks.append(row)
+            self._upper[row] = -np.inf
+            self._high[self._work == row] = -np.inf
             self._update(row)
-        return np.array(self.picks, dtype=np.int64), gains
+        picks = np.array(self.picks, dtype=np.int64)
+        order = len(self.initial) + np.arange(self.n_picks)
+        squares = np.full(self.n_picks, np.inf)
+        for a in range(0, self.n_picks, CENTRES):
+            some = slice(a, a + CENTRES)
+            squares[some] = self._nearest(picks[some], squares[some], 0, self._dtype, order[some])
+        gains: Floats = np.sqrt(np.where(order > 0, squares, np.nan))
+        return picks, gains
+
+    def _compute_in(self, dtype: np.dtype) -> None:
+        """Form products in `dtype` from now on; bounds of another one hold, but no centre counts as seen."""
+        d = self.points.shape[1]
+        self._dtype, self._rounding = dtype, rounding(dtype, d + min(d, PIECE))
+        self._least = 1e8 * float(np.finfo(dtype).tiny)  # what underflow can do
+        self._seen = np.zeros(len(self.points), dtype=np.int64)
 
     def _report(self, initial_done: int) -> None:
         """A pick counts as much as twenty of the initial centres, which are cheap."""
@@ -171,128 +191,150 @@ class FarthestFirst:
         squares = np.concatenate([direct(self.points[free[a : a + ROWS]], total / len(free)) for a in range(0, len(free), ROWS)])
         return int(free[squares.argmin()])
 
-    def _farthest(self) -> tuple[int, float]:
-        """The next pick and its squared distance."""
-        rivals = self._rivals()
-        if not self._inside[rivals].all() and (self._seen < len(self) or not len(self._work)):
-            self._catch_up()
-            self._choose_work()
-            rivals = self._rivals()
-        row = int(rivals[0])
-        if len(rivals) == 1 and self._inside[row] and self._value[row] > 1e-6 * self._squares[row]:
-            return row, float(self._value[row])
+    def _farthest(self) -> int:
+        """The next pick."""
+        least = self._certain()
+        if self._outside >= least and (self._served or not len(self._work)):
+            self._refill()
+            least = self._certain()
+        if self._outside < least:
+            rivals = self._work[self._high >= least]
+            if len(rivals) == 1:
+                return int(rivals[0])
+        else:
+            rivals = np.flatnonzero(self._upper >= least)
+        if len(rivals) > MANY and self._dtype == np.float32:
+            self._squares = squared_norms(self.points)
+            self._compute_in(np.dtype(np.float64))
+            self._refill()
+            return self._farthest()
         self._settle(rivals)
-        row = int(rivals[self._exact[rivals].argmax()])  # the first of the largest: the lowest index
-        return row, float(self._exact[row])
+        return int(rivals[self._exact[rivals].argmax()])  # the first of the largest: the lowest index
 
     # Tier 1: bounds of all points
 
-    def _products(self, start: int) -> Iterator[tuple[slice, Array]]:
-        """(rows, ‖y‖² − 2 x·y (rows, centres)) for all points x and the centres y from `start` on."""
+    def _products(self, start: int, group: Indices | None = None) -> Iterator[tuple[slice | Indices, Array]]:
+        """(rows, min (‖y‖² − 2 x·y)) over the centres y from `start` on, for all points x or a group of them."""
         for at, y in self._centres(start):
-            y = y.astype(self._dtype, copy=False)
             norms = squared_norms(y).astype(self._dtype)
-            step = ROWS if 4 * len(y) > CENTRES else 4 * ROWS  # few centres: fewer and larger products
-            for a in range(0, len(self.points), step):
+            y = -2 * y.astype(self._dtype, copy=False)
+            step = ROWS if group is not None or 4 * len(y) > CENTRES else 4 * ROWS  # few centres: fewer and larger products
+            for a in range(0, len(self.points if group is None else group), step):
                 self._report(min(at, len(self.initial)))
-                rows = slice(a, a + step)
+                rows = slice(a, a + step) if group is None else group[a : a + step]
                 square = self.points[rows].astype(self._dtype, copy=False) @ y.T
-                square *= -2
                 square += norms
-                yield rows, square
+                yield rows, np.ascontiguousarray(square.T).min(axis=0) if len(y) < 64 else square.min(axis=1)
 
-    def _catch_up(self) -> None:
-        """Let every bound see every centre."""
-        for rows, square in self._products(self._seen):
-            least = np.ascontiguousarray(square.T).min(axis=0) if square.shape[1] < 64 else square.min(axis=1)
-            self._bound(rows, np.maximum(least + self._squares[rows], 0.0))
-        self._seen = len(self)
+    def _catch_up(self, rows: Indices) -> None:
+        """Let the bounds of these rows see every centre, those that have seen equally many together."""
+        seen = self._seen[rows]
+        for start in np.flatnonzero(np.bincount(seen)):
+            if start < len(self):
+                group = rows[seen == start]
+                everyone = 8 * len(group) > 7 * len(self.points)  # in place rather than gathered
+                for some, least in self._products(int(start), None if everyone else group):
+                    self._bound(some, least + self._squares[some])
+        self._seen[rows] = len(self)
 
-    def _bound(self, rows: slice, square: Floats) -> None:
+    def _bound(self, rows: slice | Indices, square: Floats) -> None:
         """Lower the bounds of some rows, given squared distances from products.
 
         The centre y has ‖y‖² ≤ 2 ‖x‖² + 2 ‖x − y‖², so rounding is bounded by what is known of x; the last term: underflow.
         """
-        e = self._loose
-        bound = (square + 3 * e * self._squares[rows]) / (1 - 2 * e) + 1e-30
-        np.minimum(self._upper[rows], bound, out=self._upper[rows])
+        e = self._rounding
+        bound = (square + 3 * e * self._squares[rows]) / (1 - 2 * e) + self._least
+        self._upper[rows] = np.minimum(self._upper[rows], bound)
 
     # Tier 2: the working set
 
-    def _rivals(self) -> Indices:
-        """Points that may be the farthest, ascending: their bound reaches the best of the working set."""
-        work = self._work
-        alive = work[self._upper[work] > -np.inf]
-        least = max(0.0, (self._value[alive] - self._slack(alive)).max(initial=0.0))
-        return np.flatnonzero(self._upper >= least)
-
-    def _slack(self, rows: Indices) -> Floats:
-        """What rounding can have done to `value`, and to a direct sum."""
-        slack: Floats = 4 * self._tight * (self._squares[rows] + self._value[rows])
-        return slack
-
-    def _choose_work(self) -> None:
-        """Take the points with the largest bounds: more of them when the last set served for long, fewer when it did not."""
-        n, d = self.points.shape
-        largest = int(np.clip(self.points.nbytes // (16 * 8 * d), 64, 4096))
-        self._size = min(2 * self._size, largest) if self._served > 4 else max(self._size // 2, 32) if self._served < 2 else self._size
+    def _set_work(self, work: Indices, outside: float) -> None:
+        """Work on these rows, ascending; the bound of no other is above `outside`."""
+        self._work, self._outside = work, outside
+        self._gathered = np.ascontiguousarray(self.points[work], dtype=self._dtype)
+        self._high = self._upper[work]
+        self._offset = (1 + 3 * self._rounding) * self._squares[work]
         self._served = 0
-        size = min(self._size, int((self._upper > -np.inf).sum()))
-        work = np.sort(np.argpartition(self._upper, n - size)[n - size :])
-        self._gathered = self.points[work].astype(np.float64)
-        for rows in (self._value_seen[work] == 0, (self._value_seen[work] > 0) & (self._value_seen[work] < len(self))):
-            if rows.any():
-                self._evaluate(work[rows], self._gathered[rows])
-        self._inside[self._work] = False
-        self._inside[work] = True
-        self._work = work
 
-    def _evaluate(self, rows: Indices, x: Array) -> None:
-        """Bring `value` of the rows, given as x in float64, up to date with all centres."""
-        value = self._value[rows]
-        for _, y in self._centres(int(self._value_seen[rows].min())):
-            np.minimum(value, self._squares_to(y, rows, x).min(axis=1), out=value)
-        self._value[rows], self._value_seen[rows] = value, len(self)
-        self._upper[rows] = np.minimum(self._upper[rows], value + self._slack(rows))
+    def _refill(self) -> None:
+        """Take up-to-date points with the largest bounds: more of them when the last set served for long, fewer when it did not.
 
-    def _squares_to(self, y: Array, rows: Indices, x: Array) -> Floats:
-        """(rows, centres) squared distances with float64 products of x, the rows in float64, and centres y."""
-        y = y.astype(np.float64, copy=False)
-        square = x @ y.T
-        square *= -2
-        square += squared_norms(y)
-        square += self._squares[rows][:, None]
-        result: Floats = np.maximum(square, 0.0, out=square)
-        return result
+        Only the `reach` largest bounds are caught up, more of them if hardly any of these stays the largest.
+        """
+        n, d = self.points.shape
+        self._keep()
+        largest = int(np.clip(self.points.nbytes // (16 * self._dtype.itemsize * d), 64, 4096))
+        self._size = min(2 * self._size, largest) if self._served > 4 else max(self._size // 2, 32) if self._served < 2 else self._size
+        before = self._upper.copy()
+        while True:
+            outside = -np.inf if 2 * self._reach > n else np.partition(before, n - self._reach)[n - self._reach]
+            rows = np.flatnonzero(before >= outside if outside > -np.inf else before > outside)
+            self._catch_up(rows)
+            work = rows[self._upper[rows] >= outside]
+            if outside == -np.inf or len(work) >= self._size // 4:
+                break
+            self._reach *= 4
+        if len(work) > self._size:
+            outside = np.partition(self._upper[work], len(work) - self._size)[len(work) - self._size]
+            work = work[self._upper[work] > outside]
+        self._reach = max(2 * self._size, int((before >= outside).sum()))
+        self._set_work(work, float(outside))
+
+    def _keep(self) -> None:
+        """Write the bounds of the working set back."""
+        self._upper[self._work], self._seen[self._work] = self._high, len(self)
+
+    def _certain(self) -> float:
+        """What the farthest point's squared distance is at least, whatever rounding did to the bounds and does to a direct sum."""
+        if not len(self._work):
+            return 0.0
+        best = self._high.argmax()
+        high = float(self._high[best])
+        return max(0.0, high - 8 * self._rounding * (self._squares[self._work[best]] + high) - 2 * self._least)
 
     def _update(self, row: int) -> None:
         """Let the working set see the newest centre."""
         self._served += 1
-        work = self._work
-        square = self._squares_to(self.points[row : row + 1], work, self._gathered)[:, 0]
-        closer = work[square < self._value[work]]
-        self._value[work] = np.minimum(self._value[work], square)
-        self._value_seen[work] = len(self)
-        self._upper[closer] = np.minimum(self._upper[closer], self._value[closer] + self._slack(closer))
+        e = self._rounding
+        bound = np.vecdot(self._gathered, self.points[row].astype(self._dtype)).astype(np.float64)
+        bound *= -2
+        bound += self._offset
+        bound += self._squares[row]
+        bound /= 1 - 2 * e
+        bound += self._least
+        np.minimum(self._high, bound, out=self._high)
 
     # Tier 3: points that rounding could confuse
 
     def _settle(self, rivals: Indices) -> None:
         """Bring `exact` of the rivals up to date with all centres (a distance of 0 cannot fall any more)."""
+        self._keep()
         stale = rivals[(self._exact_seen[rivals] < len(self)) & (self._exact[rivals] > 0)]
         known = self._exact_seen[stale] > 0
         for group in (stale[~known], stale[known]):
             for a in range(0, len(group), CENTRES):
-                self._report(len(self.initial))
                 rows = group[a : a + CENTRES]
-                x = self.points[rows].astype(np.float64)
-                best = self._exact[rows]
-                for _, y in self._centres(int(self._exact_seen[rows].min())):
-                    square = self._squares_to(y, rows, x)
-                    limit = np.minimum(np.minimum(best, self._upper[rows]), square.min(axis=1))
-                    limit += 8 * self._tight * (self._squares[rows] + limit)
-                    i, j = np.nonzero(square <= limit[:, None])
-                    for p in range(0, len(i), PAIRS):
-                        np.minimum.at(best, i[p : p + PAIRS], direct(x[i[p : p + PAIRS]], y[j[p : p + PAIRS]]))
-                self._exact[rows], self._exact_seen[rows] = best, len(self)
-                self._upper[rows] = np.minimum(self._upper[rows], best)
+                self._exact[rows] = self._nearest(rows, self._exact[rows], int(self._exact_seen[rows].min()), self._dtype)
+                self._exact_seen[rows] = len(self)
+                self._upper[rows] = np.minimum(self._upper[rows], self._exact[rows])
+        self._high = self._upper[self._work]
+
+    def _nearest(self, rows: Indices, best: Floats, start: int, dtype: np.dtype, before: Indices | None = None) -> Floats:
+        """The lesser of `best` and the direct squared distances of these rows to the centres from `start` on (or those `before`).
+
+        Products in `dtype` tell which centres can be the nearest.
+        """
+        best, x = best.copy(), self.points[rows].astype(dtype, copy=False)
+        norms, e = squared_norms(x)[:, None], rounding(dtype, x.shape[1])
+        for at, y in self._centres(start):
+            self._report(len(self.initial))
+            centres = y.astype(dtype, copy=False)
+            square = x @ centres.T * -2.0 + (norms + squared_norms(centres))
+            if before is not None:
+                square[np.arange(at, at + len(y)) >= before[:, None]] = np.inf
+            limit = np.minimum(best, np.maximum(square.min(axis=1), 0))
+            limit += 8 * e * (norms[:, 0] + limit) + self._least
+            i, j = np.nonzero(square <= np.minimum(limit, np.finfo(np.float64).max)[:, None])
+            for p in range(0, len(i), PAIRS):
+                np.minimum.at(best, i[p : p + PAIRS], direct(x[i[p : p + PAIRS]], y[j[p : p + PAIRS]]))
+        return best

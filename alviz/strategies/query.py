@@ -9,7 +9,7 @@ import numpy as np
 from array_api_compat import is_torch_array
 from numpy.typing import ArrayLike, NDArray
 
-from alviz.strategies.base import CappedStrategy, QueryStrategy, Selection, missing_needs, registry, whole
+from alviz.strategies.base import CAPPED, QueryStrategy, Selection, missing_needs, registry, whole
 from alviz.strategies.device import host, namespace
 from alviz.strategies.needs import argument_of, readable_need
 from alviz.strategies.pool import POSTERIORS, Array, Indices, MissingSignal, PoolView
@@ -147,7 +147,7 @@ def query(
         selection = _select(chosen, count, signals, pool_indices, y, k, predict, int(seed))
     if return_selection:
         return selection
-    if selection.note and isinstance(chosen, CappedStrategy):
+    if CAPPED in selection.note:
         warnings.warn(f"query strategy {chosen.name!r}: {selection.note}", stacklevel=2)
     return (selection.indices, selection.scores) if return_scores else selection.indices
 
