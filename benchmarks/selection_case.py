@@ -11,7 +11,7 @@ import numpy as np
 
 from alviz import learners, strategies
 from alviz.strategies import PoolView, handbook
-from alviz.strategies.query import Arrays
+from alviz.strategies.arrays import Arrays
 
 DRAWS = 10
 CLUSTERS = 100

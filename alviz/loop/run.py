@@ -172,8 +172,7 @@ class Run:
                 len(self.dataset), [*state.events, *(Event(r, int(i), "label", int(y)) for i, y in zip(extra, labels, strict=True))]
             )
             changed = self._train(r, together, model, within)
-            after = predicted(changed, inputs(self.dataset, self.learner), within)
-            return ModelSignals(self.dataset, self.learner, changed, after, self._rounds[r].probabilities, passes, refit)
+            return ModelSignals(self.dataset, self.learner, changed, None, self._rounds[r].probabilities, passes, refit, within)
 
         def passes() -> np.random.Generator:
             return self._rng(r + 1, 0)

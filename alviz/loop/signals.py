@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from alviz import learners
 from alviz.data.dataset import Dataset
 from alviz.learners.base import ConstantModel, Embeds, Learner, Model
-from alviz.progress import Progress
+from alviz.progress import Progress, silent
 from alviz.strategies.base import QueryStrategy, missing_needs
 from alviz.strategies.pool import Array, Indices, MissingSignal, SignalSource
 
@@ -70,7 +70,8 @@ def predicted(model: Model, x: Array, progress: Progress) -> NDArray[np.float64]
 class ModelSignals:
     """A SignalSource over `dataset` under `model`.
 
-    probabilities, previous: (n, K) of this and last round's model on the whole pool (previous None in a first round). rng: makes the
+    probabilities, previous: (n, K) of this and last round's model on the whole pool (previous None in a first round; probabilities None: the
+    model is asked for the rows that are wanted, each time, reporting to `progress`). rng: makes the
     generator for stochastic passes (the same each time, so that asking twice gives the same). refit: trains on extra labels.
     """
 
@@ -79,15 +80,17 @@ class ModelSignals:
         dataset: Dataset,
         learner: Learner,
         model: Model,
-        probabilities: Array,
+        probabilities: Array | None,
         previous: Array | None,
         rng: Callable[[], np.random.Generator],
         refit: Callable[[Indices, Indices], SignalSource],
+        progress: Progress = silent,
     ):
         self.dataset = dataset
         self.learner = learner
         self.model = model
         self._probabilities = probabilities
+        self._progress = progress
         self._previous = previous
         self._rng = rng
         self.refit = refit
@@ -108,6 +111,8 @@ class ModelSignals:
             case "images":
                 return self._take(self.dataset.images, signal, indices)
             case "probabilities":
+                if self._probabilities is None:
+                    return predicted(self.model, self._x(indices), self._progress)
                 return self._take(self._probabilities, signal, indices)
             case "previous_probabilities":
                 return self._take(self._previous, signal, indices)

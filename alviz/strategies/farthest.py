@@ -60,7 +60,7 @@ def quick_norms(x: Array) -> Floats:
         block = np.ascontiguousarray(x[start : start + FEW])
         for a in range(0, x.shape[1], PIECE):
             piece = block[:, a : a + PIECE]
-            out[start : start + FEW] += np.vecdot(piece, piece)
+            out[start : start + FEW] += np.einsum("ij,ij->i", piece, piece)
     return out
 
 
@@ -111,9 +111,10 @@ class FarthestFirst:
         self.picks: list[int] = []
         self.n_picks = n_picks
         self.progress = progress
-        self._squares = quick_norms(points) if points.dtype == np.float32 else squared_norms(points)
-        self._compute_in(product_dtype(points, self._squares))
-        self._upper, self._seen = np.where(free, np.inf, -np.inf), np.zeros(n, dtype=np.int64)
+        self._compute_in(points.dtype)
+        if not self._squares.any() or product_dtype(points, self._squares) != points.dtype:
+            self._compute_in(np.dtype(np.float64))
+        self._upper = np.where(free, np.inf, -np.inf)
         self._exact, self._exact_seen = np.full(n, np.inf), np.zeros(n, dtype=np.int64)
         self._set_work(np.empty(0, dtype=np.int64), np.inf)
         self._size, self._served, self._reach = 256, 0, n
@@ -164,10 +165,11 @@ class FarthestFirst:
 
     def _compute_in(self, dtype: np.dtype) -> None:
         """Form products in `dtype` from now on; bounds of another one hold, but no centre counts as seen."""
-        d = self.points.shape[1]
+        n, d = self.points.shape
+        self._squares = quick_norms(self.points) if dtype == np.float32 else squared_norms(self.points)
         self._dtype, self._rounding = dtype, rounding(dtype, d + min(d, PIECE))
         self._least = 1e8 * float(np.finfo(dtype).tiny)  # what underflow can do
-        self._seen = np.zeros(len(self.points), dtype=np.int64)
+        self._seen = np.zeros(n, dtype=np.int64)
 
     def _report(self, initial_done: int) -> None:
         """A pick counts as much as twenty of the initial centres, which are cheap."""
@@ -204,9 +206,9 @@ class FarthestFirst:
         else:
             rivals = np.flatnonzero(self._upper >= least)
         if len(rivals) > MANY and self._dtype == np.float32:
-            self._squares = squared_norms(self.points)
+            self._keep()
             self._compute_in(np.dtype(np.float64))
-            self._refill()
+            self._set_work(self._work[:0], np.inf)
             return self._farthest()
         self._settle(rivals)
         return int(rivals[self._exact[rivals].argmax()])  # the first of the largest: the lowest index
@@ -275,8 +277,8 @@ class FarthestFirst:
                 break
             self._reach *= 4
         if len(work) > self._size:
-            outside = np.partition(self._upper[work], len(work) - self._size)[len(work) - self._size]
-            work = work[self._upper[work] > outside]
+            order = np.argpartition(self._upper[work], len(work) - self._size - 1)[len(work) - self._size - 1 :]
+            outside, work = self._upper[work[order[0]]], np.sort(work[order[1:]])
         self._reach = max(2 * self._size, int((before >= outside).sum()))
         self._set_work(work, float(outside))
 
@@ -296,7 +298,7 @@ class FarthestFirst:
         """Let the working set see the newest centre."""
         self._served += 1
         e = self._rounding
-        bound = np.vecdot(self._gathered, self.points[row].astype(self._dtype)).astype(np.float64)
+        bound = (self._gathered @ self.points[row].astype(self._dtype)).astype(np.float64)
         bound *= -2
         bound += self._offset
         bound += self._squares[row]

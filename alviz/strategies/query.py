@@ -1,66 +1,19 @@
 """`alviz.query`: every strategy on plain arrays, for people with a loop of their own."""
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Any
 
 import numpy as np
-from array_api_compat import is_torch_array
 from numpy.typing import ArrayLike, NDArray
 
+from alviz.strategies import sharded
+from alviz.strategies.arrays import Arrays, floats, posterior_of, probabilities_of, table
 from alviz.strategies.base import CAPPED, QueryStrategy, Selection, missing_needs, registry, whole
-from alviz.strategies.device import host, namespace
+from alviz.strategies.device import host
 from alviz.strategies.needs import argument_of, readable_need
-from alviz.strategies.pool import POSTERIORS, Array, Indices, MissingSignal, PoolView
-
-TOLERANCE = 1e-3
-"""How far the probabilities of a row may be from adding up to 1."""
-
-LARGEST = 1e100
-"""The largest number that a table may hold, up to its sign."""
-
-LARGEST_SINGLE = 1e15
-"""The largest number in a float32 table that is not widened: sums of squares of larger ones may overflow."""
-
-_BLOCK = 8192
-
-
-class Arrays:
-    """A SignalSource over arrays that cover the whole pool, dataset-indexed. `signals` maps signal names to arrays (posteriors (T, n, K))."""
-
-    def __init__(self, signals: dict[str, Array], predict: Callable[[Array], ArrayLike] | None = None):
-        self._signals = signals
-        self._predict = predict
-
-    @property
-    def provides(self) -> frozenset[str]:
-        """The names of the arrays, and `predict` where there is one."""
-        return frozenset(self._signals) | ({"predict"} if self._predict is not None else frozenset())
-
-    def rows(self, signal: str, indices: Indices | None) -> Array:
-        """Rows of an array, without a copy for all of them."""
-        if signal not in self._signals:
-            raise MissingSignal(f"there is no {signal}")
-        array = self._signals[signal]
-        if indices is None:
-            return array
-        return array[:, indices] if signal in POSTERIORS else array[indices]
-
-    def predict(self, features: Array) -> Array:
-        """Ask the caller's function, and hold its answer to the same rules as `probabilities`."""
-        if self._predict is None:
-            raise MissingSignal("there is no predict")
-        return host(floats(_probabilities("predict(features)", self._predict(features), len(features))))
-
-    def refit(self, extra: Indices, labels: Indices) -> "Arrays":
-        """Arrays cannot be trained."""
-        raise MissingSignal("refit: plain arrays cannot train a model")
-
-    @property
-    def module(self) -> Any:
-        """Arrays have no network."""
-        raise MissingSignal("module: plain arrays have no network")
+from alviz.strategies.pool import POSTERIORS, Array, Indices, PoolView
 
 
 def query(
@@ -115,20 +68,20 @@ def query(
     chosen = _strategy(strategy, params)
     if executor is not None and not callable(getattr(executor, "submit", None)):
         raise ValueError(f"executor must be a concurrent.futures.Executor, got {type(executor).__name__}")
-    sharded = whole("query", "shards", shards, 1) > 1 or executor is not None
+    parts = whole("query", "shards", shards, 1)
     y = _labels(labels)
     n = len(y)
     signals: dict[str, Array] = {}
     if features is not None:
-        signals["features"] = signals["embeddings"] = _table("features", features, n)
+        signals["features"] = signals["embeddings"] = table("features", features, n)
     if embeddings is not None:
-        signals["embeddings"] = _table("embeddings", embeddings, n)
+        signals["embeddings"] = table("embeddings", embeddings, n)
     if probabilities is not None:
-        signals["probabilities"] = _probabilities("probabilities", probabilities, n)
+        signals["probabilities"] = probabilities_of("probabilities", probabilities, n)
     if previous_probabilities is not None:
-        signals["previous_probabilities"] = _probabilities("previous_probabilities", previous_probabilities, n)
+        signals["previous_probabilities"] = probabilities_of("previous_probabilities", previous_probabilities, n)
     if posterior is not None:
-        signals |= dict.fromkeys(POSTERIORS, _posterior(posterior, n))
+        signals |= dict.fromkeys(POSTERIORS, posterior_of(posterior, n))
     if predict is not None and not callable(predict):
         raise ValueError(f"predict must be a function from features (m, d) to probabilities (m, K), got {type(predict).__name__}")
     k = _n_classes(y, signals)
@@ -139,10 +92,10 @@ def query(
     if _whole("seed", seed) < 0:
         raise ValueError(f"seed must be 0 or more, got {seed}")
     _refuse_missing(chosen, Arrays(signals, predict).provides)
-    if sharded:
-        from alviz.strategies.sharded import select
-
-        selection = select(chosen, count, signals, pool_indices, y, k, shards=shards, executor=executor, predict=predict, seed=int(seed))
+    if parts > 1 or executor is not None:
+        selection = sharded.select(
+            chosen, count, signals, pool_indices, y, k, shards=parts, executor=executor, predict=predict, seed=int(seed)
+        )
     else:
         selection = _select(chosen, count, signals, pool_indices, y, k, predict, int(seed))
     if return_selection:
@@ -213,82 +166,6 @@ def _whole(name: str, value: Any) -> int:
     if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer):
         raise ValueError(f"{name} must be a whole number, got {value!r}")
     return int(value)
-
-
-def _numbers(name: str, given: Any, shape: tuple[int | str, ...]) -> Any:
-    """A numpy array or torch tensor of real numbers, not copied. Sizes in `shape` must match, names stand for any size ≥ 1."""
-    tensor = is_torch_array(given)
-    array: Any = given.detach() if tensor else np.asarray(given)
-    wanted = f"({', '.join(map(str, shape))})"
-    came = tuple(array.shape)
-    fits = [size >= 1 if isinstance(want, str) else size == want for size, want in zip(came, shape, strict=False)]
-    if len(came) != len(shape) or not all(fits):
-        raise ValueError(f"{name} must have the shape {wanted}, got {came}")
-    if tensor and str(array.layout) != "torch.strided":
-        raise ValueError(f"{name} must be a dense tensor, got one with the layout {array.layout}")
-    real = not (array.is_complex() or array.is_quantized) if tensor else array.dtype.kind in "biuf"
-    if not real:
-        raise ValueError(f"{name} must hold real numbers, got {array.dtype}")
-    return array
-
-
-def floats(array: Any) -> Any:
-    """A numpy array or torch tensor as float32 or float64, itself if it is one: half precision as float32, all else as float64."""
-    xp = namespace(array)
-    if array.dtype in (xp.float32, xp.float64):
-        return array
-    size = array.dtype.itemsize
-    half = size <= 2 and (array.dtype.is_floating_point if is_torch_array(array) else array.dtype.kind == "f")
-    return xp.astype(array, xp.float32 if half else xp.float64)
-
-
-def _blocks(array: Any) -> Iterator[tuple[int, Any]]:
-    """(first row, some rows as floats), all over the array."""
-    return ((start, floats(array[start : start + _BLOCK])) for start in range(0, len(array), _BLOCK))
-
-
-def _finite(name: str, array: Any) -> None:
-    xp = namespace(array)
-    if not all(bool(xp.all(xp.isfinite(block))) for _, block in _blocks(array)):
-        raise ValueError(f"{name} holds NaN or infinity; every number must be finite")
-
-
-def _table(name: str, given: Any, n: int) -> Any:
-    array = _numbers(name, given, (n, "d"))
-    xp = namespace(array)
-    largest = max(float(xp.max(xp.abs(block))) for _, block in _blocks(array))
-    if largest > LARGEST or not np.isfinite(largest):
-        _finite(name, array)
-        raise ValueError(f"{name} must lie within ±{LARGEST:g}, where sums of squares are finite, got ±{largest:.6g}")
-    return xp.astype(array, xp.float64) if largest > LARGEST_SINGLE and array.dtype == xp.float32 else array
-
-
-def _distributions(name: str, array: Any) -> None:
-    """Refuse rows of (m, K) that are no probabilities."""
-    xp = namespace(array)
-    _finite(name, array)
-    for start, block in _blocks(array):
-        sums = host(xp.sum(block, axis=1, dtype=xp.float64))
-        off = np.abs(sums - 1)
-        if off.max() > TOLERANCE:
-            row = int(off.argmax())
-            raise ValueError(f"{name}: every row must add up to 1 (within {TOLERANCE}), but row {start + row} adds up to {sums[row]:.6g}")
-        least, most = float(xp.min(block)), float(xp.max(block))
-        if least < -TOLERANCE or most > 1 + TOLERANCE:
-            raise ValueError(f"{name} must lie in [0, 1], got {least if least < -TOLERANCE else most:.6g}")
-
-
-def _probabilities(name: str, given: Any, n: int) -> Any:
-    array = _numbers(name, given, (n, "K"))
-    _distributions(name, array)
-    return array
-
-
-def _posterior(given: Any, n: int) -> Any:
-    array = _numbers("posterior", given, ("T", n, "K"))
-    for t, draw in enumerate(array):
-        _distributions(f"posterior[{t}]", draw)
-    return array
 
 
 def _n_classes(y: Indices, signals: dict[str, Array]) -> int:

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from alviz.strategies.arrays import Arrays, floats
 from alviz.strategies.base import QueryStrategy, ScoringStrategy, Selection, finite, ranking
 from alviz.strategies.mapped import Piece, mapped
 from alviz.strategies.pool import POSTERIORS, Array, Indices, PoolView, host
-from alviz.strategies.query import Arrays, floats
 
 
 @dataclass(frozen=True)

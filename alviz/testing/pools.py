@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from alviz.progress import Progress, silent
+from alviz.strategies.arrays import Arrays
 from alviz.strategies.pool import POSTERIORS, Array, Indices, PoolView, host
-from alviz.strategies.query import Arrays
 
 CLASS_SIGNALS = ("probabilities", "previous_probabilities", *POSTERIORS)
 """Signals whose last axis is the classes."""

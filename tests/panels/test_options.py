@@ -11,6 +11,8 @@ from alviz.registry import Card
 from alviz.strategies import QueryStrategy, create, registry
 from alviz.strategies.base import StrategyName, whole
 
+MARGIN = StrategyName("margin")
+
 
 class Knobs(QueryStrategy):
     card = Card(title="t", idea="i", options={"size": "How <many>.", "share": "How much."})
@@ -23,7 +25,7 @@ class Knobs(QueryStrategy):
         cap: int | None = None,
         mode: Literal["soft", "hard"] = "soft",
         flag: bool = False,
-        base: StrategyName = StrategyName("margin"),
+        base: StrategyName = MARGIN,
     ):
         self.size = whole("knobs", "size", size, 1)
         self.made_with = (size, share, cap, mode, flag, base)

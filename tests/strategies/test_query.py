@@ -382,3 +382,11 @@ def test_a_cap_is_said():
     selection = alviz.query("max-herding", 5, labels=y, features=x, cap=20, return_selection=True)
     assert selection.note.startswith("20 of 60 candidates") and np.array_equal(selection.indices, picks)
     assert np.isfinite(selection.scores).sum() == 20
+
+
+def test_predict_must_know_the_same_classes():
+    x, y = np.random.default_rng(0).normal(size=(30, 3)), np.full(30, -1)
+    y[:4] = [0, 1, 0, 1]
+    p = np.full((30, 2), 0.5)
+    with pytest.raises(ValueError, match=r"predict\(features\) has 3 classes, probabilities has 2; they must agree"):
+        alviz.query("drop-query", 5, labels=y, features=x, probabilities=p, predict=lambda rows: np.full((len(rows), 3), 1 / 3))

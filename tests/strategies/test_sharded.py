@@ -2,7 +2,6 @@
 
 import os
 import pickle
-import sys
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 
@@ -10,7 +9,7 @@ import numpy as np
 import pytest
 
 import alviz
-from alviz.strategies import ScoringStrategy, Selection, available, create, missing_needs, registry
+from alviz.strategies import ScoringStrategy, Selection, arrays, available, create, missing_needs, registry
 from alviz.strategies.mapped import Piece, mapped
 
 N, K, D, T = 150, 4, 5, 3
@@ -293,7 +292,7 @@ def test_what_was_not_started_is_called_off():
 
 
 def test_validation_reads_blocks(tmp_path, monkeypatch):
-    monkeypatch.setattr(sys.modules["alviz.strategies.query"], "_BLOCK", 16)  # the package's attribute of that name is the function
+    monkeypatch.setattr(arrays, "_BLOCK", 16)
     files = in_files(arguments(), tmp_path)
     array = np.load(tmp_path / "probabilities.npy", mmap_mode="r+")
     array[100] = 0.5

@@ -10,7 +10,7 @@ import pytest
 import alviz
 from alviz.loop import Run
 from alviz.strategies import PoolView, activeml, available, card, create, readable_needs, registry
-from alviz.strategies.query import Arrays
+from alviz.strategies.arrays import Arrays
 from alviz.testing import check_selection, random_arrays, random_pool
 
 skactiveml = pytest.importorskip("skactiveml.pool")

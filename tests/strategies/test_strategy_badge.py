@@ -5,7 +5,7 @@ import pytest
 
 import alviz
 from alviz.strategies import Gradients, PoolView, create
-from alviz.strategies.query import Arrays
+from alviz.strategies.arrays import Arrays
 
 
 def explicit_gradients(p, h):

@@ -5,7 +5,7 @@ import pytest
 
 import alviz
 from alviz.strategies import PoolView, bait, create
-from alviz.strategies.query import Arrays
+from alviz.strategies.arrays import Arrays
 
 
 def fisher(p, h, k):

@@ -8,8 +8,8 @@ import pytest
 
 import alviz
 from alviz.strategies import PoolView, batch_bald, create
+from alviz.strategies.arrays import Arrays
 from alviz.strategies.power import log_chances
-from alviz.strategies.query import Arrays
 
 NONE = np.empty(0, dtype=np.int64)
 

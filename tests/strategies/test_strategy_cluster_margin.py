@@ -5,7 +5,7 @@ import pytest
 
 import alviz
 from alviz.strategies import PoolView, cluster_margin, create
-from alviz.strategies.query import Arrays
+from alviz.strategies.arrays import Arrays
 from alviz.testing import random_arrays, random_pool
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from alviz.strategies import PoolView, coverage, dcom
+from alviz.strategies.arrays import Arrays
 from alviz.strategies.dcom import DCoM
 from alviz.strategies.probcover import ProbCover
-from alviz.strategies.query import Arrays
 from alviz.strategies.uncertainty import Margin
 
 

@@ -7,7 +7,7 @@ import pytest
 
 import alviz
 from alviz.strategies import PoolView, create
-from alviz.strategies.query import Arrays
+from alviz.strategies.arrays import Arrays
 
 
 def ensemble(p, x, gamma=1.0, kernel="rbf", uncertainty="entropy"):

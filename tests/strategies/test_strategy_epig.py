@@ -7,7 +7,7 @@ import pytest
 
 import alviz
 from alviz.strategies import PoolView, create, epig
-from alviz.strategies.query import Arrays
+from alviz.strategies.arrays import Arrays
 
 NONE = np.empty(0, dtype=np.int64)
 

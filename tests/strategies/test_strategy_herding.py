@@ -6,7 +6,7 @@ import torch
 
 import alviz
 from alviz.strategies import PoolView, create, lazy
-from alviz.strategies.query import Arrays
+from alviz.strategies.arrays import Arrays
 
 
 def kernel(x, y, scale):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 import alviz
 from alviz.progress import Cancelled
 from alviz.strategies import PoolView, create
-from alviz.strategies.query import Arrays
+from alviz.strategies.arrays import Arrays
 from alviz.strategies.resident import ResidentFarthestFirst
 
 

@@ -6,7 +6,7 @@ import pytest
 import alviz
 from alviz.progress import Cancelled
 from alviz.strategies import PoolView, create, lloyd
-from alviz.strategies.query import Arrays
+from alviz.strategies.arrays import Arrays
 
 
 def blobs(k, per, d=3, spread=0.05, seed=0, dtype=np.float64):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import alviz
 from alviz.strategies import PoolView, centres, create, lcmd
-from alviz.strategies.query import Arrays
+from alviz.strategies.arrays import Arrays
 
 
 def explicit_gradients(p, h):

@@ -81,7 +81,7 @@ def test_committee_comes_before_dropout():
     rng = np.random.default_rng(0)
     committee, dropout = rng.dirichlet(np.ones(3), size=(2, 4, 20))
     from alviz.strategies import PoolView, create
-    from alviz.strategies.query import Arrays
+    from alviz.strategies.arrays import Arrays
 
     def pool(**signals):
         none = np.empty(0, dtype=np.int64)

@@ -6,9 +6,9 @@ import pytest
 import alviz
 from alviz.progress import silent
 from alviz.strategies import PoolView, coverage, create
+from alviz.strategies.arrays import Arrays
 from alviz.strategies.coverage import Coverage, purity_radius, within
 from alviz.strategies.probcover import ProbCover
-from alviz.strategies.query import Arrays
 from alviz.strategies.vectors import Dense
 
 

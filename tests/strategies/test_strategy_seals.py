@@ -7,7 +7,7 @@ import alviz
 from alviz.loop import Run
 from alviz.loop.signals import unmet
 from alviz.strategies import PoolView, create, readable_needs, seals
-from alviz.strategies.query import Arrays
+from alviz.strategies.arrays import Arrays
 from alviz.testing import check_strategy, random_arrays, random_pool
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from alviz.progress import silent
 from alviz.strategies import PoolView, create, typiclust, vectors
-from alviz.strategies.query import Arrays
+from alviz.strategies.arrays import Arrays
 from alviz.strategies.typiclust import Tcm, TypiClust
 
 
