@@ -37,6 +37,7 @@ class ExpectedErrorReduction(QueryStrategy):
         },
     )
     needs = ("probabilities", "refit")
+    scalable = False  # it does not look at more samples of a larger pool, but trains K times for every label asked for
     symmetries = frozenset({"classes"})
 
     def __init__(self, candidates: int = 30, evaluate: int = 300, loss: Literal["log", "zero-one"] = "log"):

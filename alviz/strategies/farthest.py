@@ -24,6 +24,9 @@ PAIRS = 4096
 PIECE = 128
 """Terms that float32 norms sum before float64 takes over."""
 
+AHEAD = 16
+"""Points of the working set that are told apart along with those that must be: they are about to be picked."""
+
 MANY = 64
 """Points that rounding may confuse at one pick before all products are formed in float64."""
 
@@ -55,12 +58,12 @@ def squared_norms(x: Array) -> Floats:
 
 def quick_norms(x: Array) -> Floats:
     """squared_norms of float32 rows with products of PIECE terms in float32: off by as little as a product of that many terms."""
-    out = np.zeros(len(x))
-    for start in range(0, len(x), FEW):
-        block = np.ascontiguousarray(x[start : start + FEW])
-        for a in range(0, x.shape[1], PIECE):
-            piece = block[:, a : a + PIECE]
-            out[start : start + FEW] += np.einsum("ij,ij->i", piece, piece)
+    out, whole = np.empty(len(x)), x.shape[1] - x.shape[1] % PIECE
+    for start in range(0, len(x), ROWS):
+        block = np.ascontiguousarray(x[start : start + ROWS])
+        pieces, rest = block[:, :whole].reshape(len(block), whole // PIECE, PIECE), block[:, whole:]
+        sums = np.einsum("ijk,ijk->ij", pieces, pieces).sum(axis=1, dtype=np.float64)
+        out[start : start + ROWS] = sums + np.einsum("ij,ij->i", rest, rest)
     return out
 
 
@@ -111,6 +114,10 @@ class FarthestFirst:
         self.picks: list[int] = []
         self.n_picks = n_picks
         self.progress = progress
+        self._norms = np.empty(len(self.initial) + n_picks)  # exact ones, of the centres
+        for a in range(0, len(self.initial), ROWS):
+            block = self.initial[slice(a, a + ROWS)]
+            self._norms[a : a + len(block)] = squared_norms(block)
         self._compute_in(points.dtype)
         if not self._squares.any() or product_dtype(points, self._squares) != points.dtype:
             self._compute_in(np.dtype(np.float64))
@@ -123,7 +130,7 @@ class FarthestFirst:
         return len(self.initial) + len(self.picks)
 
     def distances(self) -> Floats:
-        """(n,) distance of every point to its nearest initial centre, NaN when there is none. To be asked before any pick."""
+        """(n,) distance of every free point to its nearest initial centre, NaN when there is none. To be asked before any pick."""
         n = len(self.points)
         if not len(self.initial):
             return np.full(n, np.nan)
@@ -132,14 +139,14 @@ class FarthestFirst:
             np.minimum(best[rows], least, out=best[rows])
         best += self._squares
         # Where rounding could reach a thousandth of the distance, as in tight clusters far from the origin, float64 decides.
-        doubtful = np.flatnonzero(3 * self._rounding * self._squares > 1e-3 * best)
+        doubtful = np.flatnonzero((3 * self._rounding * self._squares > 1e-3 * best) & (self._upper > 0))
         for a in range(0, len(doubtful), ROWS):
             some = doubtful[a : a + ROWS]
             best[some] = self._nearest(some, np.full(len(some), np.inf), 0, np.dtype(np.float64))
         self._bound(slice(None), best)
         self._seen[:] = len(self.initial)
         self._reach = min(n, 8 * self._size)
-        result: Floats = np.sqrt(best)
+        result: Floats = np.sqrt(np.maximum(best, 0.0))
         return result
 
     def run(self) -> tuple[Indices, Floats]:
@@ -150,10 +157,13 @@ class FarthestFirst:
         for _ in range(self.n_picks):
             self._report(len(self.initial))
             row = self._farthest() if len(self) else self._central()
+            y = self.points[row].astype(np.float64)
+            self._norms[len(self)] = y @ y
             self.picks.append(row)
             self._upper[row] = -np.inf
-            self._high[self._work == row] = -np.inf
-            self._update(row)
+            mine = self._work == row
+            self._high[mine] = self._low[mine] = -np.inf
+            self._update(y)
         picks = np.array(self.picks, dtype=np.int64)
         order = len(self.initial) + np.arange(self.n_picks)
         squares = np.full(self.n_picks, np.inf)
@@ -205,20 +215,27 @@ class FarthestFirst:
                 return int(rivals[0])
         else:
             rivals = np.flatnonzero(self._upper >= least)
-        if len(rivals) > MANY and self._dtype == np.float32:
+        if len(rivals) > MANY and self._dtype == np.float32 and not self._tied(rivals[:MANY]):
             self._keep()
             self._compute_in(np.dtype(np.float64))
             self._set_work(self._work[:0], np.inf)
             return self._farthest()
-        self._settle(rivals)
+        few = len(rivals) < AHEAD < len(self._work)
+        self._settle(np.union1d(rivals, self._work[np.argpartition(self._high, -AHEAD)[-AHEAD:]]) if few else rivals)
         return int(rivals[self._exact[rivals].argmax()])  # the first of the largest: the lowest index
+
+    def _tied(self, rivals: Indices) -> bool:
+        """Whether most of these are equally far away indeed."""
+        self._settle(rivals)
+        exact = self._exact[rivals]
+        return bool(2 * (exact == exact.max()).sum() > len(rivals))
 
     # Tier 1: bounds of all points
 
     def _products(self, start: int, group: Indices | None = None) -> Iterator[tuple[slice | Indices, Array]]:
         """(rows, min (‖y‖² − 2 x·y)) over the centres y from `start` on, for all points x or a group of them."""
         for at, y in self._centres(start):
-            norms = squared_norms(y).astype(self._dtype)
+            norms = self._norms[at : at + len(y)].astype(self._dtype)
             y = -2 * y.astype(self._dtype, copy=False)
             step = ROWS if group is not None or 4 * len(y) > CENTRES else 4 * ROWS  # few centres: fewer and larger products
             for a in range(0, len(self.points if group is None else group), step):
@@ -255,7 +272,9 @@ class FarthestFirst:
         self._work, self._outside = work, outside
         self._gathered = np.ascontiguousarray(self.points[work], dtype=self._dtype)
         self._high = self._upper[work]
-        self._offset = (1 + 3 * self._rounding) * self._squares[work]
+        self._offset = (1 + 3 * self._rounding) / (1 - 2 * self._rounding) * self._squares[work] + self._least
+        self._width = 8 * self._rounding * self._squares[work] + 2 * self._least
+        self._low = self._high * (1 - 8 * self._rounding) - self._width
         self._served = 0
 
     def _refill(self) -> None:
@@ -288,23 +307,18 @@ class FarthestFirst:
 
     def _certain(self) -> float:
         """What the farthest point's squared distance is at least, whatever rounding did to the bounds and does to a direct sum."""
-        if not len(self._work):
-            return 0.0
-        best = self._high.argmax()
-        high = float(self._high[best])
-        return max(0.0, high - 8 * self._rounding * (self._squares[self._work[best]] + high) - 2 * self._least)
+        return float(self._low.max(initial=0.0))
 
-    def _update(self, row: int) -> None:
+    def _update(self, y: Floats) -> None:
         """Let the working set see the newest centre."""
         self._served += 1
-        e = self._rounding
-        bound = (self._gathered @ self.points[row].astype(self._dtype)).astype(np.float64)
-        bound *= -2
-        bound += self._offset
-        bound += self._squares[row]
-        bound /= 1 - 2 * e
-        bound += self._least
+        scale = 1 / (1 - 2 * self._rounding)
+        bound = self._offset + self._gathered @ (-2 * scale * y).astype(self._dtype)
+        bound += scale * self._norms[len(self) - 1]
         np.minimum(self._high, bound, out=self._high)
+        bound *= 1 - 8 * self._rounding
+        bound -= self._width
+        np.minimum(self._low, bound, out=self._low)
 
     # Tier 3: points that rounding could confuse
 
@@ -320,6 +334,8 @@ class FarthestFirst:
                 self._exact_seen[rows] = len(self)
                 self._upper[rows] = np.minimum(self._upper[rows], self._exact[rows])
         self._high = self._upper[self._work]
+        exact = (self._exact_seen[self._work] == len(self)) & (self._high > -np.inf)
+        self._low[exact] = self._exact[self._work[exact]] * (1 - 2 * rounding(np.dtype(np.float64), self.points.shape[1]))
 
     def _nearest(self, rows: Indices, best: Floats, start: int, dtype: np.dtype, before: Indices | None = None) -> Floats:
         """The lesser of `best` and the direct squared distances of these rows to the centres from `start` on (or those `before`).
@@ -330,8 +346,7 @@ class FarthestFirst:
         norms, e = squared_norms(x)[:, None], rounding(dtype, x.shape[1])
         for at, y in self._centres(start):
             self._report(len(self.initial))
-            centres = y.astype(dtype, copy=False)
-            square = x @ centres.T * -2.0 + (norms + squared_norms(centres))
+            square = x @ y.astype(dtype, copy=False).T * -2.0 + (norms + self._norms[at : at + len(y)])
             if before is not None:
                 square[np.arange(at, at + len(y)) >= before[:, None]] = np.inf
             limit = np.minimum(best, np.maximum(square.min(axis=1), 0))

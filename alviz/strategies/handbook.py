@@ -28,11 +28,10 @@ def families() -> dict[str, list[str]]:
 def fields(name: str) -> dict[str, str]:
     """The card of a strategy as text under short headings; what it does not say is left out. Raises ValueError for an unknown name."""
     card = registry.card(name)
-    strategy = made(name)
     every = {
         "Formula": card.formula,
-        "Needs": readable_needs(strategy),
-        "Cost": card.cost + ("" if strategy.scalable else "; grows faster than the pool"),
+        "Needs": readable_needs(made(name)),
+        "Cost": card.cost,
         "Shines": card.shines,
         "Fails": card.fails,
         "Ours": card.deviation,

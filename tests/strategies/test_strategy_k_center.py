@@ -9,6 +9,7 @@ import alviz
 from alviz.progress import Cancelled
 from alviz.strategies import PoolView, create
 from alviz.strategies.arrays import Arrays
+from alviz.strategies.farthest import FarthestFirst, Rows, quick_norms, squared_norms
 from alviz.strategies.resident import ResidentFarthestFirst
 
 
@@ -89,6 +90,60 @@ def test_picks_and_distances(kind, dtype, n, d, b, labelled):
     scale = np.abs(x).max()
     np.testing.assert_allclose(got.gains / scale, gains / scale, rtol=1e-6, atol=1e-7)
     np.testing.assert_allclose(got.scores / scale, before / scale, rtol=1e-5, atol=1e-6)
+
+
+def traversed(x, labelled, b):
+    """The traversal of a pool after b picks, and these."""
+    free = np.ones(len(x), dtype=bool)
+    free[:labelled] = False
+    traversal = FarthestFirst(x, free, b, Rows(x[:labelled]))
+    traversal.distances()
+    return traversal, traversal.run()[0].tolist()
+
+
+def behind(n, labelled):
+    labels = np.full(n, -1)
+    labels[:labelled] = 0
+    return labels
+
+
+@pytest.mark.parametrize(("spread", "groups"), [(0.3, 5), (1.0, 2)])
+def test_only_the_largest_bounds_are_caught_up(spread, groups):
+    rng = np.random.default_rng(3)
+    x = (rng.normal(size=(40, 16))[rng.integers(40, size=6000)] + spread * rng.normal(size=(6000, 16))).astype(np.float32)
+    traversal, picks = traversed(x, 100, 100)
+    assert picks == naive(x, behind(6000, 100), 100)[0]
+    seen = traversal._seen
+    assert (seen == 100).sum() > 1000  # never caught up
+    assert len(np.unique(seen)) >= groups  # and groups that have seen different numbers of centres
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_small_blocks(kind, dtype, monkeypatch):
+    for name, value in {"ROWS": 50, "CENTRES": 7, "FEW": 9, "PAIRS": 5, "PIECE": 4, "MANY": 3, "AHEAD": 2}.items():
+        monkeypatch.setattr(f"alviz.strategies.farthest.{name}", value)
+    x = data(kind, 700, 6, seed=5).astype(dtype)
+    assert traversed(x, 20, 90)[1] == naive(x, behind(700, 20), 90)[0]
+
+
+def test_float64_products_where_float32_ones_tell_nothing_apart():
+    x = data("far from the origin", 1500, 24).astype(np.float32) + 2000
+    traversal, picks = traversed(x, 5, 60)
+    assert traversal._dtype == np.float64 and picks == naive(x, behind(1500, 5), 60)[0]
+    assert traversed(x - 2200, 5, 60)[0]._dtype == np.float32
+    copies = np.repeat(data("gaussian", 20, 6), 100, axis=0).astype(np.float32)  # where float64 would not either
+    traversal, picks = traversed(copies, 5, 60)
+    assert traversal._dtype == np.float32 and picks == naive(copies, behind(2000, 5), 60)[0]
+
+
+@pytest.mark.parametrize("d", [1, 127, 128, 129, 300])
+def test_quick_norms(d):
+    x = data("gaussian", 5000, d).astype(np.float32)
+    exact = (x.astype(np.float64) ** 2).sum(axis=1)
+    np.testing.assert_allclose(quick_norms(x), exact, rtol=min(d, 128) * 6e-8)
+    np.testing.assert_allclose(quick_norms(np.asfortranarray(x)[::-1]), exact[::-1], rtol=min(d, 128) * 6e-8)
+    np.testing.assert_allclose(squared_norms(x), exact, rtol=1e-13)
 
 
 @settings(max_examples=60, deadline=None)
