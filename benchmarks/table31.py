@@ -23,7 +23,8 @@ import alviz
 from alviz.data import Dataset
 from alviz.loop.metrics import accuracy
 from alviz.strategies.base import QueryStrategy, Selection
-from alviz.strategies.pool import Array, PoolView
+from alviz.strategies.device import Array
+from alviz.strategies.pool import PoolView
 from alviz.strategies.posterior import VariationRatio
 
 Floats = NDArray[np.float64]

@@ -7,7 +7,7 @@ import numpy as np
 from alviz.data.dataset import Dataset
 from alviz.progress import Progress, silent
 from alviz.registry import Card, Registry
-from alviz.strategies.pool import Indices
+from alviz.strategies.device import Indices
 
 
 class InitialPool:

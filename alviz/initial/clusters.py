@@ -9,8 +9,8 @@ from alviz.data.dataset import Dataset
 from alviz.initial.base import InitialPool, checked
 from alviz.progress import Progress, silent
 from alviz.registry import Card
+from alviz.strategies.device import Array, Indices
 from alviz.strategies.lloyd import lloyd
-from alviz.strategies.pool import Array, Indices
 
 REFERENCE = "Chandra et al. 2020, On Initial Pools for Deep Active Learning, section 3.2"
 

@@ -8,7 +8,7 @@ from alviz.data.dataset import Dataset
 from alviz.initial.base import InitialPool, checked
 from alviz.progress import Progress, silent
 from alviz.registry import Card
-from alviz.strategies.pool import Indices
+from alviz.strategies.device import Indices
 
 
 class Random(InitialPool):

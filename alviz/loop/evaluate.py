@@ -13,7 +13,7 @@ from alviz.loop.round import Round
 from alviz.loop.signals import inputs, predicted
 from alviz.progress import Progress
 from alviz.strategies.base import Selection
-from alviz.strategies.pool import Indices
+from alviz.strategies.device import Indices
 
 FOLDS = 5
 

@@ -24,7 +24,8 @@ from alviz.loop.signals import ModelSignals, check_needs, inputs, predicted
 from alviz.progress import Progress, silent
 from alviz.registry import spec_of
 from alviz.strategies.base import QueryStrategy, Selection
-from alviz.strategies.pool import Indices, PoolView, SignalSource
+from alviz.strategies.device import Indices
+from alviz.strategies.pool import PoolView, SignalSource
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,7 +11,8 @@ from alviz.data.dataset import Dataset
 from alviz.learners.base import ConstantModel, Embeds, Learner, Model
 from alviz.progress import Progress, silent
 from alviz.strategies.base import QueryStrategy, missing_needs
-from alviz.strategies.pool import Array, Indices, MissingSignal, SignalSource
+from alviz.strategies.device import Array, Indices
+from alviz.strategies.pool import MissingSignal, SignalSource
 
 PART = 8192
 """Rows predicted between two looks at whether the user wants to stop."""

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from alviz.registry import Card
 from alviz.strategies.base import CappedStrategy, Need, Selection, registry, spread
+from alviz.strategies.device import Array, Indices
 from alviz.strategies.needs import readable_need
-from alviz.strategies.pool import POSTERIORS, Array, Indices, PoolView
+from alviz.strategies.pool import POSTERIORS, PoolView
 
 PREFIX = "skactiveml:"
 """Before the name of the class, in the registry."""

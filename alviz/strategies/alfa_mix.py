@@ -7,8 +7,8 @@ import numpy as np
 from alviz.registry import Card
 from alviz.strategies.base import QueryStrategy, Selection, choice, number, spread
 from alviz.strategies.changed import answers, blocks, representatives
-from alviz.strategies.farthest import Floats
-from alviz.strategies.pool import Array, PoolView
+from alviz.strategies.device import Array, Floats
+from alviz.strategies.pool import PoolView
 
 
 class AlfaMix(QueryStrategy):

@@ -7,8 +7,8 @@ import numpy as np
 from array_api_compat import is_torch_array
 from numpy.typing import ArrayLike
 
-from alviz.strategies.device import host, namespace
-from alviz.strategies.pool import POSTERIORS, Array, Indices, MissingSignal
+from alviz.strategies.device import Array, Indices, host, namespace
+from alviz.strategies.pool import POSTERIORS, MissingSignal
 
 TOLERANCE = 1e-3
 """How far the probabilities of a row may be from adding up to 1."""

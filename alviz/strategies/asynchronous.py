@@ -7,7 +7,8 @@ import numpy as np
 
 from alviz.registry import Card
 from alviz.strategies.base import QueryStrategy, ScoringStrategy, choice, registry
-from alviz.strategies.pool import Array, PoolView
+from alviz.strategies.device import Array
+from alviz.strategies.pool import PoolView
 from alviz.strategies.uncertainty import Scores, confidence, entropy, margin
 
 

@@ -5,9 +5,8 @@ import numpy as np
 from alviz.progress import Progress
 from alviz.registry import Card
 from alviz.strategies.base import CAP, CappedStrategy, Selection, number, spread, whole
-from alviz.strategies.device import block_rows
-from alviz.strategies.farthest import Floats
-from alviz.strategies.pool import Array, Indices, PoolView
+from alviz.strategies.device import Array, Floats, Indices, block_rows
+from alviz.strategies.pool import PoolView
 
 ROWS = 1024
 """Samples per matrix product, at most."""

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from alviz.learners.base import Learner
 from alviz.registry import Card, Registry
-from alviz.strategies.pool import Array, Indices, PoolView
+from alviz.strategies.device import Array, Indices
+from alviz.strategies.pool import PoolView
 
 StrategyName = NewType("StrategyName", str)
 """A parameter that is the registry name of another strategy (wrappers)."""

@@ -6,10 +6,9 @@ import numpy as np
 
 from alviz.registry import Card
 from alviz.strategies.base import QueryStrategy, Selection, ranking, spread, whole
-from alviz.strategies.device import beside, block_rows, host, namespace
-from alviz.strategies.farthest import Floats
+from alviz.strategies.device import Array, Floats, Indices, beside, block_rows, host, namespace
 from alviz.strategies.information import times_log
-from alviz.strategies.pool import POSTERIORS, Array, Indices, PoolView
+from alviz.strategies.pool import POSTERIORS, PoolView
 from alviz.strategies.posterior import mutual_information
 
 TIE = 1e-10

@@ -4,7 +4,8 @@ import numpy as np
 
 from alviz.registry import Card
 from alviz.strategies.base import QueryStrategy, Selection, missing_needs, registry, spread, whole
-from alviz.strategies.pool import Array, Indices, PoolView, host
+from alviz.strategies.device import Array, Indices, host
+from alviz.strategies.pool import PoolView
 
 ENSEMBLE = (
     "random",

@@ -5,8 +5,8 @@ import numpy as np
 from alviz.progress import Progress
 from alviz.registry import Card
 from alviz.strategies.base import ScoringStrategy, whole
-from alviz.strategies.farthest import Floats
-from alviz.strategies.pool import Array, Indices, PoolView
+from alviz.strategies.device import Array, Floats, Indices
+from alviz.strategies.pool import PoolView
 from alviz.strategies.uncertainty import BLOCK, by_block, entropy, surprise
 from alviz.strategies.vectors import Dense, neighbours
 

@@ -4,9 +4,9 @@ import numpy as np
 
 from alviz.registry import Card
 from alviz.strategies.base import QueryStrategy, Selection, ranking, spread
-from alviz.strategies.device import block_rows
-from alviz.strategies.farthest import Floats, direct
-from alviz.strategies.pool import Array, Indices, PoolView
+from alviz.strategies.device import Array, Floats, Indices, block_rows
+from alviz.strategies.farthest import direct
+from alviz.strategies.pool import PoolView
 
 ROWS = 2048
 """Samples whose distance to a centroid is taken at once, at most."""

@@ -6,7 +6,8 @@ import numpy as np
 
 from alviz.progress import Progress
 from alviz.strategies import lloyd
-from alviz.strategies.pool import Array, Indices, PoolView
+from alviz.strategies.device import Array, Indices
+from alviz.strategies.pool import PoolView
 
 NUMBERS = 2**20
 """In the features that are changed and asked about at once, at most."""

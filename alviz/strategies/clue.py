@@ -4,8 +4,9 @@ import numpy as np
 
 from alviz.registry import Card
 from alviz.strategies.base import QueryStrategy, Selection, number, spread
+from alviz.strategies.device import Array
 from alviz.strategies.lloyd import BATCH, FULL, PASSES, clustered
-from alviz.strategies.pool import Array, PoolView
+from alviz.strategies.pool import PoolView
 from alviz.strategies.uncertainty import BLOCK, Scores, entropy
 
 

@@ -6,9 +6,9 @@ import numpy as np
 
 from alviz.registry import Card
 from alviz.strategies.base import QueryStrategy, Selection, number, ranking, spread, whole
-from alviz.strategies.device import beside, host
+from alviz.strategies.device import Array, Indices, beside, host
 from alviz.strategies.farthest import squared_norms
-from alviz.strategies.pool import Array, Indices, PoolView
+from alviz.strategies.pool import PoolView
 from alviz.strategies.uncertainty import margin
 from alviz.strategies.vectors import Dense, neighbours
 

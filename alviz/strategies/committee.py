@@ -4,7 +4,8 @@ import numpy as np
 
 from alviz.registry import Card
 from alviz.strategies.base import ScoringStrategy
-from alviz.strategies.pool import POSTERIORS, Array, PoolView
+from alviz.strategies.device import Array
+from alviz.strategies.pool import POSTERIORS, PoolView
 from alviz.strategies.posterior import by_draws, mean_of, mutual_information
 from alviz.strategies.uncertainty import Scores, entropy, surprise
 

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alviz.progress import Progress
-from alviz.strategies.device import BLOCK_BYTES, beside, block_rows, host, namespace
+from alviz.strategies.device import BLOCK_BYTES, Array, Indices, beside, block_rows, host, namespace
 from alviz.strategies.lloyd import lloyd
-from alviz.strategies.pool import Array, Indices, PoolView
+from alviz.strategies.pool import PoolView
 from alviz.strategies.vectors import Dense, squared_distances, wide
 
 COLUMNS = 4096

@@ -6,9 +6,8 @@ from alviz.progress import Progress
 from alviz.registry import Card
 from alviz.strategies.base import CAP, CappedStrategy, Selection, number, spread
 from alviz.strategies.coverage import COLUMNS, Coverage, covered_by, purity_radius
-from alviz.strategies.device import block_rows, host
-from alviz.strategies.farthest import Floats
-from alviz.strategies.pool import Indices, PoolView
+from alviz.strategies.device import Floats, Indices, block_rows, host
+from alviz.strategies.pool import PoolView
 from alviz.strategies.probcover import RADIUS
 from alviz.strategies.uncertainty import margin
 from alviz.strategies.vectors import Dense, squared_distances

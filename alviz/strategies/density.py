@@ -7,10 +7,9 @@ import numpy as np
 from alviz.progress import Progress
 from alviz.registry import Card
 from alviz.strategies.base import ScoringStrategy, choice, number
-from alviz.strategies.device import block_rows, host, namespace
-from alviz.strategies.farthest import Floats
+from alviz.strategies.device import Array, Floats, block_rows, host, namespace
 from alviz.strategies.mini_batch import Base, uncertainty
-from alviz.strategies.pool import Array, PoolView
+from alviz.strategies.pool import PoolView
 
 
 class DensityWeighted(ScoringStrategy):

@@ -3,11 +3,19 @@
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from alviz.strategies.pool import Array, host
+Array = NDArray[Any]
+Indices = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
 BLOCK_BYTES = 64 * 2**20
 """Size of the largest temporary array of one step of a blocked computation."""
+
+
+def host(x: Any) -> Array:
+    """x as a numpy array; a torch tensor is brought to the host."""
+    return x if isinstance(x, np.ndarray) else np.asarray(x.detach().cpu().numpy()) if hasattr(x, "detach") else np.asarray(x)
 
 
 def namespace(x: Any) -> Any:
@@ -25,6 +33,3 @@ def beside(values: Array, x: Any) -> Any:
 def block_rows(columns: int, itemsize: int = 4) -> int:
     """How many rows of `columns` numbers of `itemsize` bytes fit into BLOCK_BYTES (at least 1)."""
     return max(1, BLOCK_BYTES // max(1, columns * itemsize))
-
-
-__all__ = ["BLOCK_BYTES", "beside", "block_rows", "host", "namespace"]

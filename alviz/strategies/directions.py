@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from alviz.strategies.device import host, namespace
-from alviz.strategies.pool import Indices
+from alviz.strategies.device import Indices, host, namespace
 
 ROWS = 1024
 """Candidates per matrix product, at most."""

@@ -5,7 +5,8 @@ import numpy as np
 from alviz.registry import Card
 from alviz.strategies.asynchronous import shift
 from alviz.strategies.base import QueryStrategy, Selection, finite, ranking, registry, spread
-from alviz.strategies.pool import Array, Indices, PoolView
+from alviz.strategies.device import Array, Indices
+from alviz.strategies.pool import PoolView
 from alviz.strategies.uncertainty import margin
 
 _REFERENCE = "Aggarwal, Popescu and Hudelot, Optimizing active learning for low annotation budgets (2022), Algorithm 1"

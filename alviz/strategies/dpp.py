@@ -6,8 +6,8 @@ import numpy as np
 
 from alviz.registry import Card
 from alviz.strategies.base import CAP, CappedStrategy, Selection, choice, number, ranking, spread
-from alviz.strategies.farthest import Floats
-from alviz.strategies.pool import Array, Indices, PoolView
+from alviz.strategies.device import Array, Floats, Indices
+from alviz.strategies.pool import PoolView
 from alviz.strategies.uncertainty import confidence, entropy, margin
 
 SAMPLED = 2000

@@ -5,7 +5,8 @@ import numpy as np
 from alviz.registry import Card
 from alviz.strategies.base import QueryStrategy, Selection, number, spread, whole
 from alviz.strategies.changed import answers, blocks, representatives
-from alviz.strategies.pool import Indices, PoolView
+from alviz.strategies.device import Indices
+from alviz.strategies.pool import PoolView
 
 
 class DropQuery(QueryStrategy):

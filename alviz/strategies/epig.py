@@ -7,8 +7,7 @@ import numpy as np
 
 from alviz.registry import Card
 from alviz.strategies.base import QueryStrategy, Selection, ranking, spread, whole
-from alviz.strategies.device import beside, block_rows, host, namespace
-from alviz.strategies.farthest import Floats
+from alviz.strategies.device import Floats, beside, block_rows, host, namespace
 from alviz.strategies.information import times_log
 from alviz.strategies.pool import POSTERIORS, PoolView
 

@@ -6,8 +6,8 @@ import numpy as np
 
 from alviz.registry import Card
 from alviz.strategies.base import QueryStrategy, Selection, choice, finite, ranking, spread, whole
-from alviz.strategies.farthest import Floats
-from alviz.strategies.pool import Array, PoolView, host
+from alviz.strategies.device import Array, Floats, host
+from alviz.strategies.pool import PoolView
 from alviz.strategies.uncertainty import confidence, entropy
 
 LOSSES = ("log", "zero-one")

@@ -4,8 +4,8 @@ import numpy as np
 
 from alviz.registry import Card
 from alviz.strategies.base import QueryStrategy, Selection, number, spread
-from alviz.strategies.farthest import Floats
-from alviz.strategies.pool import Array, PoolView
+from alviz.strategies.device import Array, Floats
+from alviz.strategies.pool import PoolView
 from alviz.strategies.uncertainty import margin
 
 COLUMNS = 16384

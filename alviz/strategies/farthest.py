@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alviz.progress import Progress, silent
-from alviz.strategies.pool import Array, Indices
+from alviz.strategies.device import Array, Floats, Indices
 
 ROWS = 2048
 """Points per matrix product with CENTRES centres."""
@@ -29,8 +29,6 @@ AHEAD = 16
 
 MANY = 64
 """Points that rounding may confuse at one pick before all products are formed in float64."""
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

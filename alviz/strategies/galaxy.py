@@ -5,7 +5,8 @@ from numpy.typing import NDArray
 
 from alviz.registry import Card
 from alviz.strategies.base import QueryStrategy, Selection, spread
-from alviz.strategies.pool import Array, Indices, PoolView
+from alviz.strategies.device import Array, Indices
+from alviz.strategies.pool import PoolView
 from alviz.strategies.uncertainty import BLOCK, margin
 
 FAR = np.iinfo(np.int64).max // 4

@@ -5,9 +5,8 @@ import numpy as np
 from alviz.registry import Card
 from alviz.strategies.base import ScoringStrategy
 from alviz.strategies.centres import measured
-from alviz.strategies.device import block_rows, host
-from alviz.strategies.farthest import Floats
-from alviz.strategies.pool import Array, PoolView
+from alviz.strategies.device import Array, Floats, block_rows, host
+from alviz.strategies.pool import PoolView
 from alviz.strategies.vectors import Dense
 
 _COST = "O(n(K + d)) time, O(n) memory: ‖g_y‖ = ‖p − onehot(y)‖ · ‖h‖ from the two factors"

@@ -6,9 +6,10 @@ import numpy as np
 
 from alviz.registry import Card
 from alviz.strategies.base import CAP, CappedStrategy, Selection, choice, number, spread
+from alviz.strategies.device import Array
 from alviz.strategies.directions import Directions, Floats, Similarity, best_similarity, directions
 from alviz.strategies.lazy import PAIRS, Coverage
-from alviz.strategies.pool import Array, PoolView
+from alviz.strategies.pool import PoolView
 from alviz.strategies.uncertainty import confidence, entropy, margin
 
 LEAST = 1e-3

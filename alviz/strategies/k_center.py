@@ -6,9 +6,9 @@ import numpy as np
 
 from alviz.registry import Card
 from alviz.strategies.base import QueryStrategy, Selection, spread
-from alviz.strategies.device import beside
-from alviz.strategies.farthest import FarthestFirst, Floats, Rows
-from alviz.strategies.pool import Array, Indices, PoolView
+from alviz.strategies.device import Array, Floats, Indices, beside
+from alviz.strategies.farthest import FarthestFirst, Rows
+from alviz.strategies.pool import PoolView
 from alviz.strategies.resident import ResidentFarthestFirst
 
 

@@ -7,9 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alviz.progress import Progress, silent
-from alviz.strategies.device import host, namespace
+from alviz.strategies.device import Array, Indices, host, namespace
 from alviz.strategies.directions import COLUMNS, ROWS, Directions, Floats, Similarity
-from alviz.strategies.pool import Array, Indices
 
 FIRST = 64
 """Candidates that are brought up to date together at first; twice as many each time that is not enough."""

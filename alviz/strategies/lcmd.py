@@ -8,9 +8,8 @@ from alviz.progress import Progress
 from alviz.registry import Card
 from alviz.strategies.base import Need, QueryStrategy, Selection, choice, spread
 from alviz.strategies.centres import Centres, measured
-from alviz.strategies.device import host
-from alviz.strategies.farthest import Floats
-from alviz.strategies.pool import Array, Indices, PoolView
+from alviz.strategies.device import Array, Floats, Indices, host
+from alviz.strategies.pool import PoolView
 from alviz.strategies.vectors import Dense, Vectors, squared_distances
 
 ROWS = 4096

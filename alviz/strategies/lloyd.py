@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 
 from alviz.progress import Progress
-from alviz.strategies.device import BLOCK_BYTES
-from alviz.strategies.farthest import FEW, ROWS, Floats, direct
-from alviz.strategies.pool import Array, Indices
+from alviz.strategies.device import BLOCK_BYTES, Array, Floats, Indices
+from alviz.strategies.farthest import FEW, ROWS, direct
 from alviz.strategies.team import Map, team
 from alviz.strategies.vectors import Dense, nearest, squared_distances
 

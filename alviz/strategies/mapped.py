@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from alviz.strategies.pool import Array, host
+from alviz.strategies.device import Array, host
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ import numpy as np
 
 from alviz.registry import Card
 from alviz.strategies.base import QueryStrategy, Selection, choice, finite, number, ranking, spread
+from alviz.strategies.device import Array
 from alviz.strategies.lloyd import BATCH, FULL, PASSES, clustered
-from alviz.strategies.pool import Array, PoolView
+from alviz.strategies.pool import PoolView
 from alviz.strategies.uncertainty import Scores, confidence, entropy, margin
 
 Base = Literal["margin", "least-confidence", "entropy"]

@@ -6,8 +6,9 @@ import numpy as np
 
 from alviz.registry import Card
 from alviz.strategies.base import QueryStrategy, Selection, ranking, spread
-from alviz.strategies.farthest import FarthestFirst, Floats, Rows
-from alviz.strategies.pool import Array, Indices, PoolView
+from alviz.strategies.device import Array, Floats, Indices
+from alviz.strategies.farthest import FarthestFirst, Rows
+from alviz.strategies.pool import PoolView
 from alviz.strategies.uncertainty import margin
 
 

@@ -5,15 +5,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from alviz.progress import Progress, silent
+from alviz.strategies.device import Array, Indices, host
 
 if TYPE_CHECKING:
     from alviz.strategies.last_layer import Gradients
 
-Array = NDArray[Any]
-Indices = NDArray[np.int64]
 
 SIGNALS = (
     "features",
@@ -33,11 +31,6 @@ SIGNALS = (
 """Everything a strategy may ask for. `gradients` follow from probabilities and embeddings."""
 
 POSTERIORS = ("committee_posterior", "dropout_posterior")
-
-
-def host(x: Any) -> Array:
-    """x as a numpy array; a torch tensor is brought to the host."""
-    return x if isinstance(x, np.ndarray) else np.asarray(x.detach().cpu().numpy()) if hasattr(x, "detach") else np.asarray(x)
 
 
 class MissingSignal(ValueError):

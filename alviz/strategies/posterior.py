@@ -6,7 +6,8 @@ import numpy as np
 
 from alviz.registry import Card
 from alviz.strategies.base import ScoringStrategy
-from alviz.strategies.pool import POSTERIORS, Array, PoolView
+from alviz.strategies.device import Array
+from alviz.strategies.pool import POSTERIORS, PoolView
 from alviz.strategies.uncertainty import BLOCK, Scores, confidence, entropy, margin, surprise
 
 

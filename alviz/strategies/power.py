@@ -6,7 +6,7 @@ import numpy as np
 
 from alviz.registry import Card
 from alviz.strategies.base import QueryStrategy, Selection, choice, finite, number, ranking, spread
-from alviz.strategies.farthest import Floats
+from alviz.strategies.device import Floats
 from alviz.strategies.pool import POSTERIORS, PoolView
 from alviz.strategies.posterior import mutual_information
 

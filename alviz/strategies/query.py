@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from alviz.strategies import sharded
 from alviz.strategies.arrays import Arrays, floats, posterior_of, probabilities_of, table
 from alviz.strategies.base import CAPPED, QueryStrategy, Selection, missing_needs, registry, whole
-from alviz.strategies.device import host
+from alviz.strategies.device import Array, Indices, host
 from alviz.strategies.needs import argument_of, readable_need
-from alviz.strategies.pool import POSTERIORS, Array, Indices, PoolView
+from alviz.strategies.pool import POSTERIORS, PoolView
 
 
 def query(

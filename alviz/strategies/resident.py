@@ -5,9 +5,7 @@ from typing import Any
 import numpy as np
 
 from alviz.progress import Progress, silent
-from alviz.strategies.device import block_rows, host, namespace
-from alviz.strategies.farthest import Floats
-from alviz.strategies.pool import Indices
+from alviz.strategies.device import Floats, Indices, block_rows, host, namespace
 
 
 class ResidentFarthestFirst:

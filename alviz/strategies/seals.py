@@ -8,9 +8,9 @@ import numpy as np
 from alviz.learners.base import Learner
 from alviz.registry import Card
 from alviz.strategies.base import Need, QueryStrategy, Selection, StrategyName, registry, whole
-from alviz.strategies.device import BLOCK_BYTES
-from alviz.strategies.farthest import Floats, direct, product_dtype, rounding, squared_norms
-from alviz.strategies.pool import Array, Indices, PoolView, host
+from alviz.strategies.device import BLOCK_BYTES, Array, Floats, Indices, host
+from alviz.strategies.farthest import direct, product_dtype, rounding, squared_norms
+from alviz.strategies.pool import PoolView
 
 MARGIN = StrategyName("margin")
 

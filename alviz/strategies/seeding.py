@@ -4,9 +4,7 @@ import numpy as np
 
 from alviz.progress import Progress, silent
 from alviz.strategies.centres import Centres
-from alviz.strategies.device import host, namespace
-from alviz.strategies.farthest import Floats
-from alviz.strategies.pool import Indices
+from alviz.strategies.device import Floats, Indices, host, namespace
 from alviz.strategies.vectors import Vectors, squared_distances
 
 ROWS = 2048

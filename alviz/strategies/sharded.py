@@ -10,8 +10,9 @@ from numpy.typing import ArrayLike
 
 from alviz.strategies.arrays import Arrays, floats
 from alviz.strategies.base import QueryStrategy, ScoringStrategy, Selection, finite, ranking
+from alviz.strategies.device import Array, Indices, host
 from alviz.strategies.mapped import Piece, mapped
-from alviz.strategies.pool import POSTERIORS, Array, Indices, PoolView, host
+from alviz.strategies.pool import POSTERIORS, PoolView
 
 
 @dataclass(frozen=True)

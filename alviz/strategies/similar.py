@@ -6,10 +6,10 @@ import numpy as np
 
 from alviz.registry import Card
 from alviz.strategies.base import CAP, CappedStrategy, Selection, choice, number, ranking, spread, whole
-from alviz.strategies.device import beside, namespace
+from alviz.strategies.device import Array, beside, namespace
 from alviz.strategies.directions import Directions, Floats, Similarity, best_similarity, directions, sum_of_cosines
 from alviz.strategies.lazy import Coverage
-from alviz.strategies.pool import Array, PoolView
+from alviz.strategies.pool import PoolView
 
 OBJECTIVES = ("FLQMI", "FLCG", "FLCMI", "GCMI")
 

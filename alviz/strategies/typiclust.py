@@ -10,10 +10,9 @@ from alviz.progress import Progress, silent
 from alviz.registry import Card
 from alviz.strategies.base import CAP, QueryStrategy, Selection, spread, whole
 from alviz.strategies.coverage import nearest_centroid
-from alviz.strategies.device import beside, host, namespace
-from alviz.strategies.farthest import Floats
+from alviz.strategies.device import Floats, Indices, beside, host, namespace
 from alviz.strategies.lloyd import FULL, in_batches, lloyd
-from alviz.strategies.pool import Indices, PoolView
+from alviz.strategies.pool import PoolView
 from alviz.strategies.team import team
 from alviz.strategies.uncertainty import Margin
 from alviz.strategies.vectors import Dense, nearest, squared_distances

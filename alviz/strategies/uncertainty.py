@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from alviz.registry import Card
 from alviz.strategies.base import ScoringStrategy
-from alviz.strategies.pool import Array, PoolView
+from alviz.strategies.device import Array
+from alviz.strategies.pool import PoolView
 
 BLOCK = 8192
 """Rows that are scored together: bounds the float64 copies, whatever the size of the pool."""

@@ -6,9 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from alviz.progress import Progress
-from alviz.strategies.device import beside, block_rows, host, namespace
-from alviz.strategies.farthest import Floats
-from alviz.strategies.pool import Array, Indices
+from alviz.strategies.device import Array, Floats, Indices, beside, block_rows, host, namespace
 
 ROWS = 1024
 """Rows of x per matrix product on the host: what comes out should stay in the cache while it is worked on."""

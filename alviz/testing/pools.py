@@ -7,7 +7,8 @@ import numpy as np
 
 from alviz.progress import Progress, silent
 from alviz.strategies.arrays import Arrays
-from alviz.strategies.pool import POSTERIORS, Array, Indices, PoolView, host
+from alviz.strategies.device import Array, Indices, host
+from alviz.strategies.pool import POSTERIORS, PoolView
 
 CLASS_SIGNALS = ("probabilities", "previous_probabilities", *POSTERIORS)
 """Signals whose last axis is the classes."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from alviz.strategies.base import QueryStrategy, missing_needs
-from alviz.strategies.pool import Array
+from alviz.strategies.device import Array
 from alviz.testing.pools import CLASS_SIGNALS, MADE_UP, Scene, random_arrays, random_scene
 from alviz.testing.selections import picks
 

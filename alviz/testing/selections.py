@@ -10,7 +10,8 @@ import numpy as np
 
 from alviz.progress import Progress, silent
 from alviz.strategies.base import QueryStrategy, Selection
-from alviz.strategies.pool import Indices, PoolView
+from alviz.strategies.device import Indices
+from alviz.strategies.pool import PoolView
 from alviz.testing.hashing import state_hash
 from alviz.testing.pools import Scene
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from alviz.learners.base import Learner
 from alviz.strategies.base import CappedStrategy, missing_needs
-from alviz.strategies.pool import Indices
+from alviz.strategies.device import Indices
 from alviz.testing.cards import check_declaration
 from alviz.testing.invariance import Factory, check_cancel, check_layouts, check_memory, check_symmetries
 from alviz.testing.pools import MADE_UP, random_arrays, random_scene
