@@ -16,6 +16,7 @@ from alviz.loop.signals import PointSignals
 from alviz.panels.jobs import Job, Lane
 from alviz.panels.working import Working, readable
 from alviz.progress import Progress
+from alviz.strategies import missing_needs
 
 DEFAULTS: dict[str, Any] = {
     "dataset": "gaussians",
@@ -301,5 +302,9 @@ def plane(run: Run, shown: int, kind: str) -> Plane:
         source = PointSignals(points, run.dataset, run.learner, model, before, lambda: np.random.default_rng([run.seed, shown]))
         view = run.view(shown).of_points(source, len(points))
         strategy = run.strategy.fallback(view.provides)
-        field = strategy.select(view, 1, np.random.default_rng([run.seed, shown, 9])).scores.reshape(GRID, GRID)
+        if strategy.oracle or missing_needs(strategy, view.provides):  # points of the plane have no labels and train nothing
+            scores = np.full(len(points), np.nan)
+        else:
+            scores = strategy.select(view, 1, np.random.default_rng([run.seed, shown, 9])).scores
+        field = scores.reshape(GRID, GRID)
     return Plane(run, shown, x, y, probabilities, field, kind)

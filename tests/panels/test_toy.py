@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import alviz
-from alviz.panels.duel import Duel
+from alviz.panels.duel import Duel, plane
 from alviz.panels.toy import Toy
 
 SMALL = {"params": {"n": 120, "n_test": 50}, "learner": "linear-svm", "strategies": ["random", "margin", "k-center"], "steps": 2}
@@ -197,3 +197,11 @@ def test_a_background_that_cannot_be_drawn_is_said_once(page: Toy, monkeypatch: 
     page.duel.wait(60)
     assert page.duel.error == "No scores for points"
     assert tried == ["score"]
+
+
+@pytest.mark.parametrize("name", ["boss-oracle", "expected-error-reduction"])
+def test_a_strategy_that_cannot_score_points_of_the_plane_gives_none(name: str) -> None:
+    pool = alviz.data.create("gaussians", n=60, n_test=20)
+    run = alviz.Run(pool, strategy=name, n_queries=4, seed=1)
+    run.goto(1)
+    assert np.isnan(plane(run, 0, "score").field).all()
