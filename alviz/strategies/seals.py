@@ -1,27 +1,21 @@
 """SEALS: any strategy, looking only at the neighbours of what is labelled."""
 
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 
 from alviz.learners.base import Learner
+from alviz.progress import Progress
 from alviz.registry import Card
 from alviz.strategies.base import Need, QueryStrategy, Selection, StrategyName, registry, whole
-from alviz.strategies.device import BLOCK_BYTES, Array, Floats, Indices, host
-from alviz.strategies.farthest import direct, product_dtype, rounding, squared_norms
+from alviz.strategies.device import Indices, beside
 from alviz.strategies.pool import PoolView
+from alviz.strategies.vectors import Dense, neighbours
 
 MARGIN = StrategyName("margin")
 
 PLACES = ("features", "embeddings")
 """Where neighbours are looked for: fixed features where there are any."""
-
-SAMPLE = 16384
-"""Samples among which a first bound on the distance of the k-th neighbour is found."""
-
-COLUMNS = 16384
-"""Samples whose products with some labelled samples are taken at once."""
 
 
 class Seals(QueryStrategy):
@@ -95,69 +89,39 @@ class Seals(QueryStrategy):
         same = pool.labelled_source is pool.source
         known = pool.run_cache.get((self.name, self.neighbours)) if same else None
         # Only the very same array has the same neighbours: embeddings of a model that was trained again are another one.
-        if not isinstance(known, Known) or known.table is not table:
-            known = Known(table, squared_norms(host(table)))
-        new = np.array([i for i in pool.labelled if int(i) not in known.lists] if same else pool.labelled, dtype=np.int64)
-        points = host(table)
-        asked = points[new] if same else pool.labelled_signal(signal)
-        found = nearest(asked, points, known.squares, self.neighbours, new if same else None, pool)
+        if not isinstance(known, Known) or known.points.x is not table:
+            known = Known(Dense.centred(table))
         near = np.zeros(pool.n, dtype=bool)
-        near[found] = True
         if same:
-            known.lists.update(zip(new.tolist(), found, strict=True))
+            new = np.array([i for i in pool.labelled if int(i) not in known.lists], dtype=np.int64)
+            if len(new):
+                known.lists.update(zip(new.tolist(), _others(known.points, new, self.neighbours, pool), strict=True))
             pool.run_cache[self.name, self.neighbours] = known
             near[np.concatenate([known.lists[int(i)] for i in pool.labelled])] = True
+        else:
+            asked = Dense(pool.resident_labelled(signal), known.points.origin)
+            near[neighbours(asked, known.points, min(self.neighbours, len(table)), _half(pool))] = True
         return pool.candidates[near[pool.candidates]]
 
 
 @dataclass
 class Known:
-    """What a run has found so far: the table that was searched, its squared norms, and for each labelled sample its neighbours."""
+    """What a run has found so far: the points that were searched, and for each labelled sample its neighbours."""
 
-    table: Any
-    squares: Floats
+    points: Dense
     lists: dict[int, Indices] = field(default_factory=dict)
 
 
-def nearest(x: Array, table: Array, squares: Floats, k: int, own: Indices | None, pool: PoolView) -> Indices:
-    """(len(x), ≤ k) rows of `table` (n, d) nearest to each row of x, ascending by distance; ties: the lower row.
-
-    squares: squared norms of the table. own: the row of `table` that each row of x is and that is left out, or None. Decided by float64
-    differences wherever rounding could matter, so that a list does not depend on what else is searched for along with it.
-    """
-    n = len(table)
-    k = min(k, n if own is None else n - 1)
-    dtype = product_dtype(table, squares)
-    sizes = squares.astype(dtype)
-    slack = 2 * rounding(dtype, table.shape[1])  # twice: the sums below are rounded to `dtype` too
-    found = np.empty((len(x), k), dtype=np.int64)
-    step = max(1, BLOCK_BYTES // (dtype.itemsize * n))
-    for a in range(0, len(x), step):
-        rows = x[a : a + step].astype(dtype, copy=False)
-        norms = squared_norms(rows)
-        square = np.empty((len(rows), n), dtype=dtype)
-        for c in range(0, n, COLUMNS):
-            pool.progress(0.4 * (a + step * c / n) / (len(x) + step))
-            part = square[:, c : c + COLUMNS]
-            np.matmul(rows, table[c : c + COLUMNS].astype(dtype, copy=False).T, out=part)
-            part *= -2
-            part += sizes[c : c + COLUMNS]  # ‖y‖² − 2 x·y: the squared distance less ‖x‖², which does not matter to the order
-        for i, line in enumerate(square):
-            pool.progress(0.4 + 0.1 * (a + i) / len(x))
-            if own is not None:
-                line[own[a + i]] = np.inf
-            found[a + i] = closest(line, sizes, float(norms[i]), slack, table, x[a + i], k)
-    return found
+def _others(points: Dense, rows: Indices, k: int, pool: PoolView) -> Indices:
+    """(len(rows), ≤ k) the other points nearest to each of some rows; ties: the lower row."""
+    k = min(k, len(points) - 1)
+    found = neighbours(points.take(beside(rows, points.x)), points, k + 1, _half(pool))
+    own = found == rows[:, None]
+    # A row with more than k copies before it may be missing: then the last of those is one too many.
+    extra = np.where(own.any(axis=1), own.argmax(axis=1), k)
+    return found[np.arange(k + 1) != extra[:, None]].reshape(len(rows), k)
 
 
-def closest(line: Array, sizes: Array, norm: float, slack: float, table: Array, point: Array, k: int) -> Indices:
-    """The k rows y of `table` nearest to `point` x, ‖x‖² = norm, given ‖y‖² (n,) and ‖y‖² − 2 x·y (n,) up to slack · (‖x‖² + ‖y‖²)."""
-    some = line[:: max(1, len(line) // max(SAMPLE, 4 * k))]
-    near = np.flatnonzero(line <= np.partition(some, k - 1)[k - 1])  # the k-th of some is no nearer than the k-th of all
-    limit = np.partition(line[near], k - 1)[k - 1]
-    most = float(sizes[near[line[near] <= limit]].max())  # at least k rows are no farther than the limit and their own rounding
-    limit += slack * (most + 2 * norm)
-    rows = np.flatnonzero(line <= limit + slack * float(sizes.max()))
-    rows = rows[line[rows] - slack * sizes[rows] <= limit]
-    exact = np.concatenate([direct(table[rows[a : a + 4096]], point) for a in range(0, len(rows), 4096)])
-    return rows[np.argsort(exact, kind="stable")[:k]]
+def _half(pool: PoolView) -> Progress:
+    """The search is the first half of the work."""
+    return lambda share: pool.progress(0.5 * share)

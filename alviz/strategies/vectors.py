@@ -53,7 +53,8 @@ class Vectors(Protocol):
 class Dense:
     """The rows of x (n, d), numpy or torch, float32 or float64, less `origin` (d,) or nothing.
 
-    Distances do not depend on the origin, but their rounding does: `centred(x)` takes the mean. x is never copied as a whole.
+    Distances do not depend on the origin, but the rounding of products does: `centred(x)` takes the mean. x is never copied as a whole.
+    Two that are compared have the same origin.
     """
 
     def __init__(self, x: Any, origin: Any = None):
@@ -75,8 +76,12 @@ class Dense:
         """(n,) squared norms, float64, where x lives."""
         xp = namespace(self.x)
         step = ROWS if isinstance(self.x, np.ndarray) else block_rows(self.x.shape[1], 16)
-        parts = [xp.astype(self.rows(slice(a, a + step)), xp.float64) for a in range(0, max(1, len(self)), step)]
-        return xp.concat([xp.vecdot(part, part) for part in parts])
+
+        def block(at: int) -> Any:
+            part = xp.astype(self.rows(slice(at, at + step)), xp.float64)
+            return xp.vecdot(part, part)
+
+        return xp.concat([block(at) for at in range(0, max(1, len(self)), step)])
 
     @property
     def noise(self) -> float:
@@ -93,14 +98,15 @@ class Dense:
 
     def take(self, rows: slice | Indices) -> "Dense":
         """Some of the rows (a copy of them)."""
-        part = Dense(self.rows(rows))
+        part = Dense(self.x[rows], self.origin)
         if "squared_norms" in self.__dict__:
             part.__dict__["squared_norms"] = self.squared_norms[rows]
         return part
 
     def double(self) -> "Dense":
-        """The rows in float64, less the origin."""
-        return Dense(namespace(self.x).astype(self.rows(slice(None)), namespace(self.x).float64))
+        """The same in float64."""
+        xp = namespace(self.x)
+        return Dense(xp.astype(self.x, xp.float64), None if self.origin is None else xp.astype(self.origin, xp.float64))
 
     def products(self, others: "Dense") -> Any:
         """(m, k) inner products."""
@@ -109,7 +115,7 @@ class Dense:
     def pairs(self, rows: Indices, others: "Dense", columns: Indices) -> Floats:
         """(p,) sums of squared float64 differences."""
         xp = namespace(self.x)
-        difference = xp.astype(self.rows(rows), xp.float64) - xp.astype(others.rows(columns), xp.float64)
+        difference = xp.astype(self.x[rows], xp.float64) - xp.astype(others.x[columns], xp.float64)
         return host(xp.vecdot(difference, difference))
 
 

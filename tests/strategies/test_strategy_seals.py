@@ -6,7 +6,7 @@ import pytest
 import alviz
 from alviz.loop import Run
 from alviz.loop.signals import unmet
-from alviz.strategies import PoolView, create, readable_needs, seals
+from alviz.strategies import PoolView, create, readable_needs, seals, vectors
 from alviz.strategies.arrays import Arrays
 from alviz.testing import check_strategy, random_arrays, random_pool
 
@@ -28,9 +28,8 @@ def looked_at(scores):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("seed", range(6))
 def test_candidates_are_the_neighbours(seed, dtype, monkeypatch):
-    monkeypatch.setattr(seals, "BLOCK_BYTES", 3 * 8 * 80)
-    monkeypatch.setattr(seals, "COLUMNS", 7)
-    monkeypatch.setattr(seals, "SAMPLE", 10)
+    monkeypatch.setattr(vectors, "ROWS", 3)
+    monkeypatch.setattr(vectors, "COLUMNS", 7)
     rng = np.random.default_rng(seed)
     x = (rng.integers(0, 3, size=(80, 3)) if seed % 2 else rng.normal(size=(80, 3)) + 100).astype(dtype)  # a grid full of ties; an offset
     p = rng.dirichlet(np.ones(3), size=80).astype(dtype)
@@ -61,16 +60,16 @@ class Counting:
 
     def __init__(self):
         self.asked = []
-        self.search = seals.nearest
+        self.search = seals._others
 
-    def __call__(self, x, table, squares, k, own, pool):
-        self.asked.append(None if own is None else own.tolist())
-        return self.search(x, table, squares, k, own, pool)
+    def __call__(self, points, rows, k, pool):
+        self.asked.append(rows.tolist())
+        return self.search(points, rows, k, pool)
 
 
 def test_a_labelled_sample_is_searched_for_once(monkeypatch):
     counting = Counting()
-    monkeypatch.setattr(seals, "nearest", counting)
+    monkeypatch.setattr(seals, "_others", counting)
     arrays = random_arrays(50)
     source, cache = Arrays(arrays), {}
 
@@ -88,21 +87,21 @@ def test_a_labelled_sample_is_searched_for_once(monkeypatch):
     looked([3, 7, 11])
     looked([3])  # undone
     looked([3, 7, 11, 12])
-    assert counting.asked == [[3, 7], [11], [], [12]]
+    assert counting.asked == [[3, 7], [11], [12]]
     looked([3, 7], neighbours=6)
     looked([3], Arrays({**arrays, "features": arrays["features"][::-1].copy()}))  # other features
-    assert counting.asked[4:] == [[3, 7], [3]]
+    assert counting.asked[3:] == [[3, 7], [3]]
 
 
-def test_a_list_does_not_depend_on_what_is_searched_along():
-    x = np.random.default_rng(0).normal(size=(3000, 64)).astype(np.float32)
-    x[1:] += 1e-4 * x[0]
-    squares = seals.squared_norms(x)
-    pool = random_pool(random_arrays(), 0)
-    some = np.arange(0, 3000, 100)
-    together = seals.nearest(x[some], x, squares, 50, some, pool)
-    alone = np.concatenate([seals.nearest(x[[i]], x, squares, 50, np.array([i]), pool) for i in some])
-    np.testing.assert_array_equal(together, alone)
+def test_copies_of_a_labelled_sample():
+    x = np.repeat(np.arange(4.0), 10)[:, None]  # sample 15 has copies before and after it
+    p = np.random.default_rng(0).dirichlet(np.ones(2), size=40)
+    for i in (10, 15, 19):
+        labels = np.full(40, -1)
+        labels[i] = 0
+        for k in (1, 3, 8, 9, 12):
+            scores = alviz.query("seals", 1, labels=labels, features=x, probabilities=p, neighbours=k, return_scores=True)[1]
+            assert looked_at(scores) == neighbours(x, labels, k)
 
 
 def test_points_outside_the_table():
@@ -159,7 +158,7 @@ def test_parameters_are_checked(params, message):
 
 def test_in_a_run(monkeypatch):
     counting = Counting()
-    monkeypatch.setattr(seals, "nearest", counting)
+    monkeypatch.setattr(seals, "_others", counting)
     run = Run("moons", learner="linear-svm", strategy=create("seals", base="alamp", neighbours=20), n_queries=5, seed=0)
     run.run(until=20)
     searched = [i for asked in counting.asked for i in asked]
