@@ -141,14 +141,19 @@ class ScoringStrategy(QueryStrategy):
     def select(self, pool: PoolView, n_queries: int, rng: np.random.Generator) -> Selection:
         """The n_queries highest scores."""
         scores = finite(self.score(pool), self.name)
-        chosen = ranking(scores, self.tiebreak(pool))[:n_queries]
+        chosen = ranking(scores, self.tiebreak(pool), n_queries)
         return Selection(pool.candidates[chosen], spread(pool, scores))
 
 
-def ranking(scores: Array, second: Array | None = None) -> Indices:
-    """Positions from highest to lowest score; ties by `second` (higher first), then by lowest position."""
-    keys = [-np.asarray(scores, dtype=np.float64)] if second is None else [-np.asarray(second, np.float64), -np.asarray(scores, np.float64)]
-    return np.lexsort(keys).astype(np.int64)
+def ranking(scores: Array, second: Array | None = None, n: int | None = None) -> Indices:
+    """Positions from highest to lowest score, the first n or all; ties by `second` (higher first), then by lowest position."""
+    keys = [-np.asarray(key, dtype=np.float64) for key in (second, scores) if key is not None]
+    if n is None or n >= len(keys[-1]):
+        return np.lexsort(keys).astype(np.int64)
+    if n == 0:
+        return np.empty(0, dtype=np.int64)
+    some = np.flatnonzero(keys[-1] <= np.partition(keys[-1], n - 1)[n - 1])
+    return some[np.lexsort([key[some] for key in keys])[:n]]
 
 
 def spread(pool: PoolView, scores: Array) -> NDArray[np.float64]:

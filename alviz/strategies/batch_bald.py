@@ -125,7 +125,7 @@ class BatchBald(QueryStrategy):
             if bounds[best] <= NOTHING:
                 rest = bald.copy()
                 rest[picks[:i]] = -np.inf
-                picks[i:] = ranking(np.round(rest, 12))[: n_queries - i]
+                picks[i:] = ranking(np.round(rest, 12), n=n_queries - i)
                 break
             picks[i], gains[i] = best, bounds[best]
             bounds[best] = -np.inf

@@ -43,7 +43,7 @@ class CdsBal(QueryStrategy):
             others = rivals[rivals != c]
             if len(others):
                 values[int(c)] = distance[others].min(axis=0) - distance[c]
-        orders = {c: iter(ranking(value)) for c, value in values.items()}
+        orders = {c: iter(ranking(value, n=n_queries)) for c, value in values.items()}
         free = np.ones(len(pool), dtype=bool)
         shuffled = iter(rng.permutation(len(pool)))
         picks = np.empty(n_queries, dtype=np.int64)

@@ -27,7 +27,7 @@ class ClusterMargin(QueryStrategy):
         "random, until b are chosen",
         needs="features (they must stay the same over the run) and probabilities",
         cost="once per run O(s² d) time and O(s²) memory for the clustering of s = min(n, cap) samples, and O(n d s / size) to assign the others; "
-        "then O(n K + n log n) per round",
+        "then O(n K) per round",
         reference="Citovsky et al., Batch active learning at scale (2021), Algorithms 1 and 2",
         shines="Very large batches and many rounds: a round costs hardly more than margin does.",
         fails="Clusters of poor features; small batches, where it is margin with noise.",
@@ -51,7 +51,7 @@ class ClusterMargin(QueryStrategy):
     def select(self, pool: PoolView, n_queries: int, rng: np.random.Generator) -> Selection:
         """Round-robin over the clusters. scores: minus the margin."""
         scores = -margin(pool.probabilities)
-        order = ranking(scores)[: int(self.factor * n_queries)]
+        order = ranking(scores, n=int(self.factor * n_queries))
         chosen = order[round_robin(self._clusters(pool)[order], rng)[:n_queries]]
         total = pool.n if pool.source is pool.labelled_source else len(pool.labelled_source.rows("features", None))
         note = ""

@@ -48,7 +48,7 @@ class Epig(QueryStrategy):
             last = np.partition(scores, -n_queries)[-n_queries]
             close = np.flatnonzero(scores >= last - NOISE)
             scores[close] = expected_gain(xp.astype(posterior[:, close], xp.float64), xp.astype(target, xp.float64), pool.progress)
-        return Selection(pool.candidates[ranking(np.round(scores, 13))[:n_queries]], spread(pool, scores))
+        return Selection(pool.candidates[ranking(np.round(scores, 13), n=n_queries)], spread(pool, scores))
 
 
 def expected_gain(posterior: Any, target: Any, progress: Callable[[float], None]) -> Floats:

@@ -61,7 +61,7 @@ class ExpectedErrorReduction(QueryStrategy):
                 losses[c] = expected_loss(host(after), self.loss)
             scores[position] = -np.sort(chances[i] * losses).sum()
         finite(scores[tried], self.name)
-        best = tried[ranking(scores[tried])[:n_queries]]
+        best = tried[ranking(scores[tried], n=n_queries)]
         note = f"{len(tried):,} of {m:,} candidates were tried, their effect judged on {len(judges):,} (candidates, evaluate)."
         return Selection(pool.candidates[best], spread(pool, scores), note=note if len(tried) < m or len(judges) < m else "")
 

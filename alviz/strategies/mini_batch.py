@@ -30,7 +30,7 @@ class DiverseMiniBatch(QueryStrategy):
         "Label the sample nearest to each centroid.",
         formula="k-means on the top β·b by u(x), minimising Σ_j Σ_{x ∈ S_j} u(x) ‖x − μ_j‖²; picks argmin ‖x − μ_j‖",
         needs="embeddings (or features) and probabilities",
-        cost=f"O(n K + n log n) to rank, then O(β b² d) time per iteration of k-means ({PASSES} passes of mini-batches of {BATCH:,} when "
+        cost=f"O(n K) to rank, then O(β b² d) time per iteration of k-means ({PASSES} passes of mini-batches of {BATCH:,} when "
         f"β·b²·d is above {FULL:,}); O(n + β b d) memory",
         reference="Zhdanov, Diverse mini-batch active learning (2019), Algorithm 1; Zhan et al., A comparative survey of deep active learning "
         "(2022), section 2.2",
@@ -53,6 +53,6 @@ class DiverseMiniBatch(QueryStrategy):
         """One sample per centroid, in the order of the centroids. scores: the uncertainty of all candidates."""
         scores = finite(uncertainty(self.base, pool.probabilities), self.name)
         size = min(len(pool), int(self.beta * n_queries))
-        kept = np.sort(ranking(scores)[:size])
+        kept = np.sort(ranking(scores, n=size))
         picks = kept[clustered(pool.restrict(pool.candidates[kept]).embeddings, n_queries, rng, pool.progress, scores[kept])]
         return Selection(pool.candidates[picks], spread(pool, scores))

@@ -40,7 +40,7 @@ class _MinorityFirst(QueryStrategy):
             pool.progress(1 - left / n_queries)
         others = np.setdiff1d(np.arange(len(pool)), np.concatenate([np.empty(0, np.int64), *picks]), assume_unique=True)
         if self.auxiliary == "margin":
-            picks.append(others[ranking(-margins[others])[:left]])
+            picks.append(others[ranking(-margins[others], n=left)])
         else:
             picks.append(rng.choice(others, left, replace=False) if left else others[:0])
         return Selection(pool.candidates[np.concatenate(picks)], spread(pool, scores))
@@ -53,13 +53,13 @@ class _MinorityFirst(QueryStrategy):
 class _Certain(_MinorityFirst):
     def rank(self, pool: PoolView, c: int, members: Indices, margins: Floats, n: int) -> tuple[Indices, Array]:
         """Largest margins first (equation 5)."""
-        return ranking(margins)[:n], margins
+        return ranking(margins, n=n), margins
 
 
 class _Uncertain(_MinorityFirst):
     def rank(self, pool: PoolView, c: int, members: Indices, margins: Floats, n: int) -> tuple[Indices, Array]:
         """Smallest margins first (equation 6)."""
-        return ranking(-margins)[:n], -margins
+        return ranking(-margins, n=n), -margins
 
 
 class _Diverse(_MinorityFirst):
@@ -99,7 +99,7 @@ def _card(kind: str, auxiliary: str) -> Card:
         idea=f"Give classes with fewer labels than average the samples predicted as theirs, {criterion}; {auxiliary} sampling fills the rest.",
         formula=f"class c with s_c < μ = labelled/K gets up to ⌊μ − s_c⌋ of the samples predicted c: {rule}",
         needs="probabilities and labels" + (" and embeddings (or features)" if kind == "diverse" else ""),
-        cost="O(nK + n log n)" + (", and a greedy k-center within each minority class" if kind == "diverse" else ""),
+        cost="O(nK)" + (", and a greedy k-center within each minority class" if kind == "diverse" else ""),
         reference="Aggarwal, Popescu and Hudelot, Minority class oriented active learning for imbalanced datasets (2020), equations 3 to 7",
         shines=shines,
         fails=fails,

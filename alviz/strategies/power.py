@@ -46,7 +46,7 @@ class PowerBald(QueryStrategy):
         scores = finite(mutual_information(pool.posterior), self.name)
         noise = rng.gumbel(size=len(scores))
         chances = log_chances(scores, self.beta, self.variant)
-        chosen = ranking(chances + noise, noise)[:n_queries]
+        chosen = ranking(chances + noise, noise, n_queries)
         return Selection(pool.candidates[chosen], spread(pool, scores))
 
 

@@ -68,7 +68,7 @@ def scored(shard: Shard) -> Found:
     pool, strategy = shard.pool(), shard.strategy
     assert isinstance(strategy, ScoringStrategy)
     scores, second = finite(strategy.score(pool), strategy.name), strategy.tiebreak(pool)
-    best = ranking(scores, second)[: shard.n_queries]
+    best = ranking(scores, second, shard.n_queries)
     return Found(scores, shard.candidates[best], None if second is None else np.asarray(second, dtype=np.float64)[best])
 
 
@@ -128,7 +128,7 @@ def select(
     if strategy.sharding == "scores":
         seconds = [each.second for each in found if each.second is not None]
         order = np.argsort(union)  # ties by the lowest index
-        best = ranking(scores[union[order]], np.concatenate(seconds)[order] if seconds else None)[:n_queries]
+        best = ranking(scores[union[order]], np.concatenate(seconds)[order] if seconds else None, n_queries)
         return Selection(union[order][best], scores, note=f"Scored in {len(parts)} shards; the picks are those of the whole pool.")
     union = np.sort(union)
     last = part((seed,), {name: _rows(name, array, union) for name, array in used.items()}, np.arange(len(union)), len(union))

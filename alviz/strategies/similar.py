@@ -80,7 +80,7 @@ class Similar(CappedStrategy):
             target = query if len(query) else candidates
             scores = 0.5 * (len(target) + sum_of_cosines(candidates, target))
             scores = np.round(scores, 10)  # copies must tie, whatever the rounding of their products
-            picks = ranking(scores)[:n_queries]
+            picks = ranking(scores, n=n_queries)
             return Selection(pool.candidates[picks], spread(pool, scores), scores[picks])
         coverage = self.coverage(pool, candidates, query, private)
         scores = coverage.gains()

@@ -39,8 +39,7 @@ class TypiClust(QueryStrategy):
         "min(neighbours, size − 1) samples y of the cluster that are nearest to x",
         needs="features",
         cost=f"O(n d (L + b)) per k-means iteration, mini-batches when samples × d × clusters is above {FULL:,}; then O(s² d) for "
-        "each cluster of s ≤ cap samples that is "
-        "picked from; O(n) memory beside the features",
+        "each cluster of s samples that is picked from, no more than O(cap² d) together; O(n) memory beside the features",
         reference=f"{REFERENCE}, Algorithm 1",
         shines="The first labels on good self-supervised features, with no model at all.",
         fails="Later: once every region has a label, typical samples teach little. Features without clusters.",
@@ -52,7 +51,8 @@ class TypiClust(QueryStrategy):
         options={
             "neighbours": "How many nearest neighbours typicality is measured by (20 in the paper).",
             "max_clusters": "Most clusters that are made (500 in the authors' code).",
-            "cap": "Samples of one cluster that are looked at, drawn uniformly when it has more; None: all.",
+            "cap": "Where the clusters have more pairs of samples than one of this many would, only some samples are looked at, drawn "
+            "uniformly from the largest clusters; None: all.",
         },
     )
     needs = ("features",)
@@ -74,9 +74,10 @@ class TypiClust(QueryStrategy):
         starts = np.searchsorted(cluster[order], chosen)
         stops = np.searchsorted(cluster[order], chosen, side="right")
         members, cut = [], 0
+        most = len(points) if self.cap is None else limit(stops - starts, self.cap)
         for i in range(len(chosen)):
             rows = order[starts[i] : stops[i]]
-            size = len(rows) if self.cap is None else max(self.cap, int(sizes[i]))
+            size = max(most, int(sizes[i]))
             if len(rows) > size:
                 cut += 1
                 rows = rows[rows >= n_labelled]
@@ -89,9 +90,7 @@ class TypiClust(QueryStrategy):
             rows, distance = members[i][free], distance[free]
             scores[rows] = -distance
             picks[turns == chosen[i]] = rows[np.argsort(distance, kind="stable")[: sizes[i]]]
-        note = (
-            f"In {cut:,} of {len(chosen):,} clusters only some {self.cap:,} samples were looked at, drawn uniformly (cap)." if cut else ""
-        )
+        note = f"In {cut:,} of {len(chosen):,} clusters only some {most:,} samples were looked at, drawn uniformly (cap)." if cut else ""
         return Selection(pool.candidates[picks - n_labelled], spread(pool, scores[n_labelled:]), note=note)
 
     def _distances(self, points: Any, members: list[Indices], pool: PoolView) -> Iterator[Floats]:
@@ -150,6 +149,15 @@ def rounds(cluster: Indices, n_labelled: int, n_queries: int) -> Indices:
         else:
             heapq.heappop(heap)
     return turns
+
+
+def limit(sizes: Indices, cap: int) -> int:
+    """How many samples every cluster may show, so that all of them together have no more than cap² pairs; sizes: of the clusters."""
+    sizes = np.sort(sizes)
+    left = cap**2 - np.concatenate([[0], np.cumsum(sizes**2)[:-1]])  # when all smaller ones are shown whole
+    share = np.sqrt(np.maximum(left, 0) / np.arange(len(sizes), 0, -1)).astype(np.int64)
+    too_large = np.flatnonzero(share < sizes)
+    return max(1, int(share[too_large[0]])) if len(too_large) else int(sizes[-1])
 
 
 def mean_distance(points: Dense, neighbours: int, progress: Progress) -> Floats:

@@ -101,13 +101,22 @@ def test_large_clusters_are_sampled_and_say_so(monkeypatch):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(90, 2))
     given_clusters(monkeypatch, np.array([0] * 60 + [1] * 30))
-    got = TypiClust(cap=40).select(pool_of(x, [3, 4]), 3, rng)
-    assert got.note.startswith("In 1 of 2 clusters only some 40 samples")
+    got = TypiClust(cap=50).select(pool_of(x, [3, 4]), 3, rng)
+    assert got.note.startswith("In 1 of 2 clusters only some 40 samples")  # 40² + 30² = 50²
     assert np.isfinite(got.scores[:60]).sum() == 40
     assert np.isfinite(got.scores[60:]).all()
-    assert TypiClust(cap=60).select(pool_of(x, [3, 4]), 3, rng).note == ""
+    assert TypiClust(cap=68).select(pool_of(x, [3, 4]), 3, rng).note == ""  # 60² + 30² = 67.1²
     everyone = TypiClust(cap=1).select(pool_of(x, [3, 4]), 88, rng)
     assert len(set(everyone.indices.tolist())) == 88
+
+
+def test_clusters_share_the_pairs():
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        sizes, cap = rng.integers(1, 40, size=rng.integers(1, 8)), int(rng.integers(1, 120))
+        fits = [c for c in range(1, 40) if (np.minimum(sizes, c) ** 2).sum() <= cap**2]
+        got = typiclust.limit(sizes, cap)
+        assert np.minimum(sizes, got).tolist() == np.minimum(sizes, max(fits, default=1)).tolist()
 
 
 @pytest.mark.parametrize("mini_batches", [False, True])
