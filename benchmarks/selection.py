@@ -4,13 +4,14 @@
 
 Each case is a process of its own (`selection_case.py`), so that its peak memory is its own, all of it: interpreter, data, selection. The
 data are clustered Gaussians in float32 with a linear model's probabilities and ten draws of it; b samples are labelled. Where
-scikit-activeml has the method, it runs in the same process, on the same arrays, with the same threads, right after ours. Figures are
-kept in docs/selection.json as they are measured, so that a run can be gone on with; --write turns them into docs/selection.md.
+scikit-activeml has the method, it runs in the same process, on the same arrays, with the same threads, right after ours, until it has
+taken THEIRS seconds or 12 GB. Figures are kept in docs/selection.json as they are measured, so that a run can be gone on with; --write turns them into docs/selection.md.
 """
 
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -36,6 +37,9 @@ SIZES = {
 MEMORY = 6e9
 """Bytes that a strategy marked scalable may take at the largest size."""
 
+THEIRS = {"small": 300, "medium": 60, "classes": 60, "quarter": 60, "large": 60}
+"""Seconds after which scikit-activeml's is stopped."""
+
 WANTED = {"k-center": 20, "badge": 200, "typiclust": 10, "probcover": 10, "max-herding": 10}
 """How many times quicker than scikit-activeml's, at the small size."""
 
@@ -46,19 +50,29 @@ def own() -> list[str]:
 
 
 def measured(name: str, size: str, timeout: float) -> dict[str, Any]:
-    """The figures of one case: seconds, bytes, note, and theirs (seconds) where there is one; or why there are none."""
-    command = [sys.executable, str(HERE / "selection_case.py"), name, *map(str, SIZES[size])]
-    if size == "small":
-        command.append("--theirs")
+    """The figures of one case: seconds, bytes, note; or why there are none. And theirs (seconds) where there is one, or theirs_problem."""
+    command = [sys.executable, str(HERE / "selection_case.py"), name, *map(str, SIZES[size]), "--theirs", str(THEIRS[size])]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
     except subprocess.TimeoutExpired:
         return {"problem": f"> {timeout:.0f} s"}
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        return {"problem": "killed (memory)" if done.returncode == -9 else last[:120]}
-    figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    figures: dict[str, Any] = {}
+    for line in done.stdout.splitlines():
+        figures |= json.loads(line)
+    if done.returncode == -signal.SIGALRM:
+        figures["theirs_problem"] = THEIRS[size]
+    elif done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1][:120]
+        figures["theirs_problem" if figures else "problem"] = "killed (memory)" if done.returncode == -9 else last
     return figures
+
+
+def ratio(figures: dict[str, Any]) -> str:
+    """A cell: scikit-activeml's seconds for one of ours; ">" where it was stopped."""
+    theirs, problem = figures.get("theirs"), figures.get("theirs_problem")
+    if isinstance(problem, int):
+        return f"> {problem / figures['seconds']:.0f} ×"
+    return f"{theirs / figures['seconds']:.3g} ×" if theirs else problem or ""
 
 
 def shown(figures: dict[str, Any] | None) -> str:
@@ -78,12 +92,12 @@ def report(kept: dict[str, dict[str, Any]]) -> None:
     rows = []
     for name in own():
         cases = kept.get(name, {})
-        small = cases.get("small", {})
-        ratio = f"{small['theirs'] / small['seconds']:.3g} ×" if small.get("theirs") else ""
         scalable = handbook.made(name).scalable
-        rows.append([name, "yes" if scalable else "", *(shown(cases.get(size)) for size in SIZES), ratio])
-    main = table(["strategy", "scalable", *heads, "vs scikit-activeml (first size)"], rows)
+        rows.append([name, "yes" if scalable else "", *(shown(cases.get(size)) for size in SIZES)])
+    main = table(["strategy", "scalable", *heads], rows)
     write_section("times", main + "\n\n\\* not every candidate was looked at; the selection says how many.", DOCUMENT)
+    rows = [[name, *(ratio(kept.get(name, {}).get(size, {})) for size in SIZES)] for name in own()]
+    write_section("ratios", table(["strategy", *heads], [row for row in rows if any(row[1:])]), DOCUMENT)
     goals = []
     for name, wanted in WANTED.items():
         small = kept.get(name, {}).get("small", {})
@@ -120,8 +134,7 @@ def main() -> None:
             figures = measured(name, size, args.timeout)
             kept.setdefault(name, {})[size] = figures
             FIGURES.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
-            theirs = f"   theirs {figures['theirs']:.2f} s" if figures.get("theirs") else ""
-            print(f"{size:<8} {name:<28} {shown(figures)}{theirs}   load {os.getloadavg()[0]:.1f}", flush=True)
+            print(f"{size:<8} {name:<28} {shown(figures):<20} {ratio(figures):<10} load {os.getloadavg()[0]:.1f}", flush=True)
     if args.write:
         report(kept)
 

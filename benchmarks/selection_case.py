@@ -3,6 +3,7 @@
 import argparse
 import json
 import resource
+import signal
 import statistics
 import time
 from typing import Any
@@ -12,6 +13,9 @@ import numpy as np
 from alviz import learners, strategies
 from alviz.strategies import PoolView, handbook
 from alviz.strategies.arrays import Arrays
+
+MEMORY = 12_000_000_000
+"""Bytes that scikit-activeml's may address; without a limit it can take the machine down."""
 
 DRAWS = 10
 CLUSTERS = 100
@@ -182,7 +186,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name")
     parser.add_argument("size", type=int, nargs=4, metavar="n d K b")
-    parser.add_argument("--theirs", action="store_true")
+    parser.add_argument("--theirs", type=int, metavar="SECONDS", help="scikit-activeml's too, for so long at most")
     args = parser.parse_args()
     n, d, k, b = args.size
     strategy = handbook.made(args.name)
@@ -192,11 +196,15 @@ def main() -> None:
     taken, (picks, note) = seconds(lambda: ours(args.name, arrays, b))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     assert len(np.unique(picks)) == b and (arrays["labels"][picks] < 0).all()
-    figures = {"seconds": taken, "bytes": peak, "note": note, "theirs": None}
+    print(json.dumps({"seconds": taken, "bytes": peak, "note": note}), flush=True)
     other = theirs(args.name, arrays, b) if args.theirs else None
     if other is not None:
-        figures["theirs"] = seconds(other)[0]
-    print(json.dumps(figures))
+        signal.alarm(args.theirs)
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        try:
+            print(json.dumps({"theirs": seconds(other)[0]}))
+        except MemoryError:
+            print(json.dumps({"theirs_problem": f"> {MEMORY / 1e9:.0f} GB"}))
 
 
 if __name__ == "__main__":
