@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from alviz.data.base import registry, whole
+from alviz.checks import whole
+from alviz.data.base import registry
 from alviz.data.dataset import Dataset
 from alviz.data.plane import Labels, Points, Settings, build, separation, two_gaussians_accuracy
 from alviz.registry import Card

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from alviz.data.base import number, whole
+from alviz.checks import number, whole
 from alviz.data.dataset import Dataset
 
 Counts = NDArray[np.int64]

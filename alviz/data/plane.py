@@ -17,7 +17,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from alviz.data.base import number, whole
+from alviz.checks import number, whole
 from alviz.data.dataset import Dataset
 
 Points = NDArray[np.float64]

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from alviz.data.base import number, registry, whole
+from alviz.checks import number, whole
+from alviz.data.base import registry
 from alviz.data.dataset import Dataset
 from alviz.data.plane import Labels, Points, Settings, build
 from alviz.registry import Card

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from alviz.checks import whole
 from alviz.learners.base import Array, Learner, Model, checked, registry
 from alviz.learners.blocks import by_blocks
-from alviz.learners.checks import whole
 from alviz.learners.mlp import MLP, PerceptronModel, fit_members, seeds
 from alviz.progress import Progress, silent
 from alviz.registry import Card

@@ -6,10 +6,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from alviz.checks import choice, number
 from alviz.learners.base import Array, ConstantModel, Learner, Model, checked
 from alviz.learners.blocks import by_blocks
 from alviz.learners.calibration import fold_of, n_folds, softmax, temperature
-from alviz.learners.checks import positive, weighting
 from alviz.learners.quiet import quiet
 from alviz.learners.scale import Scale, narrow
 from alviz.progress import Progress, silent
@@ -65,8 +65,8 @@ class LinearSVM(Learner):
     )
 
     def __init__(self, C: float = 1.0, class_weight: Literal["balanced"] | None = None):
-        positive("C", C)
-        weighting(class_weight)
+        number("C", C, 0, above=True)
+        choice("class_weight", class_weight, ("balanced",), optional=True)
         self.C = C
         self.class_weight = class_weight
 

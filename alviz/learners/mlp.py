@@ -6,10 +6,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from alviz.checks import number
 from alviz.learners.base import Array, ConstantModel, Learner, Model, checked
 from alviz.learners.blocks import by_blocks
 from alviz.learners.calibration import softmax
-from alviz.learners.checks import positive
 from alviz.learners.perceptron import F32, Perceptrons, Training, train
 from alviz.learners.scale import Scale, narrow
 from alviz.progress import Progress, silent
@@ -178,7 +178,7 @@ class MLPDropout(MLP):
         batch_size: int = 64,
         weight_decay: float = 1e-3,
     ):
-        positive("dropout", dropout)
+        number("dropout", dropout, 0, above=True)
         super().__init__(hidden, dropout, optimizer, lr, epochs, batch_size, weight_decay)
 
 

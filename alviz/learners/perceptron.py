@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from alviz.learners.checks import positive, share, whole
+from alviz.checks import choice, number, whole
 
 F32 = NDArray[np.float32]
 
@@ -34,13 +34,11 @@ class Training:
 
     def __post_init__(self) -> None:
         for name in ("hidden", "epochs", "batch_size"):
-            whole(name, getattr(self, name))
-        share("dropout", self.dropout)
-        if self.optimizer not in ("adam", "sgd"):
-            raise ValueError(f'optimizer must be "adam" or "sgd", got {self.optimizer!r}')
-        positive("lr", self.lr)
-        if self.weight_decay != 0:
-            positive("weight_decay", self.weight_decay)
+            whole(name, getattr(self, name), 1)
+        number("dropout", self.dropout, 0, 0.99)
+        choice("optimizer", self.optimizer, ("adam", "sgd"))
+        number("lr", self.lr, 0, above=True)
+        number("weight_decay", self.weight_decay, 0)
 
 
 class Perceptrons:

@@ -6,10 +6,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from alviz.checks import choice, number
 from alviz.learners.base import Array, ConstantModel, Learner, Model, checked
 from alviz.learners.blocks import by_blocks
 from alviz.learners.calibration import fold_of, n_folds, softmax
-from alviz.learners.checks import positive, weighting
 from alviz.learners.quiet import quiet
 from alviz.learners.scale import Scale, narrow
 from alviz.progress import Progress, silent
@@ -58,10 +58,10 @@ class RBFSVM(Learner):
     )
 
     def __init__(self, C: float = 3.0, gamma: float | Literal["scale"] = "scale", class_weight: Literal["balanced"] | None = None):
-        positive("C", C)
+        number("C", C, 0, above=True)
         if gamma != "scale":
-            positive("gamma", gamma)
-        weighting(class_weight)
+            number("gamma", gamma, 0, above=True)
+        choice("class_weight", class_weight, ("balanced",), optional=True)
         self.C = C
         self.gamma = gamma
         self.class_weight = class_weight

@@ -5,10 +5,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from alviz.checks import choice, number, whole
 from alviz.learners.adapter import SklearnModel
 from alviz.learners.base import Array, ConstantModel, Learner, Model, checked
 from alviz.learners.blocks import by_blocks
-from alviz.learners.checks import positive, weighting, whole
 from alviz.learners.linear_svm import LinearModel
 from alviz.learners.quiet import quiet
 from alviz.learners.scale import Scale, narrow
@@ -35,8 +35,8 @@ class Logistic(Learner):
     )
 
     def __init__(self, C: float = 10.0, class_weight: Literal["balanced"] | None = None):
-        positive("C", C)
-        weighting(class_weight)
+        number("C", C, 0, above=True)
+        choice("class_weight", class_weight, ("balanced",), optional=True)
         self.C = C
         self.class_weight = class_weight
 
@@ -105,9 +105,8 @@ class KNN(Learner):
     )
 
     def __init__(self, n_neighbors: int = 5, weights: Literal["uniform", "distance"] = "uniform"):
-        whole("n_neighbors", n_neighbors)
-        if weights not in ("uniform", "distance"):
-            raise ValueError(f'weights must be "uniform" or "distance", got {weights!r}')
+        whole("n_neighbors", n_neighbors, 1)
+        choice("weights", weights, ("uniform", "distance"))
         self.n_neighbors = n_neighbors
         self.weights = weights
 
@@ -159,10 +158,9 @@ class Forest(Learner):
     )
 
     def __init__(self, n_estimators: int = 100, max_depth: int | None = None, class_weight: Literal["balanced"] | None = None):
-        whole("n_estimators", n_estimators)
-        if max_depth is not None:
-            whole("max_depth", max_depth)
-        weighting(class_weight)
+        whole("n_estimators", n_estimators, 1)
+        whole("max_depth", max_depth, 1, optional=True)
+        choice("class_weight", class_weight, ("balanced",), optional=True)
         self.n_estimators = n_estimators
         self.max_depth = max_depth
         self.class_weight = class_weight

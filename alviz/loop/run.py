@@ -8,6 +8,7 @@ import numpy as np
 
 from alviz import data, learners, strategies
 from alviz import initial as initial_pools
+from alviz.checks import whole
 from alviz.data.dataset import Dataset
 from alviz.data.making import DEFAULT_EXTRACTOR
 from alviz.initial.base import InitialPool
@@ -438,10 +439,3 @@ class Run:
 def strategy_name(strategy: QueryStrategy) -> str:
     """The name a strategy goes by."""
     return strategy.name or type(strategy).__name__
-
-
-def whole(setting: str, value: Any, least: int) -> int:
-    """`value` as an int ≥ least. Raises ValueError naming the setting."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise ValueError(f"{setting} must be a whole number of at least {least}, got {value!r}")
-    return int(value)

@@ -4,8 +4,9 @@ from typing import Literal
 
 import numpy as np
 
+from alviz.checks import choice, number
 from alviz.registry import Card
-from alviz.strategies.base import QueryStrategy, Selection, choice, number, spread
+from alviz.strategies.base import QueryStrategy, Selection, spread
 from alviz.strategies.changed import answers, blocks, representatives
 from alviz.strategies.device import Array, Floats
 from alviz.strategies.pool import PoolView
@@ -38,8 +39,8 @@ class AlfaMix(QueryStrategy):
     symmetries = frozenset({"classes"})
 
     def __init__(self, step: float = 0.03125, mixing: Literal["line", "random"] = "line"):
-        self.step = number(self.name, "step", step, 0.001, 0.999)
-        self.mixing = choice(self.name, "mixing", mixing, ("line", "random"))
+        self.step = number(f"{self.name}: step", step, 0.001, 0.999)
+        self.mixing = choice(f"{self.name}: mixing", mixing, ("line", "random"))
 
     def select(self, pool: PoolView, n_queries: int, rng: np.random.Generator) -> Selection:
         """Representatives of the samples that flip. scores: minus the α at which they do, NaN where none did."""

@@ -5,8 +5,9 @@ from typing import Literal
 
 import numpy as np
 
+from alviz.checks import choice
 from alviz.registry import Card
-from alviz.strategies.base import QueryStrategy, ScoringStrategy, choice, registry
+from alviz.strategies.base import QueryStrategy, ScoringStrategy, registry
 from alviz.strategies.device import Array
 from alviz.strategies.pool import PoolView
 from alviz.strategies.uncertainty import Scores, confidence, entropy, margin
@@ -47,7 +48,7 @@ class Alamp(ScoringStrategy):
     needs = ("probabilities", "previous_probabilities")
 
     def __init__(self, base: Literal["margin", "least-confidence", "entropy"] = "margin"):
-        self.base = choice(self.name, "base", base, CERTAINTIES)
+        self.base = choice(f"{self.name}: base", base, CERTAINTIES)
 
     def score(self, pool: PoolView) -> Array:
         """Relative shift towards uncertainty."""

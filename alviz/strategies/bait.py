@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from alviz.checks import number, whole
 from alviz.progress import Progress
 from alviz.registry import Card
-from alviz.strategies.base import CAP, CappedStrategy, Selection, number, spread, whole
+from alviz.strategies.base import CAP, CappedStrategy, Selection, spread
 from alviz.strategies.device import Array, Floats, Indices, block_rows
 from alviz.strategies.pool import PoolView
 
@@ -50,9 +51,9 @@ class Bait(CappedStrategy):
 
     def __init__(self, cap: int | None = CAP, top_k: int | None = 2, ridge: float = 1.0, dimensions: int = 1024):
         super().__init__(cap)
-        self.top_k = whole(self.name, "top_k", top_k, 1, optional=True)
-        self.ridge = number(self.name, "ridge", ridge, 1e-6)
-        self.dimensions = whole(self.name, "dimensions", dimensions, 1)
+        self.top_k = whole(f"{self.name}: top_k", top_k, 1, optional=True)
+        self.ridge = number(f"{self.name}: ridge", ridge, 1e-6)
+        self.dimensions = whole(f"{self.name}: dimensions", dimensions, 1)
 
     def select_among(self, pool: PoolView, n_queries: int, rng: np.random.Generator) -> Selection:
         """Forward to 2b, backward to b. scores and gains: by how much tr(M⁻¹ F) falls with a sample alone, and with each pick when it was made.

@@ -1,12 +1,12 @@
 """The QueryStrategy contract, its scoring form, and the registry."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, NewType
 
 import numpy as np
 from numpy.typing import NDArray
 
+from alviz.checks import whole
 from alviz.learners.base import Learner
 from alviz.registry import Card, Registry
 from alviz.strategies.device import Array, Indices
@@ -49,9 +49,6 @@ CAP = 20_000
 
 CAPPED = "drawn uniformly (cap)"
 """What the note of a selection says where the cap left candidates out."""
-
-MOST = 1e100
-"""The largest number a parameter may be: far beyond any use, and no product with it overflows."""
 
 
 class QueryStrategy:
@@ -105,7 +102,7 @@ class CappedStrategy(QueryStrategy):
     scalable = False
 
     def __init__(self, cap: int | None = CAP):
-        self.cap = whole(self.name, "cap", cap, 1, optional=True)
+        self.cap = whole(f"{self.name}: cap", cap, 1, optional=True)
 
     def select(self, pool: PoolView, n_queries: int, rng: np.random.Generator) -> Selection:
         """Choose among all candidates, or among max(cap, n_queries) of them."""
@@ -175,31 +172,3 @@ def missing_needs(strategy: QueryStrategy | type[QueryStrategy], provides: froze
     """The needs of `strategy` that a source with the signals `provides` cannot meet."""
     given = provides | ({"gradients"} if {"probabilities", "embeddings"} <= provides else frozenset())
     return [need for need in strategy.needs if not (given & {need} if isinstance(need, str) else given & set(need))]
-
-
-def whole(owner: str, name: str, value: Any, least: int, *, optional: bool = False) -> Any:
-    """A parameter that must be a whole number ≥ least (or None, if optional). Raises ValueError naming strategy and parameter."""
-    if value is None and optional:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise ValueError(f"{owner}: {name} must be {'None or ' if optional else ''}a whole number ≥ {least}, got {value!r}")
-    return int(value)
-
-
-def number(owner: str, name: str, value: Any, least: float, most: float = np.inf) -> float:
-    """A parameter that must be a number in [least, most], and at most MOST. Raises ValueError naming strategy and parameter."""
-    plain = value.item() if isinstance(value, np.integer | np.floating) else value
-    real = isinstance(plain, int | float) and not isinstance(plain, bool)
-    if not real or not least <= plain <= min(most, MOST):
-        bound = f" and ≤ {MOST:g}" if real and plain > MOST else ""
-        wanted = f"in {least:g} … {most:g}" if np.isfinite(most) else f"≥ {least:g}{bound}"
-        raise ValueError(f"{owner}: {name} must be a number {wanted}, got {value!r}")
-    return float(plain)
-
-
-def choice(owner: str, name: str, value: Any, options: Iterable[str]) -> str:
-    """A parameter that must be one of `options`. Raises ValueError naming strategy and parameter."""
-    options = tuple(options)
-    if not isinstance(value, str) or value not in options:
-        raise ValueError(f"{owner}: {name} must be one of {', '.join(options)}, got {value!r}")
-    return value

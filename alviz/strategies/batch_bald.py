@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from alviz.checks import whole
 from alviz.registry import Card
-from alviz.strategies.base import QueryStrategy, Selection, ranking, spread, whole
+from alviz.strategies.base import QueryStrategy, Selection, ranking, spread
 from alviz.strategies.device import Array, Floats, Indices, beside, block_rows, host, namespace
 from alviz.strategies.information import times_log
 from alviz.strategies.pool import POSTERIORS, PoolView
@@ -107,7 +108,7 @@ class BatchBald(QueryStrategy):
     needs = (POSTERIORS,)
 
     def __init__(self, configurations: int = 500):
-        self.configurations = whole(self.name, "configurations", configurations, 1)
+        self.configurations = whole(f"{self.name}: configurations", configurations, 1)
 
     def select(self, pool: PoolView, n_queries: int, rng: np.random.Generator) -> Selection:
         """Lazy greedy. scores: BALD; gains: nats that each pick adds to the batch."""

@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from alviz.checks import whole
 from alviz.registry import Card
-from alviz.strategies.base import QueryStrategy, Selection, missing_needs, registry, spread, whole
+from alviz.strategies.base import QueryStrategy, Selection, missing_needs, registry, spread
 from alviz.strategies.device import Array, Indices, host
 from alviz.strategies.pool import PoolView
 
@@ -51,8 +52,8 @@ class BossOracle(QueryStrategy):
     symmetries = frozenset({"classes"})
 
     def __init__(self, n_batches: int = 20, evaluate: int = 500):
-        self.n_batches = whole(self.name, "n_batches", n_batches, 1)
-        self.evaluate = whole(self.name, "evaluate", evaluate, 1)
+        self.n_batches = whole(f"{self.name}: n_batches", n_batches, 1)
+        self.evaluate = whole(f"{self.name}: evaluate", evaluate, 1)
 
     def select(self, pool: PoolView, n_queries: int, rng: np.random.Generator) -> Selection:
         """The best proposal, in its own order. scores: for each candidate the best accuracy of a batch that it was in."""

@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from alviz.checks import whole
 from alviz.progress import Progress
 from alviz.registry import Card
-from alviz.strategies.base import ScoringStrategy, whole
+from alviz.strategies.base import ScoringStrategy
 from alviz.strategies.device import Array, Floats, Indices
 from alviz.strategies.pool import PoolView
 from alviz.strategies.uncertainty import BLOCK, by_block, entropy, surprise
@@ -35,7 +36,7 @@ class Cal(ScoringStrategy):
     needs = ("embeddings", "probabilities")
 
     def __init__(self, k: int = 10):
-        self.k = whole(self.name, "k", k, 1)
+        self.k = whole(f"{self.name}: k", k, 1)
 
     def score(self, pool: PoolView) -> Array:
         """The mean divergence, or the entropy while nothing is labelled."""

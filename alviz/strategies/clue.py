@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from alviz.checks import number
 from alviz.registry import Card
-from alviz.strategies.base import QueryStrategy, Selection, number, spread
+from alviz.strategies.base import QueryStrategy, Selection, spread
 from alviz.strategies.device import Array
 from alviz.strategies.lloyd import BATCH, FULL, PASSES, clustered
 from alviz.strategies.pool import PoolView
@@ -38,7 +39,7 @@ class Clue(QueryStrategy):
     symmetries = frozenset({"classes"})
 
     def __init__(self, temperature: float = 1.0):
-        self.temperature = number(self.name, "temperature", temperature, 0.01, 100)
+        self.temperature = number(f"{self.name}: temperature", temperature, 0.01, 100)
 
     def select(self, pool: PoolView, n_queries: int, rng: np.random.Generator) -> Selection:
         """One sample per centroid, in the order of the centroids. scores: the weights."""

@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from alviz.checks import number, whole
 from alviz.registry import Card
-from alviz.strategies.base import QueryStrategy, Selection, number, ranking, spread, whole
+from alviz.strategies.base import QueryStrategy, Selection, ranking, spread
 from alviz.strategies.device import Array, Indices, beside, host
 from alviz.strategies.farthest import squared_norms
 from alviz.strategies.pool import PoolView
@@ -44,9 +45,9 @@ class ClusterMargin(QueryStrategy):
     symmetries = frozenset({"classes"})
 
     def __init__(self, factor: float = 10.0, size: float = 10.0, cap: int | None = CAP):
-        self.factor = number(self.name, "factor", factor, 1)
-        self.size = number(self.name, "size", size, 1)
-        self.cap = whole(self.name, "cap", cap, 1, optional=True)
+        self.factor = number(f"{self.name}: factor", factor, 1)
+        self.size = number(f"{self.name}: size", size, 1)
+        self.cap = whole(f"{self.name}: cap", cap, 1, optional=True)
 
     def select(self, pool: PoolView, n_queries: int, rng: np.random.Generator) -> Selection:
         """Round-robin over the clusters. scores: minus the margin."""

@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from alviz.checks import number
 from alviz.progress import Progress
 from alviz.registry import Card
-from alviz.strategies.base import CAP, CappedStrategy, Selection, number, spread
+from alviz.strategies.base import CAP, CappedStrategy, Selection, spread
 from alviz.strategies.coverage import COLUMNS, Coverage, covered_by, purity_radius
 from alviz.strategies.device import Floats, Indices, block_rows, host
 from alviz.strategies.pool import PoolView
@@ -62,11 +63,11 @@ class DCoM(CappedStrategy):
         cap: int | None = CAP,
     ):
         super().__init__(cap)
-        self.delta = None if delta is None else number(self.name, "delta", delta, 0)
-        self.alpha = number(self.name, "alpha", alpha, 0, 1)
-        self.reach = number(self.name, "reach", reach, 1)
-        self.a = number(self.name, "a", a, 0, 1)
-        self.k = number(self.name, "k", k, 0, 500)
+        self.delta = number(f"{self.name}: delta", delta, 0, optional=True)
+        self.alpha = number(f"{self.name}: alpha", alpha, 0, 1)
+        self.reach = number(f"{self.name}: reach", reach, 1)
+        self.a = number(f"{self.name}: a", a, 0, 1)
+        self.k = number(f"{self.name}: k", k, 0, 500)
 
     def select_among(self, pool: PoolView, n_queries: int, rng: np.random.Generator) -> Selection:
         """Greedy. scores: the mixture at the start of the query; gains: the mixture of a pick when it was made."""

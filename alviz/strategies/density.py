@@ -4,9 +4,10 @@ from typing import Any, get_args
 
 import numpy as np
 
+from alviz.checks import choice, number
 from alviz.progress import Progress
 from alviz.registry import Card
-from alviz.strategies.base import ScoringStrategy, choice, number
+from alviz.strategies.base import ScoringStrategy
 from alviz.strategies.device import Array, Floats, block_rows, host, namespace
 from alviz.strategies.mini_batch import Base, uncertainty
 from alviz.strategies.pool import PoolView
@@ -38,8 +39,8 @@ class DensityWeighted(ScoringStrategy):
     sharding = None  # the density is relative to the whole pool
 
     def __init__(self, beta: float = 1.0, base: Base = "entropy"):
-        self.beta = number(self.name, "beta", beta, 0)
-        self.base = choice(self.name, "base", base, get_args(Base))
+        self.beta = number(f"{self.name}: beta", beta, 0)
+        self.base = choice(f"{self.name}: base", base, get_args(Base))
 
     def score(self, pool: PoolView) -> Array:
         """u · density^β."""

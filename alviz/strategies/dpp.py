@@ -4,8 +4,9 @@ from typing import Literal
 
 import numpy as np
 
+from alviz.checks import choice, number
 from alviz.registry import Card
-from alviz.strategies.base import CAP, CappedStrategy, Selection, choice, number, ranking, spread
+from alviz.strategies.base import CAP, CappedStrategy, Selection, ranking, spread
 from alviz.strategies.device import Array, Floats, Indices
 from alviz.strategies.pool import PoolView
 from alviz.strategies.uncertainty import confidence, entropy, margin
@@ -55,9 +56,9 @@ class ActiveDpp(CappedStrategy):
         cap: int | None = CAP,
     ):
         super().__init__(cap)
-        self.uncertainty = choice(self.name, "uncertainty", uncertainty, ("entropy", "margin", "least-confidence"))
-        self.gamma = number(self.name, "gamma", gamma, 0)
-        self.kernel = choice(self.name, "kernel", kernel, ("rbf", "cosine"))
+        self.uncertainty = choice(f"{self.name}: uncertainty", uncertainty, ("entropy", "margin", "least-confidence"))
+        self.gamma = number(f"{self.name}: gamma", gamma, 0)
+        self.kernel = choice(f"{self.name}: kernel", kernel, ("rbf", "cosine"))
         if not isinstance(sample, bool):
             raise ValueError(f"{self.name}: sample must be True or False, got {sample!r}")
         self.sample = sample

@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from alviz.checks import number, whole
 from alviz.registry import Card
-from alviz.strategies.base import QueryStrategy, Selection, number, spread, whole
+from alviz.strategies.base import QueryStrategy, Selection, spread
 from alviz.strategies.changed import answers, blocks, representatives
 from alviz.strategies.device import Indices
 from alviz.strategies.pool import PoolView
@@ -36,8 +37,8 @@ class DropQuery(QueryStrategy):
     symmetries = frozenset({"classes"})
 
     def __init__(self, rate: float = 0.75, draws: int = 3):
-        self.rate = number(self.name, "rate", rate, 0.01, 0.99)
-        self.draws = whole(self.name, "draws", draws, 1)
+        self.rate = number(f"{self.name}: rate", rate, 0.01, 0.99)
+        self.draws = whole(f"{self.name}: draws", draws, 1)
 
     def select(self, pool: PoolView, n_queries: int, rng: np.random.Generator) -> Selection:
         """Representatives of the samples with most disagreements. scores: the share of predictions that differ from the full one."""

@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from alviz.checks import whole
 from alviz.registry import Card
-from alviz.strategies.base import QueryStrategy, Selection, ranking, spread, whole
+from alviz.strategies.base import QueryStrategy, Selection, ranking, spread
 from alviz.strategies.device import Floats, beside, block_rows, host, namespace
 from alviz.strategies.information import times_log
 from alviz.strategies.pool import POSTERIORS, PoolView
@@ -36,7 +37,7 @@ class Epig(QueryStrategy):
     symmetries = frozenset({"classes"})
 
     def __init__(self, targets: int = 100):
-        self.targets = whole(self.name, "targets", targets, 1)
+        self.targets = whole(f"{self.name}: targets", targets, 1)
 
     def select(self, pool: PoolView, n_queries: int, rng: np.random.Generator) -> Selection:
         """The highest scores; with float32 draws those near the last place are computed again in float64."""

@@ -4,8 +4,9 @@ from typing import Literal
 
 import numpy as np
 
+from alviz.checks import choice, whole
 from alviz.registry import Card
-from alviz.strategies.base import QueryStrategy, Selection, choice, finite, ranking, spread, whole
+from alviz.strategies.base import QueryStrategy, Selection, finite, ranking, spread
 from alviz.strategies.device import Array, Floats, host
 from alviz.strategies.pool import PoolView
 from alviz.strategies.uncertainty import confidence, entropy
@@ -41,9 +42,9 @@ class ExpectedErrorReduction(QueryStrategy):
     symmetries = frozenset({"classes"})
 
     def __init__(self, candidates: int = 30, evaluate: int = 300, loss: Literal["log", "zero-one"] = "log"):
-        self.candidates = whole(self.name, "candidates", candidates, 1)
-        self.evaluate = whole(self.name, "evaluate", evaluate, 1)
-        self.loss = choice(self.name, "loss", loss, LOSSES)
+        self.candidates = whole(f"{self.name}: candidates", candidates, 1)
+        self.evaluate = whole(f"{self.name}: evaluate", evaluate, 1)
+        self.loss = choice(f"{self.name}: loss", loss, LOSSES)
 
     def select(self, pool: PoolView, n_queries: int, rng: np.random.Generator) -> Selection:
         """The highest scores. scores: minus the expected loss of those tried."""

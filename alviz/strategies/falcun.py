@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from alviz.checks import number
 from alviz.registry import Card
-from alviz.strategies.base import QueryStrategy, Selection, number, spread
+from alviz.strategies.base import QueryStrategy, Selection, spread
 from alviz.strategies.device import Array, Floats
 from alviz.strategies.pool import PoolView
 from alviz.strategies.uncertainty import margin
@@ -35,7 +36,7 @@ class Falcun(QueryStrategy):
     symmetries = frozenset({"classes"})
 
     def __init__(self, gamma: float = 10.0):
-        self.gamma = number(self.name, "gamma", gamma, 0)
+        self.gamma = number(f"{self.name}: gamma", gamma, 0)
 
     def select(self, pool: PoolView, n_queries: int, rng: np.random.Generator) -> Selection:
         """Drawn one by one. scores: the uncertainty u; gains: u + D at the draw."""

@@ -4,8 +4,9 @@ from typing import Literal
 
 import numpy as np
 
+from alviz.checks import choice, number
 from alviz.registry import Card
-from alviz.strategies.base import CAP, CappedStrategy, Selection, choice, number, spread
+from alviz.strategies.base import CAP, CappedStrategy, Selection, spread
 from alviz.strategies.device import Array
 from alviz.strategies.directions import Directions, Floats, Similarity, best_similarity, directions
 from alviz.strategies.lazy import PAIRS, Coverage
@@ -49,7 +50,7 @@ class MaxHerding(CappedStrategy):
 
     def __init__(self, length_scale: float = 1.0, cap: int | None = CAP):
         super().__init__(cap)
-        self.length_scale = number(self.name, "length_scale", length_scale, LEAST)
+        self.length_scale = number(f"{self.name}: length_scale", length_scale, LEAST)
 
     def select_among(self, pool: PoolView, n_queries: int, rng: np.random.Generator) -> Selection:
         """Exact greedy picks. scores: what each candidate would add to the mean coverage as the first pick; gains: what each pick added."""
@@ -92,9 +93,9 @@ class UncertaintyHerding(CappedStrategy):
         cap: int | None = CAP,
     ):
         super().__init__(cap)
-        self.uncertainty = choice(self.name, "uncertainty", uncertainty, ("margin", "entropy", "least-confidence"))
-        self.length_scale = None if length_scale is None else number(self.name, "length_scale", length_scale, LEAST)
-        self.temperature = number(self.name, "temperature", temperature, 0.01)
+        self.uncertainty = choice(f"{self.name}: uncertainty", uncertainty, ("margin", "entropy", "least-confidence"))
+        self.length_scale = number(f"{self.name}: length_scale", length_scale, LEAST, optional=True)
+        self.temperature = number(f"{self.name}: temperature", temperature, 0.01)
 
     def select_among(self, pool: PoolView, n_queries: int, rng: np.random.Generator) -> Selection:
         """Exact greedy picks. scores: what each candidate would add to the mean weighted coverage; gains: what each pick added."""

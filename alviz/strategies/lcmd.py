@@ -4,9 +4,10 @@ from typing import Literal
 
 import numpy as np
 
+from alviz.checks import choice
 from alviz.progress import Progress
 from alviz.registry import Card
-from alviz.strategies.base import Need, QueryStrategy, Selection, choice, spread
+from alviz.strategies.base import Need, QueryStrategy, Selection, spread
 from alviz.strategies.centres import Centres, measured
 from alviz.strategies.device import Array, Floats, Indices, host
 from alviz.strategies.pool import PoolView
@@ -39,7 +40,7 @@ class LargestClusterMaximumDistance(QueryStrategy):
     needs: tuple[Need, ...] = (("gradients", "embeddings"),)  # type: ignore[misc]
 
     def __init__(self, space: Literal["auto", "gradients", "embeddings"] = "auto"):
-        self.space = choice(self.name, "space", space, ("auto", "gradients", "embeddings"))
+        self.space = choice(f"{self.name}: space", space, ("auto", "gradients", "embeddings"))
         if space != "auto":
             self.needs = (space,)
 

@@ -4,8 +4,9 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from alviz.checks import choice, number
 from alviz.registry import Card
-from alviz.strategies.base import QueryStrategy, Selection, choice, finite, number, ranking, spread
+from alviz.strategies.base import QueryStrategy, Selection, finite, ranking, spread
 from alviz.strategies.device import Array
 from alviz.strategies.lloyd import BATCH, FULL, PASSES, clustered
 from alviz.strategies.pool import PoolView
@@ -46,8 +47,8 @@ class DiverseMiniBatch(QueryStrategy):
     symmetries = frozenset({"classes"})
 
     def __init__(self, beta: float = 10.0, base: Base = "margin"):
-        self.beta = number(self.name, "beta", beta, 1)
-        self.base = choice(self.name, "base", base, get_args(Base))
+        self.beta = number(f"{self.name}: beta", beta, 1)
+        self.base = choice(f"{self.name}: base", base, get_args(Base))
 
     def select(self, pool: PoolView, n_queries: int, rng: np.random.Generator) -> Selection:
         """One sample per centroid, in the order of the centroids. scores: the uncertainty of all candidates."""

@@ -4,8 +4,9 @@ from typing import Literal
 
 import numpy as np
 
+from alviz.checks import choice, number
 from alviz.registry import Card
-from alviz.strategies.base import QueryStrategy, Selection, choice, finite, number, ranking, spread
+from alviz.strategies.base import QueryStrategy, Selection, finite, ranking, spread
 from alviz.strategies.device import Floats
 from alviz.strategies.pool import POSTERIORS, PoolView
 from alviz.strategies.posterior import mutual_information
@@ -38,8 +39,8 @@ class PowerBald(QueryStrategy):
     symmetries = frozenset({"classes"})
 
     def __init__(self, beta: float = 1.0, variant: Literal["power", "softmax", "softrank"] = "power"):
-        self.beta = number(self.name, "beta", beta, 0)
-        self.variant = choice(self.name, "variant", variant, VARIANTS)
+        self.beta = number(f"{self.name}: beta", beta, 0)
+        self.variant = choice(f"{self.name}: variant", variant, VARIANTS)
 
     def select(self, pool: PoolView, n_queries: int, rng: np.random.Generator) -> Selection:
         """Gumbel top-k: the b largest of log chance + Gumbel noise are a draw without replacement. scores: BALD."""

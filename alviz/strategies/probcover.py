@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from alviz.checks import number, whole
 from alviz.registry import Card
-from alviz.strategies.base import CAP, CappedStrategy, Selection, number, spread, whole
+from alviz.strategies.base import CAP, CappedStrategy, Selection, spread
 from alviz.strategies.coverage import Coverage, covered_by, purity_radius
 from alviz.strategies.pool import PoolView
 from alviz.strategies.vectors import Dense
@@ -48,9 +49,9 @@ class ProbCover(CappedStrategy):
 
     def __init__(self, delta: float | None = None, alpha: float = 0.95, n_clusters: int | None = None, cap: int | None = CAP):
         super().__init__(cap)
-        self.delta = None if delta is None else number(self.name, "delta", delta, 0)
-        self.alpha = number(self.name, "alpha", alpha, 0, 1)
-        self.n_clusters = whole(self.name, "n_clusters", n_clusters, 1, optional=True)
+        self.delta = number(f"{self.name}: delta", delta, 0, optional=True)
+        self.alpha = number(f"{self.name}: alpha", alpha, 0, 1)
+        self.n_clusters = whole(f"{self.name}: n_clusters", n_clusters, 1, optional=True)
 
     def prepare(self, pool: PoolView) -> None:
         """δ is one for all shards."""

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from alviz.checks import whole
 from alviz.strategies import sharded
 from alviz.strategies.arrays import Arrays, floats, posterior_of, probabilities_of, table
-from alviz.strategies.base import CAPPED, QueryStrategy, Selection, missing_needs, registry, whole
+from alviz.strategies.base import CAPPED, QueryStrategy, Selection, missing_needs, registry
 from alviz.strategies.device import Array, Indices, host
 from alviz.strategies.needs import argument_of, readable_need
 from alviz.strategies.pool import POSTERIORS, PoolView
@@ -68,7 +69,7 @@ def query(
     chosen = _strategy(strategy, params)
     if executor is not None and not callable(getattr(executor, "submit", None)):
         raise ValueError(f"executor must be a concurrent.futures.Executor, got {type(executor).__name__}")
-    parts = whole("query", "shards", shards, 1)
+    parts = whole("shards", shards, 1)
     y = _labels(labels)
     n = len(y)
     signals: dict[str, Array] = {}
@@ -86,11 +87,8 @@ def query(
         raise ValueError(f"predict must be a function from features (m, d) to probabilities (m, K), got {type(predict).__name__}")
     k = _n_classes(y, signals)
     pool_indices = _candidates(candidates, y)
-    count = _whole("n_queries", n_queries)
-    if not 1 <= count <= len(pool_indices):
-        raise ValueError(f"n_queries must lie in 1 … {len(pool_indices)} (the number of candidates), got {count}")
-    if _whole("seed", seed) < 0:
-        raise ValueError(f"seed must be 0 or more, got {seed}")
+    count = whole(f"n_queries (of {len(pool_indices):,} candidates)", n_queries, 1, len(pool_indices))
+    seed = whole("seed", seed)
     _refuse_missing(chosen, Arrays(signals, predict).provides)
     if parts > 1 or executor is not None:
         selection = sharded.select(
@@ -160,12 +158,6 @@ def _candidates(candidates: ArrayLike | None, y: Indices) -> Indices:
     if (y[ordered] >= 0).any():
         raise ValueError(f"candidates must be unlabelled, but sample {int(ordered[y[ordered] >= 0][0])} has a label")
     return ordered
-
-
-def _whole(name: str, value: Any) -> int:
-    if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer):
-        raise ValueError(f"{name} must be a whole number, got {value!r}")
-    return int(value)
 
 
 def _n_classes(y: Indices, signals: dict[str, Array]) -> int:

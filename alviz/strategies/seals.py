@@ -4,10 +4,11 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from alviz.checks import whole
 from alviz.learners.base import Learner
 from alviz.progress import Progress
 from alviz.registry import Card
-from alviz.strategies.base import Need, QueryStrategy, Selection, StrategyName, registry, whole
+from alviz.strategies.base import Need, QueryStrategy, Selection, StrategyName, registry
 from alviz.strategies.device import Indices, beside
 from alviz.strategies.pool import PoolView
 from alviz.strategies.vectors import Dense, neighbours
@@ -44,7 +45,7 @@ class Seals(QueryStrategy):
     def __init__(self, base: StrategyName = MARGIN, neighbours: int = 100):
         if not isinstance(base, str) or registry.resolve(base) == self.name:
             raise ValueError(f"seals: base must be the name of another strategy, got {base!r}")
-        self.neighbours = whole(self.name, "neighbours", neighbours, 1)
+        self.neighbours = whole(f"{self.name}: neighbours", neighbours, 1)
         self._use(registry.create(base))
 
     def _use(self, base: QueryStrategy) -> None:

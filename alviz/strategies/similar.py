@@ -4,8 +4,9 @@ from typing import Literal
 
 import numpy as np
 
+from alviz.checks import choice, number, whole
 from alviz.registry import Card
-from alviz.strategies.base import CAP, CappedStrategy, Selection, choice, number, ranking, spread, whole
+from alviz.strategies.base import CAP, CappedStrategy, Selection, ranking, spread
 from alviz.strategies.device import Array, beside, namespace
 from alviz.strategies.directions import Directions, Floats, Similarity, best_similarity, directions, sum_of_cosines
 from alviz.strategies.lazy import Coverage
@@ -57,10 +58,10 @@ class Similar(CappedStrategy):
         cap: int | None = CAP,
     ):
         super().__init__(cap)
-        self.objective = choice(self.name, "objective", objective, OBJECTIVES)
-        self.eta = number(self.name, "eta", eta, 0)
-        self.nu = number(self.name, "nu", nu, 0)
-        self.unwanted = whole(self.name, "unwanted", unwanted, 0, optional=True)
+        self.objective = choice(f"{self.name}: objective", objective, OBJECTIVES)
+        self.eta = number(f"{self.name}: eta", eta, 0)
+        self.nu = number(f"{self.name}: nu", nu, 0)
+        self.unwanted = whole(f"{self.name}: unwanted", unwanted, 0, optional=True)
 
     def sets(self, pool: PoolView) -> tuple[Array, Array]:
         """((l,) bool: labelled samples in Q, (l,) bool: in P)."""

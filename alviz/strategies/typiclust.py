@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from alviz.checks import whole
 from alviz.progress import Progress, silent
 from alviz.registry import Card
-from alviz.strategies.base import CAP, QueryStrategy, Selection, spread, whole
+from alviz.strategies.base import CAP, QueryStrategy, Selection, spread
 from alviz.strategies.coverage import nearest_centroid
 from alviz.strategies.device import Floats, Indices, beside, host, namespace
 from alviz.strategies.lloyd import FULL, in_batches, lloyd
@@ -59,9 +60,9 @@ class TypiClust(QueryStrategy):
     symmetries = frozenset({"classes"})  # k-means starts from samples drawn by number
 
     def __init__(self, neighbours: int = 20, max_clusters: int = 500, cap: int | None = CAP):
-        self.neighbours = whole(self.name, "neighbours", neighbours, 1)
-        self.max_clusters = whole(self.name, "max_clusters", max_clusters, 1)
-        self.cap = whole(self.name, "cap", cap, 1, optional=True)
+        self.neighbours = whole(f"{self.name}: neighbours", neighbours, 1)
+        self.max_clusters = whole(f"{self.name}: max_clusters", max_clusters, 1)
+        self.cap = whole(f"{self.name}: cap", cap, 1, optional=True)
 
     def select(self, pool: PoolView, n_queries: int, rng: np.random.Generator) -> Selection:
         """The most typical candidates, cluster by cluster. scores: typicality as minus the mean distance, in the clusters picked from."""
@@ -203,7 +204,7 @@ class Tcm(QueryStrategy):
     symmetries = TypiClust.symmetries
 
     def __init__(self, labels_per_class: int = 20):
-        self.labels_per_class = whole(self.name, "labels_per_class", labels_per_class, 0)
+        self.labels_per_class = whole(f"{self.name}: labels_per_class", labels_per_class, 0)
 
     def select(self, pool: PoolView, n_queries: int, rng: np.random.Generator) -> Selection:
         """TypiClust's or margin's selection, scores included."""

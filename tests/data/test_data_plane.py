@@ -85,14 +85,14 @@ def test_the_smallest_pool_has_every_class(name):
 @pytest.mark.parametrize(
     ("setting", "value", "wanted"),
     [
-        ("n", 19, "n must be a whole number from 20"),
+        ("n", 19, "n must be a whole number in 20"),
         ("n", 100.5, "n must be a whole number"),
-        ("n_test", 0, "n_test must be a whole number from 20"),
-        ("class_ratio", 0.0, "class_ratio must be a number from 0.01 to 1, got 0.0"),
+        ("n_test", 0, "n_test must be a whole number in 20"),
+        ("class_ratio", 0.0, "class_ratio must be a number in 0.01 … 1, got 0.0"),
         ("class_ratio", 1.5, "class_ratio must"),
-        ("overlap", -0.1, "overlap must be a number from 0 to 1, got -0.1"),
+        ("overlap", -0.1, "overlap must be a number in 0 … 1, got -0.1"),
         ("spread", float("nan"), "spread must be a number .* got nan"),
-        ("label_noise", "much", "label_noise must be a number from 0 to 1, got 'much'"),
+        ("label_noise", "much", "label_noise must be a number in 0 … 1, got 'much'"),
         ("seed", -1, "seed must be a whole number"),
         ("seed", True, "seed must be a whole number"),
     ],
@@ -230,8 +230,8 @@ def test_class_ratio_of_many_classes_falls_geometrically():
     [
         ({"centers": [[0, 0], [0, 0]]}, "centers must be different points"),
         ({"centers": [[0, 0, 0], [1, 1, 1]]}, "centers must be different points"),
-        ({"centers": [[0, 0]]}, "classes must be a whole number from 2 to 10, got 1"),
-        ({"classes": 11}, "classes must be a whole number from 2 to 10, got 11"),
+        ({"centers": [[0, 0]]}, "classes must be a whole number in 2 … 10, got 1"),
+        ({"classes": 11}, "classes must be a whole number in 2 … 10, got 11"),
         ({"spreads": [1.0]}, "spreads must be 2 positive numbers"),
         ({"spreads": [1.0, -1.0]}, "spreads must be 2 positive numbers"),
         ({"overlap": None}, "overlap=None needs centers"),
@@ -246,10 +246,10 @@ def test_bad_blobs(params, wanted):
     ("name", "params", "wanted"),
     [
         ("checkerboard", {"squares": 3}, "squares must be even"),
-        ("spirals", {"turns": 9}, "turns must be a number from 0.5 to 5"),
-        ("rare-blob", {"rare": 0.9}, "rare must be a number from 0.01 to 0.5"),
+        ("spirals", {"turns": 9}, "turns must be a number in 0.5 … 5"),
+        ("rare-blob", {"rare": 0.9}, "rare must be a number in 0.01 … 0.5"),
         ("outliers", {"share": 0}, "share must be a number"),
-        ("duplicates", {"copies": 1}, "copies must be a whole number from 2 to 100"),
+        ("duplicates", {"copies": 1}, "copies must be a whole number in 2 … 100"),
     ],
 )
 def test_bad_settings_of_one_pool(name, params, wanted):

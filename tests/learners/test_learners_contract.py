@@ -225,7 +225,7 @@ class TestEveryLearner:
 @pytest.mark.parametrize(
     ("name", "params", "words"),
     [
-        ("linear-svm", {"C": 0}, "C must be a positive number, got 0"),
+        ("linear-svm", {"C": 0}, "C must be a number > 0, got 0"),
         ("linear-svm", {"C": float("nan")}, "C must"),
         ("linear-svm", {"class_weight": "heavy"}, "class_weight must"),
         ("rbf-svm", {"C": -1.0}, "C must"),

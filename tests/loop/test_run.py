@@ -234,7 +234,7 @@ def test_a_view_gives_aligned_signals_and_refits(pool: Dataset) -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"n_queries": 0}, "n_queries must be a whole number of at least 1, got 0"),
+        ({"n_queries": 0}, "n_queries must be a whole number ≥ 1, got 0"),
         ({"n_queries": 2.5}, "n_queries"),
         ({"n_queries": True}, "n_queries"),
         ({"n_initial": 10_000}, "n_initial is 10000, but dataset 'gaussians' has only 120"),

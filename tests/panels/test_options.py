@@ -4,12 +4,13 @@ from typing import Literal
 
 import pytest
 
+from alviz.checks import whole
 from alviz.panels import options
 from alviz.panels.explore import Explore
 from alviz.panels.workbench import Workbench
 from alviz.registry import Card
 from alviz.strategies import QueryStrategy, create, registry
-from alviz.strategies.base import StrategyName, whole
+from alviz.strategies.base import StrategyName
 
 MARGIN = StrategyName("margin")
 
@@ -27,7 +28,7 @@ class Knobs(QueryStrategy):
         flag: bool = False,
         base: StrategyName = MARGIN,
     ):
-        self.size = whole("knobs", "size", size, 1)
+        self.size = whole("knobs: size", size, 1)
         self.made_with = (size, share, cap, mode, flag, base)
 
     def select(self, pool, n_queries, rng):

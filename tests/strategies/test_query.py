@@ -196,9 +196,9 @@ REFUSED = [
         r"candidates, as a boolean mask, must have the shape of labels \(30,\), got \(29,\)",
     ),
     ("margin", broken("candidates", lambda _: np.ones(30, dtype=bool)), r"candidates must be unlabelled, but sample 0"),
-    ("margin", broken("candidates", lambda _: []), r"n_queries must lie in 1 … 0 \(the number of candidates\), got 5"),
-    ("margin", broken("seed", lambda _: -1), r"seed must be 0 or more, got -1"),
-    ("margin", broken("seed", lambda _: 0.5), r"seed must be a whole number, got 0\.5"),
+    ("margin", broken("candidates", lambda _: []), r"n_queries \(of 0 candidates\) must be a whole number in 1 … 0, got 5"),
+    ("margin", broken("seed", lambda _: -1), r"seed must be a whole number ≥ 0, got -1"),
+    ("margin", broken("seed", lambda _: 0.5), r"seed must be a whole number ≥ 0, got 0\.5"),
     ("margin", broken("base", lambda _: "entropy"), r"query strategy 'margin' has no parameter 'base'"),
     ("k-center", broken("probabilites", lambda _: 1), r"query strategy 'k-center' has no parameter 'probabilites'; its parameters: pca"),
     (create("margin"), broken("base", lambda _: "entropy"), r"query has no argument 'base'"),
@@ -218,13 +218,13 @@ def test_refused(strategy, change, message):
 @pytest.mark.parametrize("count", [0, -1, 21])
 def test_number_of_queries(count):
     assert len(alviz.query("margin", 20, **arguments())) == 20
-    with pytest.raises(ValueError, match=rf"n_queries must lie in 1 … 20 \(the number of candidates\), got {count}"):
+    with pytest.raises(ValueError, match=rf"n_queries \(of 20 candidates\) must be a whole number in 1 … 20, got {count}"):
         alviz.query("margin", count, **arguments())
 
 
 @pytest.mark.parametrize("count", [True, 5.0, "5", None])
 def test_number_of_queries_is_a_whole_number(count):
-    with pytest.raises(ValueError, match="n_queries must be a whole number"):
+    with pytest.raises(ValueError, match=r"n_queries \(of 20 candidates\) must be a whole number"):
         alviz.query("margin", count, **arguments())
 
 

@@ -243,7 +243,7 @@ def test_as_in_scikit_activeml():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"delta": -1}, "probcover: delta must be a number ≥ 0, got -1"),
+        ({"delta": -1}, "probcover: delta must be None or a number ≥ 0, got -1"),
         ({"alpha": 1.5}, "probcover: alpha must be a number in 0 … 1"),
         ({"n_clusters": 0}, "probcover: n_clusters must be None or a whole number ≥ 1"),
         ({"cap": 0}, "probcover: cap must be"),

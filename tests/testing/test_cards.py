@@ -3,30 +3,10 @@
 from typing import Any, Literal
 
 import pytest
+from good_strategy import FIELDS, Good
 
 from alviz.registry import Card
-from alviz.strategies import ScoringStrategy
 from alviz.testing import check_declaration
-
-FIELDS = {
-    "title": "t",
-    "idea": "One. Two, e.g. this.",
-    "family": "uncertainty",
-    "formula": "f",
-    "needs": "n",
-    "cost": "c",
-    "reference": "R et al. (2020)",
-    "shines": "s",
-    "fails": "f",
-}
-
-
-class Good(ScoringStrategy):
-    card = Card(**FIELDS)
-    needs = ("probabilities",)
-
-    def __init__(self):
-        self.name = "made for this test"
 
 
 def carded(**changes: Any) -> type[Good]:

@@ -6,37 +6,14 @@ from typing import ClassVar
 import numpy as np
 import pytest
 import torch
+from good_strategy import FIELDS, Good
 
 from alviz.progress import Cancelled
 from alviz.registry import Card
-from alviz.strategies import ScoringStrategy, Selection
+from alviz.strategies import Selection
 from alviz.strategies.base import CappedStrategy, spread
 from alviz.testing import check_strategy
 from alviz.testing.selections import random_state_untouched
-
-FIELDS = {
-    "title": "t",
-    "idea": "One. Two, e.g. this.",
-    "family": "uncertainty",
-    "formula": "f",
-    "needs": "n",
-    "cost": "c",
-    "reference": "R et al. (2020)",
-    "shines": "s",
-    "fails": "f",
-}
-
-
-class Good(ScoringStrategy):
-    card = Card(**FIELDS)
-    needs = ("probabilities",)
-
-    def __init__(self):
-        self.name = "made for this test"
-
-    def score(self, pool):
-        pool.progress(0.5)
-        return 1 - pool.probabilities.max(axis=1)
 
 
 class Positions(Good):

