@@ -62,13 +62,14 @@ class Learner:
     """A recipe for training. Subclass it with a `name` and a `card`, implement `fit`, and it is registered.
 
     takes: what `fit` and `predict_proba` get, "features" float32 (n, d) or "images" uint8. provides: signals a fitted model offers beyond
-    probabilities, of "committee_posterior", "dropout_posterior", "predicted_loss", "module" (known before any training, so
-    that the app can grey out what cannot work).
+    probabilities, of "embeddings", "committee_posterior", "dropout_posterior", "predicted_loss", "module" (known before any training, so
+    that the app can grey out what cannot work). trains_on_pool: whether `fit` wants the unlabelled samples too.
     """
 
     name: ClassVar[str] = ""
     card: ClassVar[Card]
     takes: Literal["features", "images"] = "features"
+    trains_on_pool: bool = False
 
     def __init_subclass__(cls, **kwargs: Any):
         super().__init_subclass__(**kwargs)
@@ -93,7 +94,7 @@ class Learner:
     ) -> Model:
         """Train on x (n, d) or (n, H, W[, C]) with labels y (n,) in 0 … n_classes − 1 (default: max(y) + 1).
 
-        unlabelled: pool samples, for methods that train on them. previous: last round's model, for warm starts. progress: called between
+        unlabelled: samples of the pool without a label, for learners that say `trains_on_pool`. previous: last round's model, for warm starts. progress: called between
         any two mini-batches; it may raise `Cancelled`. One labelled class gives a constant model. Raises ValueError on bad input.
         """
         raise NotImplementedError

@@ -70,6 +70,7 @@ class Ensemble(Learner):
             raise ValueError(f"base must be the name of a learner or a Learner, got {type(base).__name__}")
         self.base = registry.create(base, **(params or {})) if isinstance(base, str) else base
         self.takes = self.base.takes
+        self.trains_on_pool = self.base.trains_on_pool
         self.size = int(size)
 
     @property

@@ -42,7 +42,7 @@ def evaluate(
             predicted(model, inputs(dataset.test, learner), lambda fraction: progress(0.8 + 0.2 * fraction)),
         )
     else:
-        targets, tested = _held_out(dataset, learner, labelled, state.labels[labelled], rng, progress)
+        targets, tested = _held_out(dataset, learner, labelled, state.labels[labelled], state.candidates, rng, progress)
     given = np.where(answers >= 0, answers, -1)
     before = counts - np.bincount(given[given >= 0], minlength=dataset.n_classes)
     context = Context(dataset.n_classes, counts, before, given, minority_class(dataset.targets, counts))
@@ -66,15 +66,24 @@ def evaluate(
 
 
 def _held_out(
-    dataset: Dataset, learner: Learner, labelled: Indices, labels: Indices, rng: np.random.Generator, progress: Progress
+    dataset: Dataset,
+    learner: Learner,
+    labelled: Indices,
+    labels: Indices,
+    candidates: Indices,
+    rng: np.random.Generator,
+    progress: Progress,
 ) -> tuple[NDArray[np.int64], Array]:
     """(targets, probabilities) of the labelled samples, each predicted by a model that has not seen it. Empty with fewer than 2 labels."""
     x = inputs(dataset, learner)
     proba = np.full((len(labelled), dataset.n_classes), 1.0 / dataset.n_classes)
     if len(labelled) < 2:
         return labels[:0], proba[:0]
+    unlabelled = x[candidates] if learner.trains_on_pool else None
     for train, held in _folds(labels, rng):
-        fold = learner.fit(x[labelled[train]], labels[train], n_classes=dataset.n_classes, unlabelled=x, rng=rng, progress=progress)
+        fold = learner.fit(
+            x[labelled[train]], labels[train], n_classes=dataset.n_classes, unlabelled=unlabelled, rng=rng, progress=progress
+        )
         proba[held] = fold.predict_proba(x[labelled[held]])
     return labels, proba
 

@@ -387,7 +387,7 @@ class Run:
             raise PoolExhausted("nothing is left to query: every sample of the pool is labelled or left out")
         strategy = self.strategy.fallback(view.provides)
         for need in strategy.needs:  # what scoring needs is computed here, so that the phases say where the time goes
-            if isinstance(need, str) and need not in ("predict", "refit", "module", "gradients", "target_posterior"):
+            if isinstance(need, str) and need not in ("predict", "refit", "module", "inputs", "gradients", "target_posterior"):
                 view.signal(need)
         report(1.0)
         clock.begin("select")
@@ -413,7 +413,7 @@ class Run:
             x[labelled],
             state.labels[labelled],
             n_classes=self.dataset.n_classes,
-            unlabelled=x,
+            unlabelled=x[state.candidates] if self.learner.trains_on_pool else None,
             previous=previous,
             rng=self._rng(r, 3),
             progress=progress,

@@ -26,9 +26,11 @@ def offered(learner: Learner, dataset: Dataset | None = None) -> frozenset[str]:
 
     dataset: leave it out for one with both features and images.
     """
-    signals = {"probabilities", "previous_probabilities", "refit", *learner.provides}
+    signals = {"probabilities", "previous_probabilities", "refit", "inputs", *learner.provides}
     if dataset is None or dataset.features is not None:
-        signals |= {"features", "embeddings", "predict"}
+        signals |= {"features", "embeddings"}
+        if learner.takes == "features":
+            signals.add("predict")
     if dataset is None or dataset.images is not None:
         signals.add("images")
     return frozenset(signals)
@@ -57,6 +59,11 @@ def inputs(dataset: Dataset, learner: Learner) -> Array:
     if x is None:
         raise ValueError(f"learner {learner.name!r} takes {learner.takes}, and dataset {dataset.name!r} has none")
     return x
+
+
+def flattened(images: Array) -> NDArray[np.float32]:
+    """(n, H·W·C) pixels in [0, 1]."""
+    return images.reshape(len(images), -1).astype(np.float32) / np.float32(255)
 
 
 def predicted(model: Model, x: Array, progress: Progress) -> NDArray[np.float64]:
@@ -111,6 +118,8 @@ class ModelSignals:
                 return self._take(self.dataset.features, signal, indices)
             case "images":
                 return self._take(self.dataset.images, signal, indices)
+            case "inputs":
+                return self._x(indices)
             case "probabilities":
                 if self._probabilities is None:
                     return predicted(self.model, self._x(indices), self._progress)
@@ -120,6 +129,8 @@ class ModelSignals:
             case "embeddings":
                 if isinstance(self.model, Embeds):
                     return self.model.embed(self._x(indices))
+                if self.dataset.features is None and "embeddings" in self.learner.provides:  # a constant model knows no better than pixels
+                    return flattened(self._x(indices))
                 return self._take(self.dataset.features, signal, indices)
         if signal not in self.learner.provides:
             raise MissingSignal(f"learner {self.learner.name!r} gives no {signal}")
@@ -141,11 +152,11 @@ class ModelSignals:
 
     @property
     def module(self) -> Any:
-        """The torch module of the model."""
+        """The torch module of the model; None while the model is a constant."""
         if "module" not in self.learner.provides:
             raise MissingSignal(f"learner {self.learner.name!r} has no torch module")
         model: Any = self.model
-        return model.module
+        return None if isinstance(model, ConstantModel) else model.module
 
     def _x(self, indices: Indices | None) -> Array:
         x = inputs(self.dataset, self.learner)

@@ -7,6 +7,7 @@ WORDS = {
     "features": "features",
     "embeddings": "embeddings (features stand in)",
     "images": "images",
+    "inputs": "the inputs of the learner",
     "probabilities": "class probabilities",
     "previous_probabilities": "class probabilities under the previous round's model",
     "dropout_posterior": "stochastic passes (MC dropout)",

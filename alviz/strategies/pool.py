@@ -17,6 +17,7 @@ SIGNALS = (
     "features",
     "embeddings",
     "images",
+    "inputs",
     "probabilities",
     "previous_probabilities",
     "dropout_posterior",
@@ -49,7 +50,7 @@ class SignalSource(Protocol):
         """Rows `indices` of an array signal, all rows where it is None (no copy then, if it can be helped).
 
         Shapes: features, embeddings (m, d); probabilities, previous_probabilities (m, K); posteriors (T, m, K); predicted_loss (m,);
-        images (m, H, W[, C]). Numpy arrays, or torch tensors that stay on their device. Raises MissingSignal.
+        images (m, H, W[, C]); inputs: what the learner takes, features or images. Numpy arrays, or torch tensors that stay on their device. Raises MissingSignal.
         """
         ...
 
@@ -63,7 +64,11 @@ class SignalSource(Protocol):
 
     @property
     def module(self) -> Any:
-        """The torch module behind the model. Raises MissingSignal."""
+        """The torch module behind the model, or None while the model is a constant (one class so far). Raises MissingSignal.
+
+        It takes `alviz.learners.deep.training.tensor_of(inputs)` (float32; pictures (m, C, H, W) in [0, 1]) and gives logits (m, K); columns of classes
+        without labels mean nothing. Weights take no gradients; leave them and the mode alone.
+        """
         ...
 
 

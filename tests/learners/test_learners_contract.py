@@ -13,7 +13,7 @@ from alviz.registry import Card
 
 pytestmark = pytest.mark.filterwarnings("error")
 
-NAMES = [*learners.simple(), "sklearn"]
+NAMES = [*(name for name in learners.simple() if learners.create(name).takes == "features"), "sklearn"]
 QUICK = {
     "mlp": {"epochs": 30, "batch_size": 32},
     "mlp-dropout": {"epochs": 30, "batch_size": 32},

@@ -1,0 +1,132 @@
+"""What lenet, resnet18 and the schemes made of them share: settings checked, a network trained on pictures, warm starts."""
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alviz.checks import choice, number, whole
+from alviz.learners.base import Array, ConstantModel, Learner, Model, checked
+from alviz.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from alviz.learners.deep.networks import Network
+
+AUGMENT = ("none", "shift", "shift+flip")
+
+OPTIONS = {
+    "epochs": "Passes over the labelled samples.",
+    "batch_size": "Samples in a mini-batch.",
+    "optimizer": "adam, or sgd with Nesterov momentum 0.9.",
+    "lr": "Learning rate at the start.",
+    "weight_decay": "Factor of ½‖w‖² in the loss.",
+    "schedule": "constant; plateau: a tenth of the learning rate when the training loss has not fallen for `patience` epochs.",
+    "patience": "Epochs that the plateau schedule waits.",
+    "early_stop": "Stop when the training loss has not fallen for so many epochs; None: never.",
+    "augment": "Pictures are changed at random in training: shifted by up to an eighth of their side, flipped left to right.",
+    "dropout": "Share of units left out in training; above 0 the model can make stochastic passes.",
+    "warm_start": "Go on from last round's weights instead of new ones.",
+}
+"""What the settings of every network do, for cards."""
+
+
+class NetworkLearner(Learner):
+    """A network of torch, trained on pictures. Subclasses build the network."""
+
+    takes = "images"
+    smallest: ClassVar[int] = 1
+    """Side of the smallest pictures the network can take, in pixels."""
+
+    def __init__(
+        self,
+        epochs: int,
+        batch_size: int,
+        optimizer: str,
+        lr: float,
+        weight_decay: float,
+        schedule: str,
+        patience: int,
+        early_stop: int | None,
+        augment: str,
+        dropout: float,
+        warm_start: bool,
+    ):
+        self.recipe: dict[str, Any] = {
+            "epochs": whole("epochs", epochs, 1),
+            "batch_size": whole("batch_size", batch_size, 2),
+            "optimizer": choice("optimizer", optimizer, ("adam", "sgd")),
+            "lr": number("lr", lr, 0, above=True),
+            "weight_decay": number("weight_decay", weight_decay, 0),
+            "schedule": choice("schedule", schedule, ("constant", "plateau")),
+            "patience": whole("patience", patience, 1),
+            "early_stop": whole("early_stop", early_stop, 1, optional=True),
+            "augment": choice("augment", augment, AUGMENT),
+        }
+        self.dropout = number("dropout", dropout, 0, 0.99)
+        if not isinstance(warm_start, bool):
+            raise ValueError(f"warm_start must be True or False, got {warm_start!r}")
+        self.warm_start = warm_start
+
+    @property
+    def provides(self) -> frozenset[str]:
+        """embeddings, module; dropout_posterior where there is dropout."""
+        return frozenset({"embeddings", "module"} | ({"dropout_posterior"} if self.dropout else set()))
+
+    def network(self, images: NDArray[np.uint8], n_classes: int) -> "Network":
+        """A new network for pictures like `images` (n, H, W[, C]), its first weights from torch's global generator."""
+        raise NotImplementedError
+
+    def fit(
+        self,
+        x: Array,
+        y: NDArray[np.int64],
+        *,
+        n_classes: int | None = None,
+        unlabelled: Array | None = None,
+        previous: Model | None = None,
+        rng: np.random.Generator,
+        progress: Progress | None = None,
+    ) -> Model:
+        """Train on uint8 pictures (n, H, W[, C]). Raises ValueError on bad input, or when training diverges."""
+        report = progress or silent
+        x, y, k = checked(x, y, n_classes)
+        if x.dtype != np.uint8 or x.ndim not in (3, 4):
+            raise ValueError(f"learner {self.name!r} takes uint8 images (n, H, W) or (n, H, W, C), got {x.dtype} {x.shape}")
+        if min(x.shape[1:3]) < self.smallest:
+            raise ValueError(
+                f"learner {self.name!r} takes pictures of at least {self.smallest} × {self.smallest} pixels, got {x.shape[1]} × {x.shape[2]}"
+            )
+        classes = np.unique(y)
+        if len(classes) == 1:
+            return ConstantModel(int(classes[0]), k)
+        import torch
+
+        from alviz.learners.deep.device import device, seeded
+        from alviz.learners.deep.model import DropoutNetworkModel, NetworkModel
+        from alviz.learners.deep.training import Recipe, pictures, train
+
+        where = device()
+        with seeded(rng):
+            network = self.network(x, k)
+            if self.warm_start and isinstance(previous, NetworkModel):
+                network.load_state_dict(previous.module.state_dict())
+            network.to(where)
+            train(
+                network,
+                pictures(x, where),
+                torch.from_numpy(y).to(where),
+                torch.from_numpy(classes).to(where),
+                Recipe(**self.recipe),
+                rng,
+                report,
+            )
+        report(1.0)
+        return (DropoutNetworkModel if self.dropout else NetworkModel)(network, classes, k)
+
+
+def moments(images: NDArray[np.uint8]) -> tuple[list[float], list[float]]:
+    """(mean, standard deviation) of each channel, in [0, 1]; a channel without any spread counts as 1."""
+    flat = images.reshape(-1, 1 if images.ndim == 3 else images.shape[3])
+    mean = flat.mean(axis=0, dtype=np.float64) / 255
+    std = flat.std(axis=0, dtype=np.float64) / 255
+    return mean.tolist(), np.where(std > 0, std, 1.0).tolist()
