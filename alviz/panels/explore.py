@@ -10,10 +10,11 @@ from alviz.panels.field import Field, option
 from alviz.panels.header import Header, panel
 from alviz.panels.map import MapPanel
 from alviz.panels.measures import BalancePanel, ConfusionPanel, CurvePanel, WhyPanel
-from alviz.panels.options import PREFIX, options_of
+from alviz.panels.options import in_address, options_of
+from alviz.panels.parts import made
 from alviz.panels.pulse import Pulse
 from alviz.panels.queries import QueriesPanel
-from alviz.panels.settings import SLIDERS, Settings, slider_values, strategy_menu, suggested
+from alviz.panels.settings import SLIDERS, Settings, learner_menu, slider_values, strategy_menu, suggested
 from alviz.panels.theme import style
 from alviz.panels.timeline import Timeline
 from alviz.panels.url import PageUrl
@@ -99,7 +100,11 @@ def open_store() -> tuple[Any, str]:
 
 def settings_of(config: dict[str, Any]) -> dict[str, Any]:
     """What of a config makes another run."""
-    return {**{key: config[key] for key in DEFAULTS}, **config.get("params", {}), "options": config.get("options", {})}
+    return {
+        **{key: config[key] for key in DEFAULTS},
+        **config.get("params", {}),
+        "options": {part: chosen for part, chosen in config.get("options", {}).items() if chosen},
+    }
 
 
 class Explore:
@@ -165,7 +170,7 @@ class Explore:
         wrong = []
         for key in [key for key in DEFAULTS if key in query]:  # the learner before the strategy, which must suit it
             value, field = query[key], self.settings.fields[key]
-            options = strategy_menu(found.get("learner", config["learner"])) if key == "strategy" else field.options
+            options = self._menu(key, {**config, **found}, query)
             if field.kind == "number" and value.isdigit() and field.minimum <= int(value) <= field.maximum:
                 found[key] = int(value)
             elif field.kind == "menu" and value in {entry["value"] for entry in options if not entry.get("disabled")}:
@@ -175,20 +180,30 @@ class Explore:
         if "dataset" in found:
             found = {**suggested(found["dataset"]), **found}
         params, unusable = slider_values(query, str(found.get("dataset", self.workbench.config["dataset"])))
-        options, senseless = options_of(str(found.get("strategy", config["strategy"])), query)
+        chosen, senseless = options_of({**config, **found}, query)
         wrong += unusable + senseless
-        self.workbench.config = {**self.workbench.config, **found, "params": params, "options": options}
+        self.workbench.config = {**self.workbench.config, **found, "params": params, "options": chosen}
         if wrong:
             self.workbench.notice = f"Left out of the address, because nothing goes by that name or number: {', '.join(wrong)}."
         if "run" in query:
             self.workbench.resume(query["run"])
+
+    def _menu(self, key: str, config: dict[str, Any], query: dict[str, str]) -> list[dict[str, Any]]:
+        """The entries of a menu under what the address has said so far."""
+        if key == "learner":
+            return learner_menu(config["dataset"])
+        if key == "strategy":
+            options, _ = options_of(config, {name: text for name, text in query.items() if name.startswith("learner.")})
+            return strategy_menu(made("learner", {**config, "options": options}))
+        entries: list[dict[str, Any]] = self.settings.fields[key].options
+        return entries
 
     def _share(self) -> None:
         config, view = self.workbench.config, self.workbench.view
         usual = {**DEFAULTS, **suggested(config["dataset"])}
         share = {key: str(config[key]) for key in DEFAULTS if config[key] != usual[key]}
         share |= {key: f"{value:g}" for key, value in config.get("params", {}).items() if key in SLIDERS}
-        share |= {PREFIX + key: str(value) for key, value in config.get("options", {}).items()}
+        share |= in_address(config.get("options", {}))
         if view is not None and view.track.run.id is not None:
             share["run"] = view.track.run.id
         self.url.share = share

@@ -1,4 +1,4 @@
-"""The parameters of the chosen query strategy as fields, made from its signature and explained by its card."""
+"""The parameters of the chosen strategy, learner and initial pool as fields, made from their signatures and explained by their cards."""
 
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -6,79 +6,92 @@ import ipywidgets as widgets
 
 from alviz import strategies
 from alviz.panels.field import Field, option
+from alviz.panels.parts import REGISTRIES
 from alviz.panels.workbench import Workbench
 from alviz.strategies.base import StrategyName
 
-PREFIX = "strategy."
-"""Before an option's name in a page's address."""
+MANY = 4
+"""Fields above which they are folded away at first."""
 
 _AUTOMATIC = "automatic"
 
 
 class OptionFields:
-    """A field per parameter of the strategy in `workbench.config`; what is changed lands in `config["options"]`, the rest stays at its default."""
+    """A field per parameter of a part of `workbench.config`; what is changed lands in `config["options"][part]`, the rest stays at its default."""
 
-    def __init__(self, workbench: Workbench):
+    def __init__(self, workbench: Workbench, part: str):
         self.workbench = workbench
+        self.part = part
         self.fields: dict[str, Field] = {}
+        self.box = widgets.VBox()
+        self.box.add_class("alviz-options")
         self.widget = widgets.VBox(layout={"display": "none"})
-        self.widget.add_class("alviz-options")
-        self._strategy = ""
+        self._name = ""
         self._filling = False
 
     def show(self) -> None:
         """Bring the fields in line with the config."""
-        name, chosen = self.workbench.config["strategy"], self.workbench.config.get("options", {})
+        part, name, chosen = self.part, self.workbench.config[self.part], self._chosen()
         self._filling = True
         try:
-            if name != self._strategy:
-                self._strategy = name
-                self.fields = {key: field_of(name, key) for key in kinds(name)}
+            if name != self._name:
+                self._name = name
+                self.fields = {key: field_of(part, name, key) for key in kinds(part, name)}
                 for key, field in self.fields.items():
                     field.observe(lambda change, key=key: self._set(key, change["new"]), ["value"])
-                self.widget.children = list(self.fields.values())
+                self.box.children = list(self.fields.values())
+                self.widget.children = [self._folded(name) if len(self.fields) > MANY else self.box]
                 self.widget.layout.display = None if self.fields else "none"
             for key, field in self.fields.items():
-                value = chosen.get(key, default(name, key))
+                value = chosen.get(key, default(part, name, key))
                 field.value = shown(value) if field.kind == "menu" else value
         finally:
             self._filling = False
 
+    def _folded(self, name: str) -> widgets.Accordion:
+        return widgets.Accordion([self.box], titles=[f"Settings of {name}"], selected_index=None)
+
+    def _chosen(self) -> dict[str, Any]:
+        chosen: dict[str, Any] = self.workbench.config.get("options", {}).get(self.part, {})
+        return chosen
+
     def _set(self, key: str, value: Any) -> None:
         if self._filling:
             return
-        name, options = self.workbench.config["strategy"], dict(self.workbench.config.get("options", {}))
-        options[key] = meant(name, key, value)
-        if options[key] == default(name, key):
+        part, name, options = self.part, self.workbench.config[self.part], dict(self._chosen())
+        options[key] = meant(part, name, key, value)
+        if options[key] == default(part, name, key):
             del options[key]
         try:
-            strategies.create(name, **options)
+            REGISTRIES[part].create(name, **options)
         except ValueError as error:
             self.fields[key].note = str(error)
             self.show()
             return
         self.fields[key].note = ""
-        self.workbench.config = {**self.workbench.config, "options": options}
+        self.workbench.config = {**self.workbench.config, "options": {**self.workbench.config.get("options", {}), part: options}}
 
 
-def kinds(name: str) -> dict[str, tuple[Any, bool]]:
-    """The parameters of strategy `name` as (type or tuple of choices, whether None is a value)."""
-    factory: Any = strategies.registry.factory(name)
-    parameters = strategies.registry.parameters(name)
-    hints = get_type_hints(factory.__init__) if parameters else {}
+def kinds(part: str, name: str) -> dict[str, tuple[Any, bool]]:
+    """The parameters that a field can show as (type or tuple of choices, whether None is a value)."""
+    registry = REGISTRIES[part].registry
+    parameters = registry.parameters(name)
+    hints = get_type_hints(registry.factory(name).__init__) if parameters else {}
     found = {}
     for key in parameters:
         alternatives = get_args(hints[key]) if get_origin(hints[key]) is not Literal else ()
         wanted = [kind for kind in alternatives if kind is not type(None)] or [hints[key]]
-        choices: tuple[Any, ...] = tuple(choice for kind in wanted if get_origin(kind) is Literal for choice in get_args(kind))
-        found[key] = (choices or (float if float in wanted else wanted[0]), type(None) in alternatives)
+        literal = [kind for kind in wanted if get_origin(kind) is Literal]
+        choices: tuple[Any, ...] = tuple(choice for kind in literal for choice in get_args(kind))
+        if len(literal) == len(wanted) or set(wanted) <= {int, float, bool, StrategyName}:
+            found[key] = (choices or (float if float in wanted else wanted[0]), type(None) in alternatives)
     return found
 
 
-def field_of(name: str, key: str) -> Field:
+def field_of(part: str, name: str, key: str) -> Field:
     """The control for one parameter."""
-    kind, optional = kinds(name)[key]
-    text = strategies.card(name).options.get(key, "")
+    kind, optional = kinds(part, name)[key]
+    text = REGISTRIES[part].card(name).options.get(key, "")
     label = key.replace("_", " ")
     if kind is bool:
         return Field(kind="switch", label=label, help=text)
@@ -91,9 +104,9 @@ def field_of(name: str, key: str) -> Field:
     return Field(kind="number", label=label, help=text, minimum=-1e9, maximum=1e9, step=small, optional=optional)
 
 
-def default(name: str, key: str) -> Any:
+def default(part: str, name: str, key: str) -> Any:
     """The value of a parameter that nobody has set."""
-    return strategies.registry.parameters(name)[key].default
+    return REGISTRIES[part].registry.parameters(name)[key].default
 
 
 def shown(value: Any) -> str:
@@ -101,9 +114,9 @@ def shown(value: Any) -> str:
     return _AUTOMATIC if value is None else str(value)
 
 
-def meant(name: str, key: str, value: Any) -> Any:
+def meant(part: str, name: str, key: str, value: Any) -> Any:
     """The parameter's value for what a field, or a page's address, says. Raises ValueError where it says nothing of the kind."""
-    kind, optional = kinds(name)[key]
+    kind, optional = kinds(part, name)[key]
     if optional and value in (None, "", _AUTOMATIC):
         return None
     if isinstance(kind, tuple):
@@ -113,20 +126,26 @@ def meant(name: str, key: str, value: Any) -> Any:
     if kind is StrategyName:
         return value
     whole = float(value)
-    return int(whole) if whole.is_integer() and (kind is int or isinstance(default(name, key), int)) else whole
+    return int(whole) if whole.is_integer() and (kind is int or isinstance(default(part, name, key), int)) else whole
 
 
-def options_of(name: str, query: dict[str, str]) -> tuple[dict[str, Any], list[str]]:
-    """(the options of strategy `name` in a page's address, what of it makes no sense)."""
-    found: dict[str, Any] = {}
+def in_address(options: dict[str, dict[str, Any]]) -> dict[str, str]:
+    """The options as parts of a page's address."""
+    return {f"{part}.{key}": str(value) for part, chosen in options.items() for key, value in chosen.items()}
+
+
+def options_of(config: dict[str, Any], query: dict[str, str]) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """(the options in a page's address, for the parts as `config` names them; what of it makes no sense)."""
+    found: dict[str, dict[str, Any]] = {}
     wrong = []
-    for key, text in query.items():
-        if not key.startswith(PREFIX):
+    for address, text in query.items():
+        part, dot, key = address.partition(".")
+        if not dot or part not in REGISTRIES:
             continue
         try:
-            tried = {**found, key.removeprefix(PREFIX): meant(name, key.removeprefix(PREFIX), text)}
-            strategies.create(name, **tried)
-            found = tried
+            tried = {**found.get(part, {}), key: meant(part, config[part], key, text)}
+            REGISTRIES[part].create(config[part], **tried)
+            found[part] = tried
         except (ValueError, KeyError):
-            wrong.append(f"{key}={text}")
+            wrong.append(f"{address}={text}")
     return found, wrong

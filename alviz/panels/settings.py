@@ -8,11 +8,13 @@ from typing import Any
 import ipywidgets as widgets
 
 from alviz import data, initial, learners, strategies
+from alviz.learners.base import Learner
 from alviz.loop.signals import unmet
 from alviz.panels.field import Field, option
 from alviz.panels.options import OptionFields
-from alviz.panels.workbench import Workbench
-from alviz.strategies.handbook import families, made
+from alviz.panels.parts import REGISTRIES, made
+from alviz.panels.workbench import DEFAULTS, Workbench
+from alviz.strategies import handbook
 from alviz.strategies.handbook import fields as fields_of
 
 IMBALANCES = (
@@ -81,16 +83,29 @@ def menu(module: ModuleType, names: list[str]) -> list[dict[str, Any]]:
     return [option(name, title=f"{module.card(name).title}: {module.card(name).idea}") for name in names]
 
 
-def strategy_menu(learner: str) -> list[dict[str, Any]]:
-    """All strategies by family; those that `learner` cannot serve are disabled, at the family's end, and say why."""
-    teacher = learners.create(learner)
+def learner_menu(dataset: str) -> list[dict[str, Any]]:
+    """All learners; those that take pictures are disabled on the plane, and say why."""
     entries = []
-    for heading, names in families().items():
+    for name in learners.simple():
+        why = "needs images" if is_plane(dataset) and learners.create(name).takes == "images" else ""
+        entries.append(option(name, title=learners.card(name).idea, disabled=bool(why), why=why))
+    return sorted(entries, key=lambda entry: entry["disabled"])
+
+
+def strategy_menu(teacher: Learner) -> list[dict[str, Any]]:
+    """All strategies by family; those that the learner cannot serve are disabled, at the family's end, and say why."""
+    entries = []
+    for heading, names in handbook.families().items():
         for name in names:
-            needed = unmet(made(name), teacher)
+            needed = unmet(handbook.made(name), teacher)
             why = f"needs {needed}" if needed else ""
             entries.append(option(name, title=strategies.card(name).idea, group=heading, disabled=bool(needed), why=why))
     return sorted(entries, key=lambda entry: entry["disabled"])
+
+
+def disabled(value: str, entries: list[dict[str, Any]]) -> bool:
+    """Whether a menu has `value` greyed out."""
+    return any(entry["disabled"] and entry["value"] == value for entry in entries)
 
 
 class Settings:
@@ -107,9 +122,7 @@ class Settings:
                 help="ir: standard deviation of the class counts over their mean.",
                 options=list(IMBALANCES),
             ),
-            "learner": Field(
-                kind="menu", label="Learner", help="What is trained in every round.", options=menu(learners, learners.simple())
-            ),
+            "learner": Field(kind="menu", label="Learner", help="What is trained in every round."),
             "strategy": Field(
                 kind="menu", label="Query strategy", help="How the next samples are chosen; the greyed-out ones say what they miss."
             ),
@@ -129,7 +142,7 @@ class Settings:
             key: Field(kind="range", label=label, minimum=low, maximum=high, step=step, help=help)
             for key, (label, low, high, step, help) in SLIDERS.items()
         }
-        self.options = OptionFields(workbench)
+        self.options = {part: OptionFields(workbench, part) for part in REGISTRIES}
         self.card = widgets.HTML()
         card = widgets.VBox([self.card])
         card.add_class("alviz-method-box")
@@ -142,10 +155,12 @@ class Settings:
                 *self.sliders.values(),
                 f["imbalance"],
                 f["learner"],
+                self.options["learner"].widget,
                 f["strategy"],
-                self.options.widget,
+                self.options["strategy"].widget,
                 card,
                 f["initial"],
+                self.options["initial"].widget,
                 numbers,
                 f["seed"],
             ]
@@ -167,13 +182,15 @@ class Settings:
             changed["params"] = {}
             changed["imbalance"] = "none"
             changed |= suggested(value)
-        if key in ("dataset", "learner") and any(
-            e["disabled"] and e["value"] == changed["strategy"] for e in strategy_menu(changed["learner"])
-        ):
+        if key == "dataset" and disabled(changed["learner"], learner_menu(changed["dataset"])):
+            self.workbench.notice = f"{changed['learner']} takes pictures: the learner is now {DEFAULTS['learner']}."
+            changed["learner"] = DEFAULTS["learner"]
+        now = self.workbench.config
+        changed["options"] = {part: chosen for part, chosen in now.get("options", {}).items() if changed[part] == now[part]}
+        if key in ("dataset", "learner") and disabled(changed["strategy"], strategy_menu(made("learner", changed))):
             self.workbench.notice = f"{changed['learner']} cannot serve {changed['strategy']}: the query strategy is now margin."
             changed["strategy"] = "margin"
-        if changed["strategy"] != self.workbench.config["strategy"]:
-            changed["options"] = {}
+            changed["options"].pop("strategy", None)
         self.workbench.config = changed
 
     def _set_parameter(self, key: str, value: float) -> None:
@@ -192,14 +209,17 @@ class Settings:
                 if key in parameters:
                     slider.value = config.get("params", {}).get(key, parameters[key].default)
             self.fields["imbalance"].layout.display = "none" if is_plane(config["dataset"]) else None
-            self.fields["strategy"].options = strategy_menu(config["learner"])
+            self.fields["learner"].options = learner_menu(config["dataset"])
+            self.fields["strategy"].options = strategy_menu(made("learner", config))
             for key, field in self.fields.items():
                 field.value = config[key]
-            self.options.show()
+            for options in self.options.values():
+                options.show()
             self.card.value = card_html(config["strategy"])
         finally:
             self._filling = False
 
     def _lock(self, busy: bool) -> None:
-        for field in [*self.fields.values(), *self.sliders.values(), *self.options.fields.values()]:
+        options = [field for fields in self.options.values() for field in fields.fields.values()]
+        for field in [*self.fields.values(), *self.sliders.values(), *options]:
             field.disabled = busy

@@ -49,7 +49,7 @@ class ToySettings:
         planes = [name for name in data.available() if is_plane(name)]
         self.fields = {
             "dataset": Field(label="2D pool", options=menu(data, planes), help="Each breaks particular strategies; its card says which."),
-            "learner": Field(label="Learner", options=menu(learners, learners.simple()), help="Committees can serve every strategy."),
+            "learner": Field(label="Learner", options=menu(learners, on_the_plane()), help="Committees can serve every strategy."),
             "initial": Field(label="Initial pool", options=menu(initial, initial.available()), help="The same for all strategies."),
             "n_queries": Field(kind="number", label="Labels per round", minimum=1, maximum=1000, help="Round 0 takes as many."),
             "steps": Field(kind="number", label="Rounds", minimum=1, maximum=100, help="How far Run goes."),
@@ -105,7 +105,7 @@ class ToySettings:
             parameters = data.registry.parameters(config["dataset"])
             for key, slider in self.sliders.items():
                 slider.value = config.get("params", {}).get(key, parameters[key].default)
-            entries = strategy_menu(config["learner"])
+            entries = strategy_menu(learners.create(config["learner"]))
             names = [*config["strategies"], *["none"] * MOST][:MOST]
             for k, (field, name) in enumerate(zip(self.strategies, names, strict=True)):
                 field.options = entries if k < 2 else [option("none", "none"), *entries]
@@ -120,9 +120,14 @@ class ToySettings:
             field.disabled = busy
 
 
+def on_the_plane() -> list[str]:
+    """The learners that take points of the plane."""
+    return [name for name in learners.simple() if learners.create(name).takes == "features"]
+
+
 def served_by(learner: str, names: list[str]) -> list[str]:
     """The strategies `names`, with others in the place of those that `learner` cannot serve."""
-    served = {entry["value"] for entry in strategy_menu(learner) if not entry["disabled"]}
+    served = {entry["value"] for entry in strategy_menu(learners.create(learner)) if not entry["disabled"]}
     spare = (name for name in ("margin", "random", "k-center", "entropy") if name in served and name not in names)
     return [name if name in served or name == "none" else next(spare) for name in names]
 

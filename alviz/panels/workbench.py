@@ -12,11 +12,12 @@ import numpy as np
 import traitlets
 from numpy.typing import NDArray
 
-from alviz import data, strategies
+from alviz import data
 from alviz.data.dataset import Dataset
 from alviz.loop import Run
 from alviz.loop.round import Round
 from alviz.panels.jobs import Job, Lane
+from alviz.panels.parts import REGISTRIES, made
 from alviz.panels.working import Working, readable
 from alviz.progress import Cancelled
 from alviz.projections import Projection, available, project
@@ -149,9 +150,9 @@ class Workbench(Working):
                 raise ValueError(f"{n_queries:,} labels per round are more than the {len(dataset):,} samples of {dataset.name}")
             run = Run(
                 dataset,
-                learner=config["learner"],
-                strategy=strategies.create(config["strategy"], **config.get("options", {})),
-                initial=config["initial"],
+                learner=made("learner", config),
+                strategy=made("strategy", config),
+                initial=made("initial", config),
                 n_queries=n_queries,
                 seed=int(config["seed"]),
                 store=self.store,
@@ -206,10 +207,11 @@ class Workbench(Working):
 
         def work(job: Job) -> None:
             track = self._needed()
-            name, options = self.config["strategy"], self.config.get("options", {})
+            name, options = self.config["strategy"], dict(track.config.get("options", {}))
+            options["strategy"] = self.config.get("options", {}).get("strategy", {})
             assert self.view is not None
             shown = self.view.shown
-            twin = track.run.fork(round=shown, strategy=strategies.create(name, **options), n_queries=int(self.config["n_queries"]))
+            twin = track.run.fork(round=shown, strategy=made("strategy", self.config), n_queries=int(self.config["n_queries"]))
             label = self._label(f"{name} from round {shown}")
             config = {**track.config, **{key: self.config[key] for key in ("strategy", "n_queries", "budget")}, "options": options}
             self._show(Track(twin, label, max(track.budget, int(self.config["budget"])), config), shown)
@@ -239,7 +241,7 @@ class Workbench(Working):
                 **self.config,
                 **settings,
                 "params": params,
-                "options": (config.get("strategy") or {}).get("params", {}),
+                "options": {part: (config.get(part) or {}).get("params", {}) for part in REGISTRIES},
                 "n_queries": resumed.n_queries,
                 "seed": resumed.seed,
                 "budget": budget,

@@ -45,7 +45,7 @@ def page():
 
 
 def test_every_parameter_has_its_control(page):
-    fields = page.settings.options.fields
+    fields = page.settings.options["strategy"].fields
     assert list(fields) == ["size", "share", "cap", "mode", "flag", "base"]
     assert [field.kind for field in fields.values()] == ["number", "number", "number", "menu", "switch", "menu"]
     assert [field.value for field in fields.values()] == [3, 0.5, None, "soft", False, "margin"]
@@ -57,10 +57,17 @@ def test_every_parameter_has_its_control(page):
 
 
 def test_what_is_changed_reaches_the_run_and_the_address(page):
-    fields = page.settings.options.fields
+    fields = page.settings.options["strategy"].fields
     fields["size"].value, fields["share"].value, fields["cap"].value = 5.0, 2.0, 7
     fields["mode"].value, fields["flag"].value, fields["base"].value = "hard", True, "entropy"
-    assert page.workbench.config["options"] == {"size": 5, "share": 2.0, "cap": 7, "mode": "hard", "flag": True, "base": "entropy"}
+    assert page.workbench.config["options"]["strategy"] == {
+        "size": 5,
+        "share": 2.0,
+        "cap": 7,
+        "mode": "hard",
+        "flag": True,
+        "base": "entropy",
+    }
     page.workbench.start()
     page.workbench.wait(60)
     run = page.workbench.view.track.run
@@ -68,34 +75,65 @@ def test_what_is_changed_reaches_the_run_and_the_address(page):
     assert run.config()["strategy"]["params"]["size"] == 5
     share = page.url.share
     assert share["strategy.size"] == "5" and share["strategy.mode"] == "hard"
-    found, wrong = options.options_of("knobs", share)
+    found, wrong = options.options_of(page.workbench.config, share)
     assert (found, wrong) == (page.workbench.config["options"], [])
     fields["cap"].value = None
-    assert "cap" not in page.workbench.config["options"]
+    assert "cap" not in page.workbench.config["options"]["strategy"]
 
 
 def test_what_the_strategy_refuses_is_said_and_taken_back(page):
-    field = page.settings.options.fields["size"]
+    field = page.settings.options["strategy"].fields["size"]
     field.value = 0
     assert field.note == "knobs: size must be a whole number ≥ 1, got 0" and field.value == 3
     assert page.workbench.config.get("options", {}) == {}
     field.value = 4
-    assert field.note == "" and page.workbench.config["options"] == {"size": 4}
+    assert field.note == "" and page.workbench.config["options"] == {"strategy": {"size": 4}}
 
 
 def test_another_strategy_has_other_controls_and_forgets_the_options(page):
-    page.settings.options.fields["size"].value = 4
+    page.settings.options["strategy"].fields["size"].value = 4
     page.settings.fields["strategy"].value = "margin"
-    assert page.workbench.config["options"] == {} and page.settings.options.fields == {}
-    assert page.settings.options.widget.layout.display == "none"
+    assert page.workbench.config["options"] == {} and page.settings.options["strategy"].fields == {}
+    assert page.settings.options["strategy"].widget.layout.display == "none"
     page.settings.fields["strategy"].value = "k-center"
-    assert list(page.settings.options.fields) == ["pca"] and page.settings.options.fields["pca"].value is None
+    assert list(page.settings.options["strategy"].fields) == ["pca"] and page.settings.options["strategy"].fields["pca"].value is None
 
 
 def test_an_address_that_makes_no_sense_is_left_out(page):
     page.url.query = {"strategy": "k-center", "strategy.pca": "many", "strategy.size": "3"}
     page.url.query = {"strategy": "k-center", "strategy.pca": "8"}
-    assert page.workbench.config["options"] == {"pca": 8}
+    assert page.workbench.config["options"] == {"strategy": {"pca": 8}}
     page.url.query = {"strategy": "k-center", "strategy.pca": "-1", "strategy.size": "3"}
     assert page.workbench.config["options"] == {}
     assert "strategy.pca=-1, strategy.size=3" in page.workbench.notice
+
+
+def test_a_learner_has_options_too(page):
+    page.settings.fields["learner"].value = "mlp"
+    fields = page.settings.options["learner"].fields
+    assert {"hidden", "dropout", "optimizer", "lr"} <= set(fields) and fields["optimizer"].kind == "menu"
+    serves = {entry["value"] for entry in page.settings.fields["strategy"].options if not entry["disabled"]}
+    assert "bald" not in serves
+    fields["dropout"].value = 0.3
+    fields["hidden"].value = 16
+    assert "bald" in {entry["value"] for entry in page.settings.fields["strategy"].options if not entry["disabled"]}
+    page.workbench.start()
+    page.workbench.wait(60)
+    run = page.workbench.view.track.run
+    assert run.config()["learner"] == {"name": "mlp", "params": {"dropout": 0.3, "hidden": 16}}
+    share = page.url.share
+    assert share["learner.dropout"] == "0.3"
+    page.settings.fields["learner"].value = "linear-svm"
+    assert page.workbench.config["options"].get("learner", {}) == {} and "learner.dropout" not in page.url.share
+    page.url.query = {**share, "strategy": "bald"}
+    config = page.workbench.config
+    assert (config["learner"], config["strategy"], config["options"]["learner"]) == ("mlp", "bald", {"dropout": 0.3, "hidden": 16})
+
+
+def test_learners_of_pictures_are_greyed_out_on_the_plane(page):
+    entries = {entry["value"]: entry for entry in page.settings.fields["learner"].options}
+    assert entries["lenet"]["disabled"] and entries["lenet"]["why"] == "needs images" and not entries["mlp"]["disabled"]
+    page.settings.fields["dataset"].value = "fashion-mini"
+    page.settings.fields["learner"].value = "lenet"
+    page.settings.fields["dataset"].value = "moons"
+    assert page.workbench.config["learner"] == "linear-svm" and "lenet takes pictures" in page.workbench.notice
