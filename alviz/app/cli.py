@@ -90,6 +90,44 @@ def strategies(
         _refuse(str(error))
 
 
+@cli.command()
+def run(
+    preset: Annotated[str, typer.Option(help="A paper's protocol by name; --list shows them.", show_default=False)] = "",
+    listed: Annotated[bool, typer.Option("--list", help="List the presets.")] = False,
+    dataset: Annotated[str, typer.Option(help="Pool of samples.", show_default=False)] = "",
+    imbalance: Annotated[str, typer.Option(help="Class imbalance of the pool, such as ir=0.75 or 1:10.", show_default=False)] = "",
+    learner: Annotated[str, typer.Option(help="What is trained in every round.", show_default=False)] = "",
+    strategy: Annotated[str, typer.Option(help="How the next samples are chosen.", show_default=False)] = "",
+    initial: Annotated[str, typer.Option(help="How the samples of round 0 are chosen.", show_default=False)] = "",
+    n_queries: Annotated[int | None, typer.Option(help="Labels in every round.", show_default=False)] = None,
+    n_initial: Annotated[int | None, typer.Option(help="Labels in round 0.", show_default=False)] = None,
+    rounds: Annotated[int | None, typer.Option(help="Rounds after round 0.", show_default=False)] = None,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same run, pick for pick.", min=0)] = 0,
+    settings: Annotated[list[str] | None, typer.Option("--set", help="A parameter, such as learner.dropout=0.3.")] = None,
+    csv: Annotated[str, typer.Option(help="Write one row per round to this file.", show_default=False)] = "",
+    store: Annotated[str, typer.Option(help="Database to keep the run in (an SQLAlchemy URL), or none.", show_default=False)] = "",
+) -> None:
+    """Make a run, round by round; a paper's protocol with --preset."""
+    from alviz.app import running
+
+    if listed:
+        console.print(running.presets(), soft_wrap=False)
+        return
+    parts = {"dataset": dataset, "imbalance": imbalance, "learner": learner, "strategy": strategy, "initial": initial}
+    numbers = {"n_queries": n_queries, "n_initial": n_initial, "rounds": rounds, "seed": seed}
+    try:
+        from alviz.studies import Store
+
+        kept = None if store == "none" else Store(store or None)
+        made, wanted = running.begun(preset, parts, numbers, settings or [], kept, console)
+        running.drive(made, wanted, console)
+        if csv:
+            made.to_frame().to_csv(csv, index=False)
+    except (ValueError, OSError) as error:
+        _refuse(str(error))
+    console.print(running.summary(made))
+
+
 def _refuse(sentence: str) -> None:
     Console(stderr=True, highlight=False, soft_wrap=True).print(sentence, style="red", markup=False)
     raise typer.Exit(2)
