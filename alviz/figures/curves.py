@@ -53,10 +53,15 @@ def learning_curve(runs: Runs, metric: str = "accuracy", shown_round: int | None
         f"curve {metric}",
         margin=margin,
         xaxis=axis("labels", range=list(budgets), **whole_ticks(budgets[1] - budgets[0])),
-        yaxis=axis(title, range=list(span), tickformat=".0%" if metric in SHARES else ""),
+        yaxis=axis(title, range=list(span), tickformat=_share_ticks(span) if metric in SHARES else ""),
         annotations=_end_labels(ends, span),
     )
     return Drawing({"data": data, "layout": look}, _curve_reading(curves, metric, at))
+
+
+def _share_ticks(span: tuple[float, float]) -> str:
+    """Percent with as many decimals as neighbouring ticks need to differ (an axis has about five)."""
+    return ".1%" if span[1] - span[0] < 0.05 else ".0%"
 
 
 def imbalance_curve(rounds: Sequence[Round], dataset: Dataset | None = None, shown_round: int | None = None) -> Drawing:

@@ -1,4 +1,4 @@
-"""Field: one labelled control (a menu, a number, a slider, a switch), the same in Voila and JupyterLab.
+"""Field: one labelled control (a menu, a number, a slider, a switch, a line or lines of text), the same in Voila and JupyterLab.
 
 ipywidgets' Dropdown cannot grey out single options or say why; this one can.
 """
@@ -11,12 +11,12 @@ from alviz.panels.theme import Themed, script
 
 
 class Field(Themed):
-    """kind: "menu", "number", "range" or "switch". options: dicts with value, label and optionally group, disabled, why. note: small print below. optional: a number that
+    """kind: "menu", "number", "range", "switch", "text" or "lines" (of text). options: dicts with value, label and optionally group, disabled, why. note: small print below. placeholder: what an empty text shows. optional: a number that
     may be left empty (value None)."""
 
     _esm = script("field.js")
 
-    kind = traitlets.Enum(["menu", "number", "range", "switch"], default_value="menu").tag(sync=True)
+    kind = traitlets.Enum(["menu", "number", "range", "switch", "text", "lines"], default_value="menu").tag(sync=True)
     label = traitlets.Unicode("").tag(sync=True)
     value: Any = traitlets.Any(None, allow_none=True).tag(sync=True)
     options: Any = traitlets.List(traitlets.Dict()).tag(sync=True)
@@ -25,6 +25,7 @@ class Field(Themed):
     step = traitlets.Float(1).tag(sync=True)
     optional = traitlets.Bool(False).tag(sync=True)
     disabled = traitlets.Bool(False).tag(sync=True)
+    placeholder = traitlets.Unicode("").tag(sync=True)
     help = traitlets.Unicode("").tag(sync=True)
     note = traitlets.Unicode("").tag(sync=True)
 

@@ -40,7 +40,7 @@ class OptionFields:
                 for key, field in self.fields.items():
                     field.observe(lambda change, key=key: self._set(key, change["new"]), ["value"])
                 self.box.children = list(self.fields.values())
-                self.widget.children = [self._folded(name) if len(self.fields) > MANY else self.box]
+                self._fold(name, len(self.fields) > MANY)
                 self.widget.layout.display = None if self.fields else "none"
             for key, field in self.fields.items():
                 value = chosen.get(key, default(part, name, key))
@@ -48,8 +48,20 @@ class OptionFields:
         finally:
             self._filling = False
 
-    def _folded(self, name: str) -> widgets.Accordion:
-        return widgets.Accordion([self.box], titles=[f"Settings of {name}"], selected_index=None)
+    def _fold(self, name: str, fold: bool) -> None:
+        """Put the fields below a button that shows them, or just there."""
+        self.box.layout.display = "none" if fold else None
+        self.widget.children = [self.box]
+        if fold:
+            button = widgets.Button(description=f"▸ Settings of {name}", tooltip="Show them, or fold them away")
+            button.add_class("alviz-fold")
+            button.on_click(lambda _: self._turn(button, name))
+            self.widget.children = [button, self.box]
+
+    def _turn(self, button: widgets.Button, name: str) -> None:
+        shown = self.box.layout.display == "none"
+        self.box.layout.display = None if shown else "none"
+        button.description = f"{'▾' if shown else '▸'} Settings of {name}"
 
     def _chosen(self) -> dict[str, Any]:
         chosen: dict[str, Any] = self.workbench.config.get("options", {}).get(self.part, {})

@@ -137,3 +137,16 @@ def test_learners_of_pictures_are_greyed_out_on_the_plane(page):
     page.settings.fields["learner"].value = "lenet"
     page.settings.fields["dataset"].value = "moons"
     assert page.workbench.config["learner"] == "linear-svm" and "lenet takes pictures" in page.workbench.notice
+
+
+def test_many_options_are_folded_away(page):
+    page.settings.fields["learner"].value = "mlp"
+    button, box = page.settings.options["learner"].widget.children
+    assert box.layout.display == "none" and button.description == "▸ Settings of mlp"
+    button.click()
+    assert box.layout.display is None and button.description == "▾ Settings of mlp"
+    button.click()
+    assert box.layout.display == "none"
+    page.settings.fields["learner"].value = "knn"
+    assert list(page.settings.options["learner"].widget.children) == [page.settings.options["learner"].box]
+    assert page.settings.options["learner"].box.layout.display is None

@@ -12,8 +12,9 @@ function render({ model, el }) {
   el.classList.add("alviz-field", `alviz-field-${kind}`);
   const label = make("label", { htmlFor: id });
   const note = make("div", { className: "alviz-field-note", id: `${id}-note` });
-  const input = kind === "menu" ? make("select", { id }) : make("input", { id });
-  if (kind !== "menu") input.type = { number: "number", range: "range", switch: "checkbox" }[kind];
+  const words = kind === "text" || kind === "lines";
+  const input = make({ menu: "select", lines: "textarea" }[kind] ?? "input", { id });
+  if (input.tagName === "INPUT") input.type = { number: "number", range: "range", switch: "checkbox", text: "text" }[kind];
   input.setAttribute("aria-describedby", note.id);
   const shown = kind === "range" ? make("output", { htmlFor: id }) : null;
   if (kind === "switch") el.append(make("div", { className: "alviz-field-row" }, input, label), note);
@@ -41,7 +42,10 @@ function render({ model, el }) {
     say();
     el.title = model.get("help");
     input.disabled = model.get("disabled");
-    if (kind !== "menu" && kind !== "switch") {
+    if (words) {
+      input.placeholder = model.get("placeholder");
+      input.spellcheck = false;
+    } else if (kind !== "menu" && kind !== "switch") {
       input.min = model.get("minimum");
       input.max = model.get("maximum");
       input.step = model.get("step");
@@ -50,7 +54,7 @@ function render({ model, el }) {
     setValue();
   };
   let typing = false;  // what is being typed is not overwritten
-  if (kind === "number") input.addEventListener("input", () => { typing = true; });
+  if (kind === "number" || words) input.addEventListener("input", () => { typing = true; });
   const setValue = () => {
     const value = model.get("value");
     if (kind === "switch") input.checked = Boolean(value);
@@ -80,6 +84,7 @@ function render({ model, el }) {
     typing = false;
     if (kind === "menu") return send(input.value);
     if (kind === "switch") return send(input.checked);
+    if (words) return send(input.value);
     refused = kind === "number" ? whyNot(input.value) : "";
     say();
     if (refused) input.value = model.get("value") ?? "";
