@@ -373,7 +373,7 @@ def steps(visitors: Visitors, args: argparse.Namespace) -> Iterator[Row]:
     """Click on Step to picture."""
     from alviz.data import fashion
 
-    installed = all((fashion.DEBIAN_FOLDER / f"{name}.gz").is_file() for names in fashion.FILES.values() for name in names)
+    installed = all((fashion.DEBIAN_FOLDER / f"{name}.gz").is_file() for name in fashion.IDX_FILES)
     for name, (settings, target) in SETTINGS.items():
         if name == "fashion-mnist" and not installed:
             continue

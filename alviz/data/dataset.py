@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from alviz.data.report import Report
+
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
@@ -16,7 +18,8 @@ class Dataset:
     features: float32 (n, d), or None. targets: int64 (n,), −1 = unknown. class_names: K strings. test: a Dataset of the same form that no
     strategy ever sees, or None (then metrics are cross-validated on the labelled set). spec: JSON-able {"name": …, "params": …} that makes
     the same dataset again, or None for arrays that were handed in. extractor: where the features came from. bayes_accuracy: the best
-    accuracy that any classifier can reach on the test set, where the distribution is known, else None.
+    accuracy that any classifier can reach on the test set, where the distribution is known, else None. files: where the n originals lie, or None where
+    they are no files. report: what became of the files or rows it was made from, or None.
     Raises ValueError when the arrays do not fit together.
     """
 
@@ -31,6 +34,8 @@ class Dataset:
     extractor: str = "given"
     source_of: Callable[[int], Any] | None = field(default=None, repr=False)
     bayes_accuracy: float | None = None
+    files: Sequence[str] | None = field(default=None, repr=False)
+    report: Report | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         n = len(self.ids)
@@ -94,6 +99,16 @@ class Dataset:
             "images": None if self.images is None else self.images[indices],
             "features": None if self.features is None else self.features[indices],
             "targets": self.targets[indices],
+            "files": None if self.files is None else [self.files[i] for i in indices],
             "source_of": None if source_of is None else lambda i: source_of(int(indices[i])),
         }
         return replace(self, **{**fields, **changes})
+
+    def with_classes(self, class_names: Sequence[str]) -> "Dataset":
+        """The same samples, test set included, with the classes in this order; those of its own that are not named come after them."""
+        names = (*class_names, *(name for name in self.class_names if name not in class_names))
+        if names == self.class_names:
+            return self
+        number = np.array([names.index(name) for name in self.class_names] + [-1], dtype=np.int64)
+        test = None if self.test is None else replace(self.test, class_names=names, targets=number[self.test.targets])
+        return replace(self, class_names=names, targets=number[self.targets], test=test)

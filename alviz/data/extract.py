@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from alviz.data import extractors
-from alviz.data.cache import cached
+from alviz.data.cache import cached_rows
 from alviz.data.dataset import Dataset
 from alviz.data.extractors.base import Extractor, Features, Images
 from alviz.data.hashing import hash_arrays, hash_text
@@ -16,8 +16,8 @@ def with_features(dataset: Dataset, extractor: "str | Extractor | Callable[..., 
     """`dataset` with the features that `extractor` (a name, an Extractor, any callable on images) gives for pool and test set.
 
     What an extractor learns (PCA's directions) it learns from the pool. Features are cached on disk under a hash of the images, the extractor's
-    name, version and settings (`alviz.data.cache`). `spec` then names the extractor; it is None for one that no name makes again,
-    and for a pool that was thinned before. Raises ValueError when there are no images.
+    name, version, settings and weights (`alviz.data.cache`); work that was cancelled goes on where it stopped. `spec` then names the extractor; it
+    is None for one that no name makes again, and for a pool that was thinned before. Raises ValueError when there are no images.
     """
     if dataset.images is None:
         raise ValueError(f"dataset {dataset.name!r} has no images to take features from")
@@ -40,17 +40,24 @@ class _Fitted:
         self.extractor = extractor
         self.pool = pool
         self.fitted: Extractor | None = None
-        self.pool_hash = hash_arrays(pool)
-        # What learns nothing from the pool gives the same features beside any other one.
-        self.learned_from = self.pool_hash if type(extractor).fitted is not Extractor.fitted else None
+        key = extractor.key
+        self.named = None if key is None or not extractor.name else [extractor.name, extractor.version, key]
+        if self.named is not None:
+            self.pool_hash = hash_arrays(pool)
+            # What learns nothing from the pool gives the same features beside any other one.
+            self.named.append(self.pool_hash if type(extractor).fitted is not Extractor.fitted else None)
 
     def features(self, images: Images, progress: Progress) -> Features:
-        key = self.extractor.key
-        if key is None or not self.extractor.name:
+        """The features of `images`, the pool's or others."""
+        if self.named is None:
             return self._compute(images, progress)
+        n = len(images)
+
+        def part(start: int, stop: int) -> Features:
+            return self._compute(images[start:stop], lambda f: progress((start + f * (stop - start)) / n))
+
         own = self.pool_hash if images is self.pool else hash_arrays(images)
-        named = [self.extractor.name, self.extractor.version, key, self.learned_from, own]
-        features: Features = cached("features", hash_text(named), lambda: self._compute(images, progress))
+        features: Features = cached_rows("features", hash_text([*self.named, own]), n, part)
         progress(1.0)
         return features
 

@@ -1,24 +1,19 @@
 """`fashion-mini` (shipped with alviz) and `fashion-mnist` (from Debian's package, or from files you point at)."""
 
-import gzip
-import math
-import struct
-import zlib
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from alviz.data.base import registry
 from alviz.data.dataset import Dataset
+from alviz.data.mnist import IDX_FILES, OPTIONS, read_part
+from alviz.data.public import Public, Root, pool_and_test
 from alviz.registry import Card
 
 CLASS_NAMES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
-FILES = {"train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"), "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")}
-_IDX_UINT8 = 0x08
 
 
 def fashion_mini() -> Dataset:
@@ -39,71 +34,22 @@ def _mini_part(name: str, table: Any, part: str, test: Dataset | None) -> Datase
     return Dataset(name, ids, table[f"{part}_images"], features, targets, CLASS_NAMES, test=test, extractor="efficientnet-lite0 + pca")
 
 
-def fashion_mnist(root: str | None = None) -> Dataset:
+def fashion_mnist(root: Root = None, download: bool = False) -> Dataset:
     """60,000 pictures of clothes to label and 10,000 to test on, uint8 (n, 28, 28), ten classes of equal size; features come from an extractor.
 
     root: the folder with the four original files (…-ubyte or …-ubyte.gz), or the one that torchvision was given as root. None looks where Debian's
-    package dataset-fashion-mnist puts them, then in torchvision's layout under ./data and ~/data. Nothing is downloaded. Raises FileNotFoundError
-    saying what was looked for, where, and how to get it, and ValueError for a file that is not what its name says.
+    package dataset-fashion-mnist puts them, then in torchvision's layout under ./data and ~/data. download: whether torchvision may fetch missing files.
+    Raises FileNotFoundError saying what was looked for, where, and how to get it, and ValueError for a file that is not what its name says.
     """
-    folder = _find(places(root), root)
-    return _full("fashion-mnist", folder, "train", _full("fashion-mnist (test)", folder, "test", None))
+    source = Public("fashion-mnist", "FashionMNIST/raw", IDX_FILES, 31, zipped=True)
 
+    def fetch(root: str) -> None:
+        from torchvision.datasets import FashionMNIST
 
-def _full(name: str, folder: Path, part: str, test: Dataset | None) -> Dataset:
-    images, labels = (read_idx(_file(folder, file)) for file in FILES[part])
-    if images.ndim != 3 or labels.shape != images.shape[:1] or labels.max() >= len(CLASS_NAMES):
-        raise ValueError(f"the {part} files in {folder} do not fit together: images {images.shape}, labels {labels.shape}")
-    ids = [f"{part}/{i:05d}" for i in range(len(images))]
-    return Dataset(name, ids, images, None, labels.astype(np.int64), CLASS_NAMES, test=test)
+        FashionMNIST(root, download=True)
 
-
-def places(root: str | None = None) -> list[Path]:
-    """The folders where the files are looked for, in this order."""
-    if root is None:
-        return [DEBIAN_FOLDER, *(base / "FashionMNIST" / "raw" for base in (Path("data"), Path.home() / "data"))]
-    base = Path(root).expanduser()
-    return [base, base / "FashionMNIST" / "raw"]
-
-
-def _find(folders: list[Path], root: str | None) -> Path:
-    wanted = [name for names in FILES.values() for name in names]
-    missing = {folder: [name for name in wanted if _file(folder, name) is None] for folder in folders}
-    for folder, names in missing.items():
-        if not names:
-            return folder
-    # The folder that holds most of the files is the one meant; what it lacks is worth saying.
-    nearest = min(missing.values(), key=len)
-    looked = " or ".join(str(folder) for folder in folders)
-    raise FileNotFoundError(
-        f"fashion-mnist: {', '.join(f'{name}[.gz]' for name in nearest)} not found in {looked}. "
-        "Get the files with: apt-get install dataset-fashion-mnist" + ("; or give their folder as root" if root is None else "")
-    )
-
-
-def _file(folder: Path, name: str) -> Path | None:
-    return next((path for path in (folder / f"{name}.gz", folder / name) if path.is_file()), None)
-
-
-def read_idx(path: Path | None) -> NDArray[np.uint8]:
-    """The uint8 array in an IDX file (two zero bytes, type 0x08, number of axes, their lengths as big-endian int32, then the bytes), gzipped or not.
-
-    Raises ValueError when the file is something else or is cut short.
-    """
-    assert path is not None
-    try:
-        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (EOFError, OSError, zlib.error) as error:
-        raise ValueError(f"{path} cannot be read: {error}") from error
-    if len(content) < 4 or content[:3] != bytes([0, 0, _IDX_UINT8]):
-        raise ValueError(f"{path} is not an IDX file of bytes: it starts with {content[:4].hex() or 'nothing'}, not 000008")
-    header = 4 + 4 * content[3]
-    if len(content) < header:
-        raise ValueError(f"{path} is cut short: {len(content)} bytes, its header alone has {header}")
-    shape = struct.unpack(f">{content[3]}i", content[4:header])
-    if len(content) - header != math.prod(shape):
-        raise ValueError(f"{path} does not hold what it says: {len(content) - header} bytes of data for the shape {shape}")
-    return np.frombuffer(content, dtype=np.uint8, offset=header).reshape(shape)
+    folder = source.folder(root, download, fetch, first=[DEBIAN_FOLDER], instead="apt-get install dataset-fashion-mnist")
+    return pool_and_test(source.name, lambda part: read_part(source, folder, part, len(CLASS_NAMES)), CLASS_NAMES, source.spec(root))
 
 
 registry.add(
@@ -124,8 +70,9 @@ registry.add(
     Card(
         title="Fashion-MNIST",
         idea="All 60,000 pictures of clothes in ten classes.",
-        needs="Debian's package dataset-fashion-mnist, or its four files in a folder (root); nothing is downloaded",
+        needs="Debian's package dataset-fashion-mnist, its four files in a folder (root), or download=True",
         cost="47 MB in memory; a few seconds for the first PCA, then from the cache",
         reference="Xiao, Rasul and Vollgraf 2017; used in paper 004.",
+        options=OPTIONS,
     ),
 )

@@ -1,6 +1,6 @@
-"""Class imbalance: its measure, and pools thinned to a wanted one. Samples are dropped from the pool only; the test set stays."""
+"""Class imbalance: its measure, and pools thinned to a wanted one. Samples are dropped from the pool; the test set stays unless asked."""
 
-import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -26,17 +26,67 @@ def imbalance_ratio(counts: ArrayLike) -> float:
     return float(counts.std() / counts.mean())
 
 
-def thin(dataset: Dataset, ir: float = 0.75, seed: int = 0) -> Dataset:
+def thin(dataset: Dataset, ir: float = 0.75, seed: int = 0, test: bool = False) -> Dataset:
     """Drop samples until the pool's imbalance ratio is `ir` (papers 000, 001: 0.74 … 0.79), within the rounding of the counts.
 
     Classes are put in random order and keep geometrically falling shares c_k · q^(rank/(K − 1)); q is the largest that reaches `ir`. (For 100 equal
     classes and ir 0.74 this keeps 34 % of the samples, as in paper 000's CIFAR-100: 171.68 of 500 per class.) A pool that is less
     balanced than asked has its largest classes cut to one size instead. Every class keeps a sample; which ones are kept is random.
-    Raises ValueError for a ratio that these classes cannot reach, and when labels are unknown.
+    test: thin the test set too. Raises ValueError for a ratio that these classes cannot reach, and when labels are unknown.
     """
     ir = number("ir", ir, 0.0, 100.0)
-    rng = _generator(seed)
-    counts = _counts(dataset)
+    return _thinned(dataset, lambda counts, rng: _ratio_plan(counts, ir, rng), f"ir={_text(ir)}", seed, test)
+
+
+def thin_ratio(dataset: Dataset, ratio: float = 10.0, seed: int = 0, test: bool = False) -> Dataset:
+    """Drop samples until the class sizes rise linearly 1 : … : `ratio`, first class to last (1:2:…:10 for ten classes is paper 004's CIFAR10-imb).
+
+    The pool stays as large as the smallest allowance permits: with 5,000 in each of ten classes, 500, 1,000, …, 5,000 are kept. Sizes are
+    rounded; which samples are kept is random. test: thin the test set too. Raises ValueError when a class would be left empty, and when labels are unknown.
+    """
+    ratio = number("ratio", ratio, 1.0, 1e6)
+    rule = f"1:{_text(ratio)}"
+    return _thinned(dataset, lambda counts, rng: _weighed_plan(counts, np.linspace(1.0, ratio, len(counts)), rule), rule, seed, test)
+
+
+def thin_power(dataset: Dataset, ratio: float = 100.0, seed: int = 0, test: bool = False) -> Dataset:
+    """Drop samples until the class sizes follow a power law, c_k ∝ (k + 1)^−α from the first class to the last: a long tail (paper 003).
+
+    α is such that the first class is `ratio` times the last. Paper 003 speaks of a power law and cites Cui et al. (CVPR 2019), whose sizes fall
+    exponentially with the class; that is the profile of `thin`. test: thin the test set too. Raises ValueError when a class would be left empty, and
+    when labels are unknown.
+    """
+    ratio = number("ratio", ratio, 1.0, 1e6)
+    rule = f"power-law={_text(ratio)}"
+
+    def plan(counts: Counts, rng: np.random.Generator) -> Counts:
+        k = len(counts)
+        return _weighed_plan(counts, np.arange(1, k + 1) ** -(np.log(ratio) / np.log(max(k, 2))), rule)
+
+    return _thinned(dataset, plan, rule, seed, test)
+
+
+def described(dataset: Dataset, rule: str) -> dict[str, Any] | None:
+    """The spec of `dataset` after one more rule, or None where it has none."""
+    if dataset.spec is None:
+        return None
+    before = dataset.spec["params"].get("imbalance")
+    return {**dataset.spec, "params": {**dataset.spec["params"], "imbalance": rule if before is None else f"{before}; {rule}"}}
+
+
+def _thinned(dataset: Dataset, plan: Callable[[Counts, np.random.Generator], Counts], rule: str, seed: int, test: bool) -> Dataset:
+    rng = np.random.default_rng(whole("seed", seed, 0, 2**32 - 1))
+    sizes = plan(_counts(dataset), rng)
+    kept = [rng.choice(np.flatnonzero(dataset.targets == k), size=size, replace=False) for k, size in enumerate(sizes)]
+    rows = np.sort(np.concatenate(kept)).astype(np.int64)
+    text = rule + (f", seed={seed}" if seed else "") + (", test" if test else "")
+    changes: dict[str, Any] = {"name": f"{dataset.name} ({rule})", "spec": described(dataset, text)}
+    if test and dataset.test is not None:
+        changes |= {"test": _thinned(dataset.test, plan, rule, seed, False), "bayes_accuracy": None}
+    return dataset.take(rows, **changes)
+
+
+def _ratio_plan(counts: Counts, ir: float, rng: np.random.Generator) -> Counts:
     k = len(counts)
     if imbalance_ratio(counts) > ir:
         plans = np.minimum(counts, np.arange(counts.max(), 0, -1)[:, None])
@@ -50,46 +100,15 @@ def thin(dataset: Dataset, ir: float = 0.75, seed: int = 0) -> Dataset:
         raise ValueError(
             f"ir={ir:g} cannot be reached with class sizes {counts.tolist()}; possible: {reached.min():.2f} … {reached.max():.2f}"
         )
-    return _keep(dataset, plans[best].astype(np.int64), rng, f"ir={_text(ir)}", seed)
+    return plans[best].astype(np.int64)
 
 
-def thin_ratio(dataset: Dataset, ratio: float = 10.0, seed: int = 0) -> Dataset:
-    """Drop samples until the class sizes rise linearly 1 : … : `ratio`, first class to last (1:2:…:10 for ten classes is paper 004's CIFAR10-imb).
-
-    The pool stays as large as the smallest allowance permits: with 5,000 in each of ten classes, 500, 1,000, …, 5,000 are kept. Sizes are
-    rounded; which samples are kept is random. Raises ValueError when a class would be left empty, and when labels are unknown.
-    """
-    ratio = number("ratio", ratio, 1.0, 1e6)
-    rng = _generator(seed)
-    counts = _counts(dataset)
-    weights = np.linspace(1.0, ratio, len(counts))
+def _weighed_plan(counts: Counts, weights: NDArray[np.float64], rule: str) -> Counts:
+    """The largest sizes in proportion to `weights` that the classes allow."""
     plan = np.round(weights * (counts / weights).min()).astype(np.int64)
     if plan.min() < 1:
-        raise ValueError(f"1:{ratio:g} leaves no sample in the smallest class; class sizes are {counts.tolist()}")
-    return _keep(dataset, plan, rng, f"1:{_text(ratio)}", seed)
-
-
-def apply(dataset: Dataset, imbalance: str | None) -> Dataset:
-    """The pool thinned as a text says: None or "none", "ir=0.75", "1:10"; a seed may follow: "ir=0.75, seed=3".
-
-    Raises ValueError for any other text.
-    """
-    if imbalance is None or imbalance == "none":
-        return dataset
-    found = _RULE.fullmatch(imbalance.replace(" ", "")) if isinstance(imbalance, str) else None
-    if found is None:
-        raise ValueError(
-            f"imbalance must be none, ir=<number> or 1:<number>, with ', seed=<whole number>' after it if need be, got {imbalance!r}"
-        )
-    thinned = thin if found["kind"] == "ir=" else thin_ratio
-    return thinned(dataset, float(found["value"]), int(found["seed"] or 0))
-
-
-_RULE = re.compile(r"(?P<kind>ir=|1:)(?P<value>\d+\.?\d*|\.\d+)(,seed=(?P<seed>\d+))?")
-
-
-def _generator(seed: int) -> np.random.Generator:
-    return np.random.default_rng(whole("seed", seed, 0, 2**32 - 1))
+        raise ValueError(f"{rule} leaves no sample in the smallest class; class sizes are {counts.tolist()}")
+    return plan
 
 
 def _counts(dataset: Dataset) -> Counts:
@@ -100,19 +119,6 @@ def _counts(dataset: Dataset) -> Counts:
     if counts.min() == 0:
         raise ValueError(f"dataset {dataset.name!r} cannot be thinned: class {dataset.class_names[int(counts.argmin())]!r} has no sample")
     return counts
-
-
-def _keep(dataset: Dataset, plan: Counts, rng: np.random.Generator, rule: str, seed: int) -> Dataset:
-    kept = [rng.choice(np.flatnonzero(dataset.targets == k), size=size, replace=False) for k, size in enumerate(plan)]
-    rows = np.sort(np.concatenate(kept)).astype(np.int64)
-    return dataset.take(rows, name=f"{dataset.name} ({rule})", spec=_spec(dataset.spec, f"{rule}, seed={seed}" if seed else rule))
-
-
-def _spec(spec: dict[str, Any] | None, imbalance: str) -> dict[str, Any] | None:
-    """The spec of the thinned dataset; None for a pool thinned twice, which no text describes."""
-    if spec is None or "imbalance" in spec["params"]:
-        return None
-    return {**spec, "params": {**spec["params"], "imbalance": imbalance}}
 
 
 def _text(value: float) -> str:

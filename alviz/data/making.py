@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from alviz.data import imbalance as imbalances
+from alviz.data import rules
 from alviz.data.base import registry
 from alviz.data.dataset import Dataset
 from alviz.data.extract import with_features
@@ -19,13 +19,19 @@ DEFAULT_EXTRACTOR = "pca"
 
 def create(name: str, imbalance: str | None, extractor: str | None, progress: Progress, params: dict[str, Any]) -> Dataset:
     """See `alviz.data.create`."""
+    plain = _plain(params)
+    read = 0.0
+    if "progress" in registry.parameters(name):
+        read = 0.5
+        params = {**params, "progress": lambda done: progress(read * done)}
     made = registry.create(name, **params)
-    dataset = replace(made, spec={"name": registry.resolve(name), "params": _plain(params)})
+    # One that knows what makes it again says so itself: its whole path, its classes.
+    dataset = made if made.spec is not None else replace(made, spec={"name": registry.resolve(name), "params": plain})
     if extractor is None and dataset.features is None:
         extractor = DEFAULT_EXTRACTOR
     if extractor is not None:
-        dataset = with_features(dataset, extractor, progress)
-    return imbalances.apply(dataset, imbalance)
+        dataset = with_features(dataset, extractor, lambda done: progress(read + (1.0 - read) * done))
+    return rules.apply(dataset, imbalance)
 
 
 def _plain(params: dict[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Extractors against other libraries, and the cache: what it keeps, what it notices, what it never reads."""
 
+import os
 import random
 
 import numpy as np
@@ -153,13 +154,11 @@ def test_a_damaged_file_is_computed_again(own_cache, damage):
 
 
 def test_a_write_that_breaks_off_leaves_nothing_to_read(own_cache, monkeypatch):
-    save = np.save
-
-    def breaks_off(file, array, **options):
-        save(file, array[: len(array) // 2], **options)
+    def breaks_off(file):
+        os.ftruncate(file, 200)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(np, "save", breaks_off)
+    monkeypatch.setattr(os, "fsync", breaks_off)
     with pytest.raises(KeyboardInterrupt):
         with_features(pictures(), Counting())
     assert [path for path in own_cache.rglob("*") if path.is_file()] == []
@@ -221,7 +220,7 @@ def test_efficientnet_gives_the_features_that_fashion_mini_ships():
     assert before[1] == random.getstate()
     assert np.array_equal(before[2], np.random.get_state()[1])  # noqa: NPY002
     assert x.shape == (96, 1280)
-    assert seen == [0.0, 64 / 96, 1.0]
+    assert seen == [0.0, 32 / 96, 64 / 96, 1.0]
     # Distances survive the projection on 128 components (83 % of the variance) and the int8 steps.
     apart, shipped = (np.linalg.norm(f[:, None] - f, axis=2)[np.triu_indices(96, 1)] for f in (x, mini.features[:96]))
     assert np.corrcoef(apart, shipped)[0, 1] > 0.95

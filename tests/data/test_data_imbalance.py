@@ -1,10 +1,13 @@
 """Thinning reaches what it promises, from the pool only, and the spec brings the same pool back."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-import alviz.data
-from alviz.data import content_hash, create, from_arrays, imbalance_ratio, thin, thin_ratio
+import alviz
+from alviz.data import classes as data_classes
+from alviz.data import content_hash, create, from_arrays, imbalance_ratio, rules, thin, thin_power, thin_ratio
 
 
 def balanced(classes, per_class):
@@ -110,6 +113,12 @@ def test_what_cannot_be_thinned():
         ("1:10", "1:10"),
         ("1:2.5,seed=1", "1:2.5, seed=1"),
         ("ir=1", "ir=1"),
+        ("1:2:…:10", "1:10"),
+        ("1:2:...:10, seed=2, TEST", "1:10, seed=2, test"),
+        ("power-law=30", "power-law=30"),
+        ("only= 3,1", "only=3, 1"),
+        ("merge=0;1:19", "merge=0; 1:19"),
+        ("ir=0.5, test ; ood=8, 9", "ir=0.5, test; ood=8, 9"),
     ],
 )
 def test_the_spec_makes_the_same_pool_again(imbalance, canonical):
@@ -128,12 +137,113 @@ def test_no_imbalance(nothing):
     assert create("digits", imbalance=nothing).spec == {"name": "digits", "params": {}}
 
 
-def test_a_pool_thinned_twice_has_no_spec():
+def test_a_pool_changed_twice_says_so_in_its_spec():
     assert thin_ratio(thin(balanced(3, 50), 0.3), 2).spec is None
-    assert thin_ratio(create("digits", imbalance="ir=0.3"), 2).spec is None
+    assert thin_ratio(create("digits", imbalance="ir=0.3"), 2).spec["params"] == {"imbalance": "ir=0.3; 1:2"}
 
 
-@pytest.mark.parametrize("bad", ["ir", "ir=x", "0.75", "1:", "2:3", "ir=0.5,3", "ir=0.5,seed=-1", "ir=1e3", 0.75, ""])
+@pytest.mark.parametrize(
+    "bad", ["ir", "ir=x", "0.75", "1:", "2:3", "ir=0.5,3", "ir=0.5,seed=-1", "ir=1e3", 0.75, "", "1:2;", "only", "none; 1:2"]
+)
 def test_other_texts(bad):
-    with pytest.raises(ValueError, match="imbalance must be none, ir=<number> or 1:<number>"):
+    with pytest.raises(ValueError, match="imbalance must be none, ir=<number>, 1:<number>, "):
         alviz.data.create("digits", imbalance=bad)
+
+
+# ---- long tails, test sets, other tasks
+
+
+@pytest.mark.parametrize(("classes", "ratio"), [(10, 100), (100, 50), (2, 4), (1, 7)])
+def test_a_power_law_is_a_line_in_logarithms(classes, ratio):
+    sizes = counts(thin_power(balanced(classes, 2000), ratio))
+    assert sizes[0] == 2000
+    alpha = np.log(ratio) / np.log(max(classes, 2))
+    assert np.allclose(np.log(sizes), np.log(2000) - alpha * np.log(np.arange(1, classes + 1)), atol=0.03)
+    if classes > 1:
+        assert sizes[0] / sizes[-1] == pytest.approx(ratio, rel=0.03)
+
+
+def test_the_test_set_is_thinned_only_when_asked():
+    assert counts(create("digits", imbalance="1:10").test).tolist() == [40] * 10
+    both = create("digits", imbalance="1:10, test")
+    assert counts(both.test).tolist() == [4, 8, 12, 16, 20, 24, 28, 32, 36, 40]
+    assert both.ids == create("digits", imbalance="1:10").ids
+
+
+def by_id(dataset):
+    return {name: dataset.class_names[k] for name, k in zip(dataset.ids, dataset.targets, strict=True) if k >= 0}
+
+
+def test_a_subset_of_the_classes():
+    whole, some = create("fashion-mini"), create("fashion-mini", imbalance="only=Sandal, bag")
+    assert some.class_names == ("Sandal", "Bag")
+    for part, all_of_it in ((some, whole), (some.test, whole.test)):
+        assert by_id(part) == {name: k for name, k in by_id(all_of_it).items() if k in ("Sandal", "Bag")}
+    rows = {name: i for i, name in enumerate(whole.ids)}
+    assert np.array_equal(some.images, whole.images[[rows[name] for name in some.ids]])
+
+
+def test_paper_002_merged_positives_at_one_to_nineteen():
+    whole, pool = create("fashion-mini"), create("fashion-mini", imbalance="merge=Sneaker, Ankle boot; 1:19")
+    assert pool.class_names == ("Sneaker + Ankle boot", "rest")
+    assert counts(pool).tolist() == [round(4800 / 19), 4800]
+    assert counts(pool)[0] / len(pool) == pytest.approx(0.05, abs=0.001)
+    positive = {name for name, k in by_id(pool).items() if k != "rest"}
+    assert positive <= {name for name, k in by_id(whole).items() if k in ("Sneaker", "Ankle boot")}
+    assert counts(pool.test).tolist() == [400, 1600]
+
+
+def test_classes_nobody_asked_for_stay_in_the_pool_without_a_target():
+    whole, pool = create("fashion-mini"), create("fashion-mini", imbalance="ood=Bag, Coat, Dress")
+    assert pool.ids == whole.ids
+    assert pool.class_names == ("T-shirt/top", "Trouser", "Pullover", "Sandal", "Shirt", "Sneaker", "Ankle boot")
+    strangers = ("Bag", "Coat", "Dress")
+    assert by_id(pool) == {name: k for name, k in by_id(whole).items() if k not in strangers}
+    assert by_id(pool.test) == {name: k for name, k in by_id(whole.test).items() if k not in strangers}
+    assert len(pool.test) == 1400
+
+
+def test_a_run_skips_classes_nobody_asked_for():
+    pool = create("digits", imbalance="ood=8, 9")
+    run = alviz.Run(pool, n_queries=40)
+    run.step()
+    for finished in run.rounds:
+        assert np.array_equal(finished.labels, pool.targets[finished.queried])
+        assert 0 < (finished.labels < 0).sum() < 40
+        assert np.isfinite(finished.metrics["accuracy"])
+    asked = np.concatenate([finished.queried for finished in run.rounds])
+    assert len(set(asked)) == 80  # nobody is asked twice about a stranger
+    assert run.n_labelled == (pool.targets[asked] >= 0).sum()
+
+
+def named(*class_names):
+    y = np.repeat(np.arange(len(class_names)), 4)
+    return replace(from_arrays(features=np.arange(len(y))[:, None], targets=y, class_names=class_names), spec={"name": "x", "params": {}})
+
+
+def test_classes_by_place_where_their_names_hold_commas():
+    dataset = named("shark, white", "1", "0", "cat; dog")
+    for rule, classes in (("only=#0, 1", ("shark, white", "1")), ("only=0, 1, #3", ("0", "1", "cat; dog"))):
+        some = rules.apply(dataset, rule)
+        assert some.class_names == classes
+        assert rules.apply(dataset, some.spec["params"]["imbalance"]).ids == some.ids
+    assert data_classes.only(dataset, [2, 3]).class_names == ("0", "cat; dog")
+
+
+@pytest.mark.parametrize(
+    ("rule", "wanted"),
+    [
+        ("only=cat", "wanted two or more different classes of 'arrays', got"),
+        ("only=cat, cat", "wanted two or more different classes"),
+        ("only=cat, cot", "has no class 'cot'; did you mean 'cat'"),
+        ("only=cat, #9", "has no class '#9'; it has"),
+        ("merge=cat, dog, hen", "merge must leave a class for the rest"),
+        ("ood=cat, dog", "ood must leave two classes or more, got 2 of 3"),
+        ("ood=", "wanted one or more different classes"),
+        ("ood=cat; ir=0.1", "cannot be thinned: 4 of its 12 labels are unknown"),
+        ("power-law=100", "power-law=100 leaves no sample in the smallest class"),
+    ],
+)
+def test_tasks_that_make_no_sense(rule, wanted):
+    with pytest.raises(ValueError, match=wanted):
+        rules.apply(named("cat", "dog", "hen"), rule)

@@ -15,8 +15,13 @@ def available() -> list[str]:
 
 
 def create(name: str, **params: Any) -> Extractor:
-    """An extractor by name. Raises ValueError for an unknown name or parameter."""
-    return registry.create(name, **params)
+    """An extractor by name; "torchvision:resnet50" is "torchvision" with network="resnet50". Raises ValueError for an unknown name or parameter."""
+    library, colon, network = str(name).partition(":")
+    if not colon or "network" not in registry.parameters(library):
+        return registry.create(name, **params)
+    made = registry.create(library, network=network, **params)
+    object.__setattr__(made, "_spec", {"name": name, "params": params})
+    return made
 
 
 def card(name: str) -> Card:

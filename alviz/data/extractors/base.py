@@ -44,7 +44,10 @@ class Extractor:
         return self
 
     def extract(self, images: Images, progress: Progress = silent) -> Features:
-        """(n, H, W[, C]) uint8 -> (n, d) float32. `progress` is called between batches and may raise `Cancelled`."""
+        """(n, H, W[, C]) uint8 -> (n, d) float32, row by row: pictures may be asked for in any parts once `fitted` has seen the pool.
+
+        `progress` is called between batches and may raise `Cancelled`.
+        """
         raise NotImplementedError
 
 
