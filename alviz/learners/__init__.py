@@ -4,10 +4,12 @@ from typing import Any
 
 from alviz.learners.adapter import SklearnLearner, as_learner
 from alviz.learners.base import ConstantModel, Embeds, HasCommittee, HasDropout, Learner, Model, PredictsLoss, registry
+from alviz.learners.published import Preset, presets
+from alviz.learners.stored import SavedModel, load, save
 from alviz.registry import Card
 
-__all__ = ["ConstantModel", "Embeds", "HasCommittee", "HasDropout", "Learner", "Model", "PredictsLoss", "SklearnLearner"]
-__all__ += ["as_learner", "available", "card", "create", "simple"]
+__all__ = ["ConstantModel", "Embeds", "HasCommittee", "HasDropout", "Learner", "Model", "PredictsLoss", "Preset", "SavedModel"]
+__all__ += ["SklearnLearner", "as_learner", "available", "card", "create", "load", "presets", "save", "simple"]
 
 
 def available() -> list[str]:

@@ -1,7 +1,8 @@
 """The Learner and Model contracts."""
 
-from collections.abc import Sequence
-from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +10,24 @@ from numpy.typing import NDArray
 from alviz.progress import Progress
 from alviz.registry import Card, Registry
 
+if TYPE_CHECKING:
+    from alviz.data.extractors import Extractor
+
 Array = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """The same samples twice, for learners that take both. images: uint8 (n, H, W[, C]). features: float32 (n, d)."""
+
+    images: NDArray[np.uint8]
+    features: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, rows: Any) -> "Samples":
+        return Samples(self.images[rows], self.features[rows])
 
 
 class Model(Protocol):
@@ -61,14 +79,14 @@ class PredictsLoss(Protocol):
 class Learner:
     """A recipe for training. Subclass it with a `name` and a `card`, implement `fit`, and it is registered.
 
-    takes: what `fit` and `predict_proba` get, "features" float32 (n, d) or "images" uint8. provides: signals a fitted model offers beyond
-    probabilities, of "embeddings", "committee_posterior", "dropout_posterior", "predicted_loss", "module" (known before any training, so
+    takes: what `fit` and `predict_proba` get, "features" float32 (n, d), "images" uint8, or "both" as `Samples`. provides: signals a fitted model offers beyond
+    probabilities, of "embeddings", "committee_posterior", "dropout_posterior", "predicted_loss", "critic", "module" (known before any training, so
     that the app can grey out what cannot work). trains_on_pool: whether `fit` wants the unlabelled samples too.
     """
 
     name: ClassVar[str] = ""
     card: ClassVar[Card]
-    takes: Literal["features", "images"] = "features"
+    takes: Literal["features", "images", "both"] = "features"
     trains_on_pool: bool = False
 
     def __init_subclass__(cls, **kwargs: Any):
@@ -80,6 +98,11 @@ class Learner:
     def provides(self) -> frozenset[str]:
         """Extra signals of the models that this learner makes."""
         return frozenset()
+
+    @property
+    def extractor(self) -> "Extractor | None":
+        """Where a Run takes features from for a dataset that brings images alone; None: from alviz's default. Raises ValueError where it cannot be had."""
+        return None
 
     def fit(
         self,
@@ -97,6 +120,21 @@ class Learner:
         unlabelled: samples of the pool without a label, for learners that say `trains_on_pool`. previous: last round's model, for warm starts. progress: called between
         any two mini-batches; it may raise `Cancelled`. One labelled class gives a constant model. Raises ValueError on bad input.
         """
+        raise NotImplementedError
+
+    def dump(self, model: Model) -> dict[str, Array] | None:
+        """A model of this learner as arrays of numbers, from which `load` makes it again, bit for bit. None: it cannot be had as arrays.
+
+        (Then a run trains it again where it is needed and no longer in memory.)
+        """
+        return None
+
+    def describe(self, model: Model) -> dict[str, Any]:
+        """What a reader of a saved model's model.json should know beside the learner's settings, as JSON-able values."""
+        return {}
+
+    def load(self, arrays: Mapping[str, Array], n_classes: int) -> Model:
+        """The model that `dump` made `arrays` of, for n_classes classes."""
         raise NotImplementedError
 
 

@@ -1,7 +1,7 @@
 """ensemble: a committee of learners that differ in their first weights and orders, or in the samples they saw."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +10,12 @@ from alviz.checks import whole
 from alviz.learners.base import Array, Learner, Model, checked, registry
 from alviz.learners.blocks import by_blocks
 from alviz.learners.mlp import MLP, PerceptronModel, fit_members, seeds
+from alviz.learners.stored import dumped, restored
 from alviz.progress import Progress, silent
 from alviz.registry import Card
+
+if TYPE_CHECKING:
+    from alviz.data.extractors import Extractor
 
 
 class PerceptronCommittee(PerceptronModel):
@@ -78,6 +82,11 @@ class Ensemble(Learner):
         """committee_posterior."""
         return frozenset({"committee_posterior"})
 
+    @property
+    def extractor(self) -> "Extractor | None":
+        """What the base takes features from."""
+        return self.base.extractor
+
     def fit(
         self,
         x: Array,
@@ -112,3 +121,21 @@ class Ensemble(Learner):
 
             members.append(self.base.fit(x[rows], y[rows], n_classes=k, unlabelled=unlabelled, rng=own, progress=share))
         return Committee(members, k)
+
+    def dump(self, model: Model) -> dict[str, Array] | None:
+        """The members, one after another; perceptrons together."""
+        if isinstance(model, PerceptronModel):
+            return model.arrays()
+        each = [dumped(self.base, member) for member in model.members] if isinstance(model, Committee) else [None]
+        return None if None in each else {f"{i}.{name}": a for i, arrays in enumerate(each) for name, a in (arrays or {}).items()}
+
+    def load(self, arrays: Mapping[str, Array], n_classes: int) -> Model:
+        """The committee of the same members."""
+        if isinstance(self.base, MLP):
+            return PerceptronCommittee.of(arrays, n_classes)
+        each: list[dict[str, Array]] = [{} for _ in range(self.size)]
+        for name, array in arrays.items():
+            i, dot, rest = name.partition(".")
+            if dot:
+                each[int(i)][rest] = array
+        return Committee([restored(self.base, own) for own in each], n_classes)

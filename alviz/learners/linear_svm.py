@@ -1,7 +1,8 @@
 """linear-svm: one-vs-rest linear support vector machines with a temperature-scaled softmax."""
 
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,9 @@ from alviz.learners.quiet import quiet
 from alviz.learners.scale import Scale, narrow
 from alviz.progress import Progress, silent
 from alviz.registry import Card
+
+if TYPE_CHECKING:
+    from torch import nn
 
 AT_ONCE = 4_000_000
 """Numbers (samples · features · classes) in one call of the solver: a fraction of a second, so that cancelling is never slow."""
@@ -43,6 +47,29 @@ class LinearModel:
         proba[:, self.classes] = softmax(self.scores(x) / np.float32(self.temperature))
         return proba
 
+    def arrays(self) -> dict[str, Array]:
+        """All that it holds, from which `of` makes it again."""
+        own: dict[str, Array] = {
+            "weights": self.weights,
+            "bias": self.bias,
+            "classes": self.classes,
+            "temperature": np.array(self.temperature),
+        }
+        return {**self.scale.arrays(), **own}
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, Array], n_classes: int) -> "LinearModel":
+        """The model that gave `arrays`."""
+        weights, bias, classes = (arrays[name] for name in ("weights", "bias", "classes"))
+        return cls(Scale.of(arrays), weights, bias, classes, n_classes, float(arrays["temperature"]))
+
+    @cached_property
+    def module(self) -> "nn.Sequential":
+        """The scores in torch: features (n, d) -> logits (n, K), up to the temperature; 0 for classes without labels."""
+        from alviz.learners.deep.shallow import layers
+
+        return layers(self.scale, [(self.weights, self.bias)], self.classes, self.n_classes)
+
 
 class LinearSVM(Learner):
     """Linear SVM.
@@ -69,6 +96,11 @@ class LinearSVM(Learner):
         choice("class_weight", class_weight, ("balanced",), optional=True)
         self.C = C
         self.class_weight = class_weight
+
+    @property
+    def provides(self) -> frozenset[str]:
+        """module."""
+        return frozenset({"module"})
 
     def fit(
         self,
@@ -102,6 +134,14 @@ class LinearSVM(Learner):
             model.temperature = temperature(scores, columns)
         report(1.0)
         return model
+
+    def dump(self, model: Model) -> dict[str, Array] | None:
+        """Weights, bias, scale and temperature."""
+        return model.arrays() if isinstance(model, LinearModel) else None
+
+    def load(self, arrays: Mapping[str, Array], n_classes: int) -> Model:
+        """The model of the same borders."""
+        return LinearModel.of(arrays, n_classes)
 
     def _train(self, x: Array, columns: Array, classes: NDArray[np.int64], k: int, report: Callable[[float], None]) -> LinearModel:
         """The uncalibrated model."""

@@ -1,7 +1,8 @@
 """mlp and mlp-dropout: a perceptron with one hidden ReLU layer."""
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,9 @@ from alviz.learners.perceptron import F32, Perceptrons, Training, train
 from alviz.learners.scale import Scale, narrow
 from alviz.progress import Progress, silent
 from alviz.registry import Card
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class PerceptronModel:
@@ -45,6 +49,16 @@ class PerceptronModel:
 
         return by_blocks(side_by_side, x)
 
+    def arrays(self) -> dict[str, Array]:
+        """All that it holds, from which `of` makes it again."""
+        return {**self.scale.arrays(), "weights": self.nets.flat, "shape": np.array(self.nets.shape), "classes": self.classes}
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, Array], n_classes: int, *more: Any) -> Self:
+        """The model that gave `arrays`. more: what else the class takes."""
+        nets = Perceptrons(arrays["weights"], *(int(size) for size in arrays["shape"]))
+        return cls(Scale.of(arrays), nets, arrays["classes"], n_classes, *more)
+
     def _proba(self, block: F32) -> NDArray[np.float64]:
         """(T, n, K) of one block."""
         return self._spread(softmax(self.nets.logits(self.nets.hidden(self.scale(block)))))
@@ -67,6 +81,14 @@ class MLPModel(PerceptronModel):
             return out
 
         return by_blocks(outputs, x)
+
+    @cached_property
+    def module(self) -> "nn.Sequential":
+        """The same perceptron in torch: features (n, d) -> logits (n, K), 0 for classes without labels."""
+        from alviz.learners.deep.shallow import layers
+
+        nets = self.nets
+        return layers(self.scale, [(nets.w1[0], nets.b1[0, 0]), (nets.w2[0], nets.b2[0, 0])], self.classes, self.n_classes)
 
 
 class DropoutModel(MLPModel):
@@ -126,8 +148,8 @@ class MLP(Learner):
 
     @property
     def provides(self) -> frozenset[str]:
-        """dropout_posterior where there is dropout."""
-        return frozenset({"dropout_posterior"} if self.training.dropout else ())
+        """embeddings, module; dropout_posterior where there is dropout."""
+        return frozenset({"embeddings", "module"} | ({"dropout_posterior"} if self.training.dropout else set()))
 
     def fit(
         self,
@@ -147,6 +169,16 @@ class MLP(Learner):
         if self.training.dropout:
             return DropoutModel(model.scale, model.nets, model.classes, model.n_classes, self.training.dropout)
         return MLPModel(model.scale, model.nets, model.classes, model.n_classes)
+
+    def dump(self, model: Model) -> dict[str, Array] | None:
+        """Weights and scale."""
+        return model.arrays() if isinstance(model, PerceptronModel) else None
+
+    def load(self, arrays: Mapping[str, Array], n_classes: int) -> Model:
+        """The network of the same weights."""
+        if self.training.dropout:
+            return DropoutModel.of(arrays, n_classes, self.training.dropout)
+        return MLPModel.of(arrays, n_classes)
 
 
 class MLPDropout(MLP):

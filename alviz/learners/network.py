@@ -1,5 +1,6 @@
 """What lenet, resnet18 and the schemes made of them share: settings checked, a network trained on pictures, warm starts."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -10,7 +11,9 @@ from alviz.learners.base import Array, ConstantModel, Learner, Model, checked
 from alviz.progress import Progress, silent
 
 if TYPE_CHECKING:
+    from alviz.learners.deep.model import NetworkModel
     from alviz.learners.deep.networks import Network
+    from alviz.learners.deep.training import Companion
 
 AUGMENT = ("none", "shift", "shift+flip")
 
@@ -99,29 +102,79 @@ class NetworkLearner(Learner):
         classes = np.unique(y)
         if len(classes) == 1:
             return ConstantModel(int(classes[0]), k)
+        from alviz.learners.deep.device import device, seeded
+        from alviz.learners.deep.model import NetworkModel
+
+        with seeded(rng):
+            network = self.network(x, k)
+            if self.warm_start and isinstance(previous, NetworkModel):
+                fresh = network.state_dict()  # its head, where a class was added since: the old one has no weights for it
+                known = previous.module.state_dict()
+                network.load_state_dict({name: known[name] if known[name].shape == fresh[name].shape else fresh[name] for name in fresh})
+            model = self.trained(network.to(device()), x, y, k, rng, report)
+        report(1.0)
+        return model
+
+    def trained(
+        self,
+        network: "Network",
+        x: NDArray[np.uint8],
+        y: NDArray[np.int64],
+        n_classes: int,
+        rng: np.random.Generator,
+        progress: Progress,
+        companion: "Companion | None" = None,
+    ) -> "NetworkModel":
+        """The model of a new network, once it is trained by the recipe, and its companion along with it."""
+        import torch
+
+        from alviz.learners.deep.model import DropoutNetworkModel, NetworkModel
+        from alviz.learners.deep.training import Recipe, pictures, train
+
+        classes = np.unique(y)
+        where = network.mean.device
+        train(
+            network,
+            pictures(x, where),
+            torch.from_numpy(y).to(where),
+            torch.from_numpy(classes).to(where),
+            Recipe(**self.recipe),
+            rng,
+            progress,
+            companion,
+        )
+        return (DropoutNetworkModel if self.dropout else NetworkModel)(network, classes, n_classes, x.shape[1:])
+
+    def dump(self, model: Model) -> dict[str, Array] | None:
+        """The network's weights and buffers, the shape of its pictures and the classes it knows."""
+        from alviz.learners.deep.model import NetworkModel
+
+        if not isinstance(model, NetworkModel):
+            return None
+        state = {f"network.{name}": tensor.numpy(force=True) for name, tensor in model.module.state_dict().items()}
+        return {**state, "shape": np.array(model.shape), "classes": model.classes}
+
+    def load(self, arrays: Mapping[str, Array], n_classes: int) -> Model:
+        """The network of the same weights."""
         import torch
 
         from alviz.learners.deep.device import device, seeded
         from alviz.learners.deep.model import DropoutNetworkModel, NetworkModel
-        from alviz.learners.deep.training import Recipe, pictures, train
 
-        where = device()
-        with seeded(rng):
-            network = self.network(x, k)
-            if self.warm_start and isinstance(previous, NetworkModel):
-                network.load_state_dict(previous.module.state_dict())
-            network.to(where)
-            train(
-                network,
-                pictures(x, where),
-                torch.from_numpy(y).to(where),
-                torch.from_numpy(classes).to(where),
-                Recipe(**self.recipe),
-                rng,
-                report,
-            )
-        report(1.0)
-        return (DropoutNetworkModel if self.dropout else NetworkModel)(network, classes, k)
+        shape = tuple(int(side) for side in arrays["shape"])
+        with seeded(np.random.default_rng(0)):
+            network = self.network(np.zeros((1, *shape), np.uint8), n_classes)
+        state = {name.removeprefix("network."): torch.from_numpy(np.array(a)) for name, a in arrays.items() if name.startswith("network.")}
+        network.load_state_dict(state)
+        return (DropoutNetworkModel if self.dropout else NetworkModel)(network.to(device()), arrays["classes"], n_classes, shape)
+
+    def describe(self, model: Model) -> dict[str, Any]:
+        """What pictures it takes."""
+        module: Any = getattr(model, "module", None)
+        if module is None:
+            return {}
+        mean, std = (buffer.flatten().tolist() for buffer in (module.mean, module.std))
+        return {"pictures": {"shape": list(model.shape), "mean": mean, "std": std, "resized_to": module.size}}  # type: ignore[attr-defined]
 
 
 def moments(images: NDArray[np.uint8]) -> tuple[list[float], list[float]]:

@@ -114,7 +114,7 @@ def train(
     rngs = [np.random.default_rng(seed) for seed in seeds]
     nets = Perceptrons.random(rngs, x.shape[1], how.hidden, n_outputs)
     gradient = np.empty_like(nets.flat)
-    update = _adam(nets.flat, gradient, how.lr) if how.optimizer == "adam" else _sgd(nets.flat, gradient, how.lr)
+    update = adam(nets.flat, gradient, how.lr) if how.optimizer == "adam" else _sgd(nets.flat, gradient, how.lr)
     n = len(y)
     starts = range(0, n, how.batch_size)
     for epoch in range(how.epochs):
@@ -139,7 +139,7 @@ def _mask(rng: np.random.Generator, shape: tuple[int, ...], dropout: float) -> F
     return (rng.random(shape, dtype=np.float32) >= dropout).astype(np.float32) / np.float32(1 - dropout)
 
 
-def _adam(weights: F32, gradient: F32, lr: float) -> Callable[[], None]:
+def adam(weights: F32, gradient: F32, lr: float) -> Callable[[], None]:
     """A step of Adam with β = (0.9, 0.999), ε = 1e-8."""
     first, second, work = np.zeros_like(weights), np.zeros_like(weights), np.empty_like(weights)
     power: list[Any] = [1.0, 1.0]

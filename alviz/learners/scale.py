@@ -1,5 +1,7 @@
 """The scale on which learners see features: centred, and divided by one number."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,6 +28,17 @@ class Scale:
         # Equal float32 values can show a spread of rounding errors.
         alike = spread <= 1e-7 * np.abs(wide).max()
         self.factor = np.float32(1.0 if alike else 1.0 / spread)
+
+    def arrays(self) -> dict[str, Array]:
+        """mean (d,) and factor, from which `of` makes it again."""
+        return {"mean": self.mean, "factor": np.array(self.factor)}
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, Array]) -> "Scale":
+        """The scale that gave `arrays`."""
+        scale = cls.__new__(cls)
+        scale.mean, scale.factor = arrays["mean"], np.float32(arrays["factor"])
+        return scale
 
     def __call__(self, x: Array) -> NDArray[np.float32]:
         """x (n, d) scaled, float32, within ±LIMIT."""

@@ -1,5 +1,6 @@
 """logistic, knn and forest: scikit-learn's classics, with progress and with results that do not depend on the rows asked together."""
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -40,6 +41,11 @@ class Logistic(Learner):
         self.C = C
         self.class_weight = class_weight
 
+    @property
+    def provides(self) -> frozenset[str]:
+        """module."""
+        return frozenset({"module"})
+
     def fit(
         self,
         x: Array,
@@ -70,6 +76,14 @@ class Logistic(Learner):
         if len(classes) == 2:  # softmax of (0, s) is the logistic function of s
             weights, bias = np.vstack([np.zeros_like(weights), weights]), np.hstack([0.0, bias])
         return LinearModel(scale, weights.T, bias, classes, k)
+
+    def dump(self, model: Model) -> dict[str, Array] | None:
+        """Weights, bias and scale."""
+        return model.arrays() if isinstance(model, LinearModel) else None
+
+    def load(self, arrays: Mapping[str, Array], n_classes: int) -> Model:
+        """The model of the same weights."""
+        return LinearModel.of(arrays, n_classes)
 
 
 class KNNModel:

@@ -23,7 +23,8 @@ Need = str | tuple[str, ...]
 class Selection:
     """What a strategy chose. indices: (b,) dataset indices in pick order. scores: (n,) float64, NaN where labelled or not scored.
 
-    gains: (b,) for greedy methods, the gain of each pick when it was made, else None. synthetic: images made up by query synthesis, else None.
+    gains: (b,) for greedy methods, the gain of each pick when it was made, else None. synthetic: (b, H, W[, C]) pictures made up by query synthesis, each beside
+    the sample that is asked for in its place, else None.
     note: what the user should know of this query, in full sentences ("20,000 of 1,000,000 candidates were looked at …."), else "".
     """
 
@@ -34,7 +35,18 @@ class Selection:
     note: str = ""
 
 
-FAMILIES = ("baseline", "uncertainty", "posterior", "diversity", "gradient", "class balance", "hybrid", "look-ahead", "wrapper")
+FAMILIES = (
+    "baseline",
+    "uncertainty",
+    "posterior",
+    "diversity",
+    "gradient",
+    "class balance",
+    "hybrid",
+    "look-ahead",
+    "synthesis",
+    "wrapper",
+)
 """What cards of strategies group by, in the order of menus and tables."""
 
 registry: "Registry[QueryStrategy]" = Registry(

@@ -12,6 +12,7 @@ HEADINGS = {
     "class balance": "Class balance",
     "hybrid": "Uncertainty and diversity together",
     "look-ahead": "Look-ahead and upper bounds",
+    "synthesis": "Made-up samples",
     "wrapper": "Wrappers",
 }
 """The families in words."""

@@ -14,6 +14,7 @@ WORDS = {
     "committee_posterior": "a committee of models",
     "gradients": "last-layer gradients (from class probabilities and embeddings)",
     "predicted_loss": "predicted losses",
+    "critic": "a critic that was trained along, between labelled and unlabelled samples",
     "target_posterior": "a posterior on target inputs",
     "predict": "predictions for changed samples",
     "refit": "a model that can be trained again",

@@ -24,6 +24,7 @@ SIGNALS = (
     "committee_posterior",
     "gradients",
     "predicted_loss",
+    "critic",
     "target_posterior",
     "predict",
     "refit",
@@ -49,7 +50,7 @@ class SignalSource(Protocol):
     def rows(self, signal: str, indices: Indices | None) -> Array:
         """Rows `indices` of an array signal, all rows where it is None (no copy then, if it can be helped).
 
-        Shapes: features, embeddings (m, d); probabilities, previous_probabilities (m, K); posteriors (T, m, K); predicted_loss (m,);
+        Shapes: features, embeddings (m, d); probabilities, previous_probabilities (m, K); posteriors (T, m, K); predicted_loss, critic (m,);
         images (m, H, W[, C]); inputs: what the learner takes, features or images. Numpy arrays, or torch tensors that stay on their device. Raises MissingSignal.
         """
         ...

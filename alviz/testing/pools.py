@@ -1,6 +1,7 @@
 """Made-up pools: random signals of every kind, under a model that can be asked, trained again and judged."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,6 @@ from alviz.strategies.pool import POSTERIORS, PoolView
 
 CLASS_SIGNALS = ("probabilities", "previous_probabilities", *POSTERIORS)
 """Signals whose last axis is the classes."""
-
-MADE_UP = frozenset(
-    {"features", "embeddings", "images", "predicted_loss", *CLASS_SIGNALS, "gradients", "target_posterior", "predict", "refit"}
-)
-"""Signals that a made-up pool can give: all but a torch network."""
 
 
 def random_arrays(
@@ -33,6 +29,7 @@ def random_arrays(
         "previous_probabilities": rng.dirichlet(flat, size=rows),
         "predicted_loss": rng.exponential(size=rows),
     }
+    arrays["critic"] = arrays["embeddings"][:, 0] - arrays["embeddings"][:, -1]
     arrays |= {name: rng.dirichlet(flat, size=(n_draws, rows)) for name in POSTERIORS}
     arrays = {name: array.astype(dtype) for name, array in arrays.items()}
     arrays["images"] = rng.integers(0, 256, size=(rows, 8, 8, 3), dtype=np.uint8)
@@ -57,8 +54,23 @@ class MadeUpSource(Arrays):
 
     @property
     def provides(self) -> frozenset[str]:
-        """Everything but a network."""
-        return super().provides | {"refit", "target_posterior"}
+        """Everything there is."""
+        return super().provides | {"refit", "target_posterior", "inputs", "module"}
+
+    def rows(self, signal: str, indices: Indices | None) -> Array:
+        """Rows of an array; the inputs of the model are the features."""
+        return super().rows("features" if signal == "inputs" else signal, indices)
+
+    @cached_property
+    def module(self) -> Any:
+        """The model in torch: one linear layer."""
+        import torch
+
+        layer = torch.nn.utils.skip_init(torch.nn.Linear, *self.weights[:-1].shape)
+        with torch.no_grad():
+            layer.weight.copy_(torch.from_numpy(self.weights[:-1].T.copy()))
+            layer.bias.copy_(torch.from_numpy(self.weights[-1].copy()))
+        return layer.eval().requires_grad_(False)
 
     def refit(self, extra: Indices, labels: Indices) -> "MadeUpSource":
         """Really trained: the class means of the features of all labelled samples, the extra ones among them."""
@@ -84,7 +96,9 @@ class _Trained(MadeUpSource):
         draws = len(arrays[POSTERIORS[0]])
         posterior = np.stack([model(features, 1.0 + t / draws) for t in range(draws)]).astype(now.dtype)
         after = {"probabilities": model(features).astype(now.dtype), "previous_probabilities": now, **dict.fromkeys(POSTERIORS, posterior)}
-        super().__init__({**arrays, **after}, weights, labelled, labels)
+        linear = np.zeros_like(weights)  # −‖x − m‖² = 2 x·m − ‖m‖², but for what is the same for all classes
+        linear[:, present] = np.vstack([2 * means.T, -(means**2).sum(axis=1)])
+        super().__init__({**arrays, **after}, linear, labelled, labels)
         self._predict = model
 
 

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from alviz.strategies.base import QueryStrategy, missing_needs
+from alviz.strategies.base import QueryStrategy
 from alviz.strategies.device import Array
-from alviz.testing.pools import CLASS_SIGNALS, MADE_UP, Scene, random_arrays, random_scene
+from alviz.testing.pools import CLASS_SIGNALS, Scene, random_arrays, random_scene
 from alviz.testing.selections import picks
 
 if TYPE_CHECKING:
@@ -88,12 +88,9 @@ def check_strategy_property(
     """Raises AssertionError, with the smallest pool found, when strategies made by `factory` fail on one of `pools()`.
 
     Checked on each: a proper selection of dataset indices, nothing changed in place, the same picks when asked again. Takes hypothesis.
-    derandomize: the same pools every time; False looks for new ones. Strategies that need a network are not covered: ValueError.
+    derandomize: the same pools every time; False looks for new ones.
     """
     from hypothesis import HealthCheck, given, settings
-
-    if missing := missing_needs(factory(), MADE_UP):
-        raise ValueError(f"{factory().name!r} needs more than made-up arrays can give: {missing}")
 
     @settings(
         max_examples=max_examples,

@@ -38,6 +38,10 @@ def check_selection(selection: Selection, pool: PoolView, n_queries: int) -> Non
             f"gains must be None or float64 ({n_queries},), got {getattr(gains, 'dtype', type(gains))} {np.shape(gains)}"
         )
         assert not np.isinf(gains).any(), "gains must be finite, or NaN for picks that have none"
+    made = selection.synthetic
+    assert made is None or (isinstance(made, np.ndarray) and made.dtype == np.uint8 and made.ndim in (3, 4) and len(made) == n_queries), (
+        f"synthetic must be None or one uint8 picture for every pick, got {getattr(made, 'dtype', type(made))} {np.shape(made)}"
+    )
     assert isinstance(selection.note, str) and "\n" not in selection.note, f"note must be one line of text, got {selection.note!r}"
     assert not selection.note or selection.note.endswith("."), f"note must be a sentence that ends with a full stop, got {selection.note!r}"
 

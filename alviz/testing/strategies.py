@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 
 from alviz.learners.base import Learner
-from alviz.strategies.base import CappedStrategy, missing_needs
+from alviz.strategies.base import CappedStrategy
 from alviz.strategies.device import Indices
 from alviz.testing.cards import check_declaration
 from alviz.testing.invariance import Factory, check_cancel, check_layouts, check_memory, check_symmetries
-from alviz.testing.pools import MADE_UP, random_arrays, random_scene
+from alviz.testing.pools import random_arrays, random_scene
 from alviz.testing.rounds import check_round
 from alviz.testing.selections import picks, random_state_untouched, selected
 
@@ -23,12 +23,9 @@ def check_strategy(factory: Factory, *, learner: Learner | None = None, seed: in
     labelled class, one class at all, one label, duplicates, nothing labelled (unless without_labels is False); rounds asked in any order,
     cancelled ones among them; and a real round with `learner` (default: the quickest that gives what is needed), in which model, labels,
     dataset, learner and the strategy itself are compared by hash.
-    Strategies that need a network are not covered: ValueError.
     """
     strategy = factory()
     check_declaration(strategy)
-    if missing := missing_needs(strategy, MADE_UP):
-        raise ValueError(f"{strategy.name!r} needs more than made-up arrays can give: {missing}")
     arrays = random_arrays(seed=seed)
 
     def run(n_queries: int, n_labelled: int = 12, signals: Any = arrays, **options: Any) -> Indices:

@@ -411,8 +411,8 @@ def test_dropout_draws():
 def test_mlp_without_dropout_has_no_dropout_draws():
     model = fit("mlp", *blobs(20, 3, 2), epochs=2)
     assert not isinstance(model, learners.HasDropout)
-    assert learners.create("mlp").provides == frozenset()
-    assert learners.create("mlp", dropout=0.1).provides == {"dropout_posterior"}
+    assert learners.create("mlp").provides == {"embeddings", "module"}
+    assert learners.create("mlp", dropout=0.1).provides == {"embeddings", "module", "dropout_posterior"}
     assert learners.create("ensemble").provides == {"committee_posterior"}
 
 

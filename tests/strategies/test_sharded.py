@@ -11,6 +11,7 @@ import pytest
 import alviz
 from alviz.strategies import ScoringStrategy, Selection, arrays, available, create, missing_needs, registry
 from alviz.strategies.mapped import Piece, mapped
+from alviz.strategies.needs import argument_of
 
 N, K, D, T = 150, 4, 5, 3
 
@@ -45,7 +46,7 @@ def sharding(name):
 
 
 ANSWERED = [name for name in available() if not missing_needs(create(name), frozenset({"features", "embeddings", "probabilities"}))]
-SCORING = [name for name in available() if sharding(name) == "scores"]
+SCORING = [name for name in available() if sharding(name) == "scores" and all(argument_of(need) for need in create(name).needs)]
 TWO_ROUNDS = [name for name in available() if sharding(name) == "two-rounds"]
 NEITHER = [name for name in ANSWERED if sharding(name) is None]
 

@@ -16,26 +16,29 @@ ROWS = 256
 
 
 class NetworkModel:
-    """network: in evaluation mode, and left so. classes: (c,) those with labels, ascending; the others keep probability 0."""
+    """network: in evaluation mode, and left so. classes: (c,) those with labels, ascending; the others keep probability 0. shape: (H, W[, C]) of its pictures."""
 
-    def __init__(self, network: Network, classes: NDArray[np.int64], n_classes: int):
+    at_once = ROWS
+
+    def __init__(self, network: Network, classes: NDArray[np.int64], n_classes: int, shape: tuple[int, ...]):
         self.module = network.eval().requires_grad_(False)
         self.classes = classes
         self.n_classes = n_classes
+        self.shape = shape
 
     def predict_proba(self, x: NDArray[np.uint8]) -> NDArray[np.float64]:
         """(n, K)."""
-        return self._proba(self._by_blocks(self.module, x))
+        return self._proba(self.by_blocks(self.module, x))
 
     def logits(self, x: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(n, K) outputs before the softmax; −∞ for classes without labels."""
         out = np.full((len(x), self.n_classes), -np.inf, dtype=np.float32)
-        out[:, self.classes] = self._by_blocks(self.module, x)[:, self.classes]
+        out[:, self.classes] = self.by_blocks(self.module, x)[:, self.classes]
         return out
 
     def embed(self, x: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(n, w) what the last linear layer sees."""
-        return self._by_blocks(self.module.embed, x)
+        return self.by_blocks(self.module.embed, x)
 
     def classify(self, embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
         """(n, K) probabilities of any embeddings."""
@@ -53,7 +56,7 @@ class NetworkModel:
     def _device(self) -> torch.device:
         return self.module.mean.device
 
-    def _by_blocks(self, compute: Callable[[Tensor], Tensor], x: NDArray[np.uint8], axis: int = 0) -> NDArray[np.float32]:
+    def by_blocks(self, compute: Callable[[Tensor], Tensor], x: NDArray[np.uint8], axis: int = 0) -> NDArray[np.float32]:
         """compute on blocks of ROWS pictures, joined along `axis`."""
         x = np.asarray(x)
         if x.dtype != np.uint8 or x.ndim not in (3, 4):
@@ -65,9 +68,9 @@ class NetworkModel:
                 size = len(block)
                 if size < ROWS:
                     block = np.concatenate([block, np.zeros((ROWS - size, *x.shape[1:]), np.uint8)])
-                part = compute(unit(pictures(block, self._device))).float().cpu().numpy()
-                parts.append(part if size == ROWS else np.take(part, np.arange(size), axis=axis))
-        return np.concatenate(parts, axis=axis)
+                parts.append(compute(unit(pictures(block, self._device))).float().narrow(axis, 0, size))
+            result: NDArray[np.float32] = torch.cat(parts, dim=axis).cpu().numpy()
+        return result
 
 
 class DropoutNetworkModel(NetworkModel):
@@ -93,4 +96,4 @@ class DropoutNetworkModel(NetworkModel):
             base = self.module.base(batch)
             return torch.stack([self.module.head(self.module.tail(base, mask)) for mask in masks])
 
-        return self._proba(self._by_blocks(passes, x, axis=1))
+        return self._proba(self.by_blocks(passes, x, axis=1))

@@ -6,13 +6,20 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from alviz.learners.deep.device import fast_bfloat16
+from alviz.learners.deep.pooled import PooledConv
+
+TINY = 16
+"""Side of pictures, in pixels, up to which bfloat16 is not used: a stage may then begin with maps of one pixel, and there oneDNN leaves part of the gradient of a strided filter in bfloat16 unset (whatever was in memory), so that training would not repeat."""
+
 
 class Network(nn.Module):
     """Pictures (n, C, H, W) in [0, 1] -> logits (n, K): normalized, trunk, hidden layers, linear head.
 
     trunk: (n, C, H, W) -> (n, w₀). hidden: widths w₁ … of fully connected ReLU layers after it. Dropout, where there is any, stands before
     the head and between hidden layers (before the head alone without hidden layers). mean, std: (C,) of the pictures. size: side that
-    pictures are resized to first, or None. heavy: whether its products are large enough for bfloat16 and channels-last to pay.
+    pictures are resized to first, or None. heavy: whether its products are large enough for bfloat16 and channels-last to pay; the trunk then
+    computes in bfloat16 wherever that is quick, in training and afterwards alike.
     """
 
     mean: Tensor
@@ -50,11 +57,14 @@ class Network(nn.Module):
         return [layer.out_features for layer in self.hidden] or [self.head.in_features]  # type: ignore[misc]
 
     def base(self, x: Tensor) -> Tensor:
-        """(n, w₀) outputs of the trunk."""
+        """(n, w₀) outputs of the trunk, in float32."""
         if self.size is not None and x.shape[-2:] != (self.size, self.size):
             x = nn.functional.interpolate(x, size=(self.size, self.size), mode="bilinear", antialias=True)
-        result: Tensor = self.trunk((x - self.mean) / self.std)
-        return result
+        x = (x - self.mean) / self.std
+        half = self.heavy and min(x.shape[-2:]) > TINY and fast_bfloat16(x.device)
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=half):
+            result: Tensor = self.trunk(x.contiguous(memory_format=torch.channels_last) if half else x)
+        return result.float()
 
     def tail(self, z: Tensor, masks: Sequence[Tensor] | None = None) -> Tensor:
         """(n, w) embedding from the trunk's outputs. masks: what to multiply each thinned layer with, else dropout in training only."""
@@ -82,15 +92,7 @@ class Network(nn.Module):
 def lenet(shape: tuple[int, int, int], n_classes: int, mean: Sequence[float], std: Sequence[float], dropout: float) -> Network:
     """LeNet-5 (LeCun et al. 1998) with ReLU and max pooling for pictures of `shape` (C, H, W), at least 12 × 12."""
     channels, height, width = shape
-    trunk = nn.Sequential(
-        nn.Conv2d(channels, 6, 5, padding=2),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Conv2d(6, 16, 5),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Flatten(),
-    )
+    trunk = nn.Sequential(PooledConv(channels, 6, padding=2), PooledConv(6, 16), nn.Flatten())
     flat = 16 * ((height // 2 - 4) // 2) * ((width // 2 - 4) // 2)
     return Network(trunk, flat, (120, 84), n_classes, mean, std, dropout=dropout)
 

@@ -1,14 +1,14 @@
 """Training of a network on pictures that live where the network does."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from alviz.learners.deep.device import fast_bfloat16
 from alviz.learners.deep.networks import Network
 from alviz.progress import Progress
 
@@ -36,6 +36,18 @@ class Recipe:
     augment: str = "none"
 
 
+class Companion(Protocol):
+    """Something that is trained along with a network."""
+
+    def parameters(self) -> Iterable[nn.Parameter]:
+        """Its weights."""
+        ...
+
+    def loss(self, losses: Tensor, share: float) -> Tensor:
+        """What it adds to the loss of a mini-batch. losses: (b,) the samples' cross-entropies, with gradients; share: of the epochs that are over."""
+        ...
+
+
 def pictures(images: NDArray[np.uint8], where: torch.device) -> Tensor:
     """(n, C, H, W) uint8 on the device, from (n, H, W) or (n, H, W, C)."""
     tensor = torch.from_numpy(np.array(images)).to(where)
@@ -43,8 +55,8 @@ def pictures(images: NDArray[np.uint8], where: torch.device) -> Tensor:
 
 
 def unit(batch: Tensor) -> Tensor:
-    """uint8 -> float32 in [0, 1]."""
-    return batch.float() / 255
+    """uint8 -> float32 in [0, 1]; features stay as they are."""
+    return batch.float() / 255 if batch.dtype == torch.uint8 else batch
 
 
 def tensor_of(inputs: NDArray[Any], where: torch.device) -> Tensor:
@@ -62,64 +74,77 @@ def train(
     recipe: Recipe,
     rng: np.random.Generator,
     progress: Progress,
+    companion: Companion | None = None,
 ) -> None:
-    """Train `network` in place. images: uint8 (n, C, H, W) and y (n,) where the network lives. seen: (c,) classes that have labels; the others take no part in the softmax.
+    """Train `network` in place. images: uint8 (n, C, H, W), or float32 features (n, d), and y (n,) where the network lives. seen: (c,) classes that
+    have labels; the others take no part in the softmax. companion: what is trained along.
 
     Raises whatever `progress` raises, between two mini-batches.
     """
-    optimizer = _optimizer(network, recipe)
+    optimizer = _optimizer([*network.parameters(), *(companion.parameters() if companion else ())], recipe)
     schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.1, patience=recipe.patience)
     absent = torch.ones(network.head.out_features, dtype=torch.bool, device=y.device)
     absent[seen] = False
-    parts = -(-len(y) // recipe.batch_size)
+    n = len(y)
+    parts = max(1, min(-(-n // recipe.batch_size), n // 2))  # even parts of two at least: batch normalization can do nothing with one
     best, waited = np.inf, 0
-    half = network.heavy and fast_bfloat16(y.device)
     network.train()
-    for epoch in range(recipe.epochs):
-        order = torch.from_numpy(rng.permutation(len(y))).to(y.device)
-        total = torch.zeros((), device=y.device)
-        for step, rows in enumerate(torch.tensor_split(order, parts)):  # even parts: none is left with a single sample
-            progress((epoch + step / parts) / recipe.epochs)
-            batch = augmented(unit(images[rows]), recipe.augment, rng)
-            with torch.autocast(y.device.type, torch.bfloat16, enabled=half):
-                logits = network(batch.contiguous(memory_format=torch.channels_last) if half else batch)
-            loss = nn.functional.cross_entropy(logits.float().masked_fill(absent, -torch.inf), y[rows])
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
-            total += loss.detach() * len(rows)
-        mean = float(total) / len(y)
-        if not np.isfinite(mean):
-            raise ValueError(f"training diverged in epoch {epoch + 1}: the loss is {mean}; lr = {recipe.lr:g} may be too large")
-        if recipe.schedule == "plateau":
-            schedule.step(mean)
-        best, waited = (mean, 0) if mean < best * (1 - 1e-4) else (best, waited + 1)
-        if recipe.early_stop is not None and waited >= recipe.early_stop:
-            break
+    with torch.backends.cudnn.flags(deterministic=True, benchmark=False):
+        for epoch in range(recipe.epochs):
+            order = torch.from_numpy(rng.permutation(n)).to(y.device)
+            moves = _drawn(images.shape, recipe.augment, rng, y.device)  # for the whole epoch: nothing waits for a copy to the device in it
+            total = torch.zeros((), device=y.device)
+            for step, rows in enumerate(torch.tensor_split(order, parts)):
+                progress((epoch + step / parts) / recipe.epochs)
+                logits = network(_moved(unit(images[rows]), moves[:, rows]))
+                losses = nn.functional.cross_entropy(logits.masked_fill(absent, -torch.inf), y[rows], reduction="none")
+                loss = losses.mean() + (companion.loss(losses, epoch / recipe.epochs) if companion else 0)
+                optimizer.zero_grad(set_to_none=True)
+                loss.backward()
+                optimizer.step()
+                total += losses.detach().sum()
+            mean = float(total) / n
+            if not np.isfinite(mean):
+                raise ValueError(f"training diverged in epoch {epoch + 1}: the loss is {mean}; lr = {recipe.lr:g} may be too large")
+            if recipe.schedule == "plateau":
+                schedule.step(mean)
+            best, waited = (mean, 0) if mean < best * (1 - 1e-4) else (best, waited + 1)
+            if recipe.early_stop is not None and waited >= recipe.early_stop:
+                break
     network.eval()
 
 
 def augmented(batch: Tensor, how: str, rng: np.random.Generator) -> Tensor:
     """The pictures (n, C, H, W), each shifted and flipped on its own (torchvision's transforms treat all of a batch alike)."""
+    return _moved(batch, _drawn(batch.shape, how, rng, batch.device))
+
+
+def _drawn(shape: Sequence[int], how: str, rng: np.random.Generator, where: torch.device) -> Tensor:
+    """(m, n) what happens to each of n pictures: rows and columns that it moves up and left by, and 1 where it is flipped before. (0, n) for "none"."""
     if how == "none":
+        return torch.empty((0, shape[0]), dtype=torch.int64, device=where)
+    drawn = [rng.integers(-(m := max(1, round(SHIFT * side))), m + 1, size=shape[0]) for side in shape[2:]]
+    drawn.append(rng.integers(2, size=shape[0]) if how == "shift+flip" else np.zeros(shape[0], np.int64))
+    return torch.from_numpy(np.stack(drawn)).to(where)
+
+
+def _moved(batch: Tensor, moves: Tensor) -> Tensor:
+    """The pictures (n, C, H, W), moved as drawn; what comes in from outside is black."""
+    if not len(moves):
         return batch
     n, _, height, width = batch.shape
-    dy, dx = (
-        torch.from_numpy(rng.integers(-(m := max(1, round(SHIFT * side))), m + 1, size=n)).to(batch.device) for side in (height, width)
-    )
-    rows = torch.arange(height, device=batch.device) + dy[:, None]
-    columns = torch.arange(width, device=batch.device) + dx[:, None]
-    if how == "shift+flip":
-        flip = torch.from_numpy(rng.random(n) < 0.5).to(batch.device)
-        columns = torch.where(flip[:, None], width - 1 - columns, columns)
+    dy, dx, flip = moves[:, :, None]
+    rows = torch.arange(height, device=batch.device) + dy
+    columns = torch.arange(width, device=batch.device) + dx
     inside = ((rows >= 0) & (rows < height))[:, None, :, None] & ((columns >= 0) & (columns < width))[:, None, None, :]
+    columns = torch.where(flip > 0, width - 1 - columns, columns).clamp(0, width - 1)
     every = torch.arange(n, device=batch.device)[:, None, None]
-    moved = batch.permute(0, 2, 3, 1)[every, rows.clamp(0, height - 1)[:, :, None], columns.clamp(0, width - 1)[:, None, :]]
+    moved = batch.permute(0, 2, 3, 1)[every, rows.clamp(0, height - 1)[:, :, None], columns[:, None, :]]
     return moved.permute(0, 3, 1, 2) * inside
 
 
-def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+def _optimizer(parameters: Iterable[nn.Parameter], recipe: Recipe) -> torch.optim.Optimizer:
     settings: dict[str, Any] = {"lr": recipe.lr, "weight_decay": recipe.weight_decay, "fused": True}
     if recipe.optimizer == "adam":
-        return torch.optim.Adam(network.parameters(), **settings)
-    return torch.optim.SGD(network.parameters(), momentum=recipe.momentum, nesterov=recipe.momentum > 0, **settings)
+        return torch.optim.Adam(parameters, **settings)
+    return torch.optim.SGD(parameters, momentum=recipe.momentum, nesterov=recipe.momentum > 0, **settings)

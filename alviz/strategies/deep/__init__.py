@@ -1,0 +1,1 @@
+"""Networks that strategies train themselves, in torch: imported when one is trained, never before."""
