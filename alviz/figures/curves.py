@@ -42,19 +42,19 @@ def learning_curve(runs: Runs, metric: str = "accuracy", shown_round: int | None
     at = _shown(values, shown_round)
     if at is not None:
         data.append(_mark(labels[at], values[at]))
-    span = _padded(np.concatenate([values for _, _, values in curves]))
+    span = padded(np.concatenate([values for _, _, values in curves]))
     if metric in SHARES:  # no ticks beyond what can be
         span = max(span[0], -0.02), min(span[1], 1.02)
     longest = max((len(shorten(name, END_WIDTH)) for *_, name, _ in ends), default=0)
     margin = {"l": 8, "r": 22 + 6 * longest, "t": 8, "b": 8}
-    budgets = _padded(np.concatenate([labels for _, labels, _ in curves]))
+    budgets = padded(np.concatenate([labels for _, labels, _ in curves]))
     title = _words(metric) + (" (cross-validated)" if validated else "")
     look = layout(
         f"curve {metric}",
         margin=margin,
         xaxis=axis("labels", range=list(budgets), **whole_ticks(budgets[1] - budgets[0])),
         yaxis=axis(title, range=list(span), tickformat=_share_ticks(span) if metric in SHARES else ""),
-        annotations=_end_labels(ends, span),
+        annotations=end_labels(ends, span),
     )
     return Drawing({"data": data, "layout": look}, _curve_reading(curves, metric, at))
 
@@ -145,14 +145,15 @@ def _shown(values: Any, shown_round: int | None) -> int | None:
     return shown_round if 0 <= shown_round < len(values) and np.isfinite(values[shown_round]) else None
 
 
-def _padded(values: Any) -> tuple[float, float]:
+def padded(values: Any) -> tuple[float, float]:
+    """(least, most) of the finite values, with some room."""
     finite = values[np.isfinite(values)]
     low, high = float(finite.min()), float(finite.max())
     pad = 0.08 * (high - low) or 0.05 * (abs(high) or 1)
     return low - pad, high + pad
 
 
-def _end_labels(ends: list[tuple[Any, Any, str, str]], span: tuple[float, float]) -> list[dict[str, Any]]:
+def end_labels(ends: list[tuple[Any, Any, str, str]], span: tuple[float, float]) -> list[dict[str, Any]]:
     """Names beside the line ends, moved apart where they would overlap and down where they would leave the plot (which would hide them)."""
     least = 0.1 * (span[1] - span[0])
     ends = sorted(ends, key=lambda end: float(end[1]))

@@ -2,10 +2,11 @@
 
 from typing import Any
 
+from alviz.data.dataset import Dataset
 from alviz.initial.base import InitialPool, registry
 from alviz.registry import Card
 
-__all__ = ["InitialPool", "available", "card", "create"]
+__all__ = ["InitialPool", "available", "card", "create", "unmet"]
 
 
 def available() -> list[str]:
@@ -21,3 +22,8 @@ def create(name: str, **params: Any) -> InitialPool:
 def card(name: str) -> Card:
     """What a person should know before choosing the initial pool."""
     return registry.card(name)
+
+
+def unmet(name: str, dataset: Dataset) -> str:
+    """What the initial pool `name` needs and `dataset` does not have, in words ("images"); "" where it can choose."""
+    return registry.create(name).unmet(dataset)

@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from alviz.data.dataset import Dataset
 from alviz.progress import Progress, silent
@@ -21,6 +22,10 @@ class InitialPool:
         if cls.__dict__.get("name"):
             registry.add(cls.name, cls, cls.card)
 
+    def unmet(self, dataset: Dataset) -> str:
+        """What this pool needs and `dataset` does not have, in words ("images"); "" where it can choose."""
+        return ""
+
     def choose(self, dataset: Dataset, n: int, rng: np.random.Generator, progress: Progress = silent) -> Indices:
         """n distinct dataset indices (1 ≤ n ≤ len(dataset), else ValueError); labels are not looked at."""
         raise NotImplementedError
@@ -29,7 +34,18 @@ class InitialPool:
 registry: Registry[InitialPool] = Registry("initial pool", "alviz.initial")
 
 
-def checked(dataset: Dataset, n: int) -> None:
-    """Raises ValueError when n samples cannot be chosen from `dataset`."""
+def checked(pool: InitialPool, dataset: Dataset, n: int) -> None:
+    """Raises ValueError when `pool` cannot choose n samples from `dataset`."""
     if not 1 <= n <= len(dataset):
         raise ValueError(f"an initial pool of {n} samples cannot be chosen from the {len(dataset)} of dataset {dataset.name!r}")
+    missing = pool.unmet(dataset)
+    if missing:
+        raise ValueError(f"initial pool {pool.name!r} needs {missing}, which dataset {dataset.name!r} does not have")
+
+
+def table_of(dataset: Dataset) -> NDArray[np.float32]:
+    """(n, d) the features, or the flattened pixels in [0, 1] where there are none."""
+    if dataset.features is not None:
+        return dataset.features
+    assert dataset.images is not None
+    return dataset.images.reshape(len(dataset), -1).astype(np.float32) / np.float32(255)

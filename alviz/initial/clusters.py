@@ -3,10 +3,10 @@
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from alviz.checks import whole
 from alviz.data.dataset import Dataset
-from alviz.initial.base import InitialPool, checked
+from alviz.initial.base import InitialPool, checked, table_of
 from alviz.progress import Progress, silent
 from alviz.registry import Card
 from alviz.strategies.device import Array, Indices
@@ -14,9 +14,11 @@ from alviz.strategies.lloyd import lloyd
 
 REFERENCE = "Chandra et al. 2020, On Initial Pools for Deep Active Learning, section 3.2"
 
+OPTIONS = {"clusters": "Number of clusters; None: the number of classes."}
 
-class _Clustered(InitialPool):
-    """k-means on the features (flattened pixels where there are none), a quota per cluster, and within a cluster at random.
+
+class Clustered(InitialPool):
+    """Clusters, a quota for each, and within a cluster at random. Subclasses say what the clusters are.
 
     clusters: how many; None takes the dataset's number of classes. Fewer where the pool has fewer samples.
     """
@@ -24,25 +26,37 @@ class _Clustered(InitialPool):
     proportional: ClassVar[bool]
 
     def __init__(self, clusters: int | None = None):
-        if clusters is not None and clusters < 1:
-            raise ValueError(f"clusters must be at least 1, not {clusters}")
-        self.clusters = clusters
+        self.clusters = whole(f"{self.name}: clusters", clusters, 1, optional=True)
+
+    def unmet(self, dataset: Dataset) -> str:
+        """The number of classes, where it is not known and no number of clusters was given."""
+        return "" if self.clusters or dataset.n_classes else "the number of classes (or give `clusters`)"
 
     def choose(self, dataset: Dataset, n: int, rng: np.random.Generator, progress: Progress = silent) -> Indices:
         """n distinct dataset indices, the largest cluster's first. Raises ValueError for n outside 1 … len(dataset)."""
-        checked(dataset, n)
-        wanted = dataset.n_classes if self.clusters is None else self.clusters
-        if wanted < 1:
-            raise ValueError(f"dataset {dataset.name!r} has no classes to take the number of clusters from: give `clusters`")
-        _, membership = lloyd(_table(dataset), min(wanted, len(dataset)), rng, progress)
+        checked(self, dataset, n)
+        wanted = self.clusters or dataset.n_classes
+        membership = self.membership(dataset, min(wanted, len(dataset)), rng, progress)
         sizes = np.bincount(membership)
         quotas = allot(sizes, n, proportional=self.proportional)
         order = np.argsort(-sizes, kind="stable")
         drawn = [rng.choice(np.flatnonzero(membership == j), size=quotas[j], replace=False) for j in order if quotas[j]]
         return np.concatenate(drawn).astype(np.int64)
 
+    def membership(self, dataset: Dataset, k: int, rng: np.random.Generator, progress: Progress) -> Indices:
+        """(n,) the cluster of every sample, 0 … k − 1."""
+        raise NotImplementedError
 
-class KMeansEqual(_Clustered):
+
+class _KMeans(Clustered):
+    """k-means on the features (flattened pixels where there are none)."""
+
+    def membership(self, dataset: Dataset, k: int, rng: np.random.Generator, progress: Progress) -> Indices:
+        """(n,) the k-means cluster of every sample."""
+        return lloyd(table_of(dataset), k, rng, progress)[1]
+
+
+class KMeansEqual(_KMeans):
     """The same number of samples from every k-means cluster."""
 
     name: ClassVar[str] = "kmeans-equal"
@@ -55,11 +69,12 @@ class KMeansEqual(_Clustered):
         reference=REFERENCE,
         shines="Small clusters, often rare classes, are labelled from the start.",
         fails="Clusters need not be classes; outlier clusters get a full share.",
+        options=OPTIONS,
     )
     proportional = False
 
 
-class KMeansProportional(_Clustered):
+class KMeansProportional(_KMeans):
     """Samples from every k-means cluster in proportion to its size."""
 
     name: ClassVar[str] = "kmeans-proportional"
@@ -72,6 +87,7 @@ class KMeansProportional(_Clustered):
         reference=REFERENCE,
         shines="Keeps the pool's proportions with less luck involved than at random.",
         fails="A cluster smaller than N/B samples may get none.",
+        options=OPTIONS,
     )
     proportional = True
 
@@ -91,10 +107,3 @@ def allot(sizes: Array, n: int, *, proportional: bool) -> Indices:
         takers = open_ if share else open_[:left]
         quotas[takers] = np.minimum(quotas[takers] + max(share, 1), sizes[takers])
     return quotas
-
-
-def _table(dataset: Dataset) -> NDArray[np.float32]:
-    if dataset.features is not None:
-        return dataset.features
-    assert dataset.images is not None
-    return dataset.images.reshape(len(dataset), -1).astype(np.float32) / np.float32(255)

@@ -28,5 +28,5 @@ class Random(InitialPool):
 
     def choose(self, dataset: Dataset, n: int, rng: np.random.Generator, progress: Progress = silent) -> Indices:
         """n distinct dataset indices in the order drawn. Raises ValueError for n outside 1 … len(dataset)."""
-        checked(dataset, n)
+        checked(self, dataset, n)
         return rng.choice(len(dataset), size=n, replace=False).astype(np.int64)

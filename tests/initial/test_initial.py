@@ -126,7 +126,7 @@ def test_the_number_of_clusters_can_be_given():
     assert per_blob(dataset, chosen("kmeans-equal", dataset, 12, clusters=3)) == [4, 4, 4]
     assert len(chosen("kmeans-equal", dataset, 12, clusters=1)) == 12
     assert len(set(chosen("kmeans-equal", dataset, 100, clusters=500).tolist())) == 100
-    with pytest.raises(ValueError, match="at least 1"):
+    with pytest.raises(ValueError, match="clusters must be None or a whole number ≥ 1"):
         initial.create("kmeans-equal", clusters=0)
 
 

@@ -1,0 +1,1 @@
+"""Networks that learn from the pool alone. Imports torch: import from here inside functions only."""
