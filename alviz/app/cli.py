@@ -38,7 +38,7 @@ def version() -> None:
 
 @cli.command()
 def app(
-    page: Annotated[str, typer.Argument(help="Page to open: explore or toy; the home page when left out.", show_default=False)] = "",
+    page: Annotated[str, typer.Argument(help="Page to open: explore, label, initial or toy; the home page when left out.", show_default=False)] = "",
     port: Annotated[int, typer.Option(help="First port to try; 0 for any free one.", min=0, max=65535)] = 8866,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in a browser, where there is one.")] = True,
     token: Annotated[str, typer.Option(help="Secret that visitors must show; part of the printed address.", show_default=False)] = "",
@@ -51,7 +51,7 @@ def app(
 
     names = [known.name for known in PAGES]
     if page and page not in names:
-        _refuse(f"There is no page {page!r}: choose {' or '.join(names)}, or none for the home page.")
+        _refuse(f"There is no page {page!r}: choose {', '.join(names)}, or none for the home page.")
     if not token and not is_loopback(host):
         _refuse(f"Refused to listen on {host} without a token: add --token, so that only people you give it to can use the app.")
     # Jupyter's JSON schemas would load this grammar for addresses, at a third of the start-up time; none of ours needs it.

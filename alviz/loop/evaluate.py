@@ -42,7 +42,7 @@ def evaluate(
             predicted(model, inputs(dataset.test, learner), lambda fraction: progress(0.8 + 0.2 * fraction)),
         )
     else:
-        targets, tested = _held_out(dataset, learner, labelled, state.labels[labelled], state.candidates, rng, progress)
+        targets, tested = held_out(dataset, learner, labelled, state.labels[labelled], state.candidates, rng, progress)
     given = np.where(answers >= 0, answers, -1)
     before = counts - np.bincount(given[given >= 0], minlength=dataset.n_classes)
     context = Context(dataset.n_classes, counts, before, given, minority_class(dataset.targets, counts))
@@ -60,12 +60,13 @@ def evaluate(
         confusion=table,
         scores=None if np.isnan(selection.scores).all() else selection.scores,
         gains=selection.gains,
-        note=selection.note,
+        synthetic=selection.synthetic,
+        note=" ".join(filter(None, (selection.note, getattr(model, "note", "")))),
         cross_validated=dataset.test is None,
     )
 
 
-def _held_out(
+def held_out(
     dataset: Dataset,
     learner: Learner,
     labelled: Indices,
@@ -74,13 +75,13 @@ def _held_out(
     rng: np.random.Generator,
     progress: Progress,
 ) -> tuple[NDArray[np.int64], Array]:
-    """(targets, probabilities) of the labelled samples, each predicted by a model that has not seen it. Empty with fewer than 2 labels."""
+    """(targets (l,), probabilities (l, K)) of the labelled samples, each predicted by a model that has not seen it; empty with fewer than 2 labels."""
     x = inputs(dataset, learner)
     proba = np.full((len(labelled), dataset.n_classes), 1.0 / dataset.n_classes)
     if len(labelled) < 2:
         return labels[:0], proba[:0]
     unlabelled = x[candidates] if learner.trains_on_pool else None
-    for train, held in _folds(labels, rng):
+    for train, held in folds(labels, rng):
         fold = learner.fit(
             x[labelled[train]], labels[train], n_classes=dataset.n_classes, unlabelled=unlabelled, rng=rng, progress=progress
         )
@@ -88,8 +89,8 @@ def _held_out(
     return labels, proba
 
 
-def _folds(labels: Indices, rng: np.random.Generator) -> Iterator[tuple[Indices, Indices]]:
-    """Stratified folds: each class is dealt out in random order, one class after the other."""
+def folds(labels: Indices, rng: np.random.Generator) -> Iterator[tuple[Indices, Indices]]:
+    """(train, held out) positions of stratified folds: each class is dealt out in random order, one class after the other."""
     order = rng.permutation(len(labels))
     order = order[np.argsort(labels[order], kind="stable")]
     fold = np.empty(len(labels), dtype=np.int64)

@@ -1,12 +1,19 @@
 """What a run hands to a store, and gets back from one."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from alviz.data.dataset import Dataset
 from alviz.loop.labels import Event
 from alviz.loop.round import Round
 from alviz.strategies.base import Selection
+
+Arrays = dict[str, NDArray[np.generic]]
+"""A model as arrays of numbers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +29,11 @@ class Pending:
 
 @dataclass(frozen=True, eq=False)
 class StoredRun:
-    """A run as a store gives it back for a dataset: indices are that dataset's. grown: the dataset has samples that the store does not know."""
+    """A run as a store gives it back for a dataset: indices are that dataset's.
+
+    grown: the dataset has samples that the store does not know; moved: it has those, or another order. models: round -> the arrays of its model,
+    for the last rounds, where the learner gives any.
+    """
 
     id: str
     config: dict[str, Any]
@@ -30,6 +41,8 @@ class StoredRun:
     events: list[Event]
     pending: Pending | None
     grown: bool
+    moved: bool
+    models: Mapping[int, Arrays]
 
 
 class RunStore(Protocol):
@@ -39,12 +52,24 @@ class RunStore(Protocol):
         """Start a run; gives its id."""
         ...
 
-    def commit(self, run: str, finished: Round, events: list[Event]) -> None:
-        """Keep a finished round and its label events, all or nothing; what was pending is done."""
+    def commit(self, run: str, finished: Round, events: list[Event], model: Arrays | None) -> None:
+        """Keep a finished round, its label events and its model, all or nothing; what was pending is done. Of models the last two are kept."""
         ...
 
     def keep_pending(self, run: str, pending: Pending, events: list[Event]) -> None:
-        """Keep a query that waits for a person, and what they said so far."""
+        """Keep a query that waits for a person, and what they said so far; its round and later ones are no longer finished."""
+        ...
+
+    def append(self, run: str, events: Sequence[Event]) -> None:
+        """Keep what a person said."""
+        ...
+
+    def add_class(self, run: str, index: int, name: str) -> None:
+        """Keep the name of the class `index`, which was added on the way."""
+        ...
+
+    def move(self, run: str, dataset: Dataset, rounds: Sequence[Round], pending: Pending | None) -> None:
+        """Keep the run over `dataset`, which has more samples than the stored pool, or another order, from now on."""
         ...
 
     def truncate(self, run: str, event: Event) -> None:

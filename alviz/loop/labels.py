@@ -1,7 +1,7 @@
 """The label log and the state that follows from it."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -15,9 +15,9 @@ Kind = Literal["label", "skip", "ignore", "relabel", "undo"]
 class Event:
     """One line of the append-only label log.
 
-    round: the round in which it happened (for "undo": the round gone back to). sample: dataset index (−1 for "undo"). kind: "label", "skip" (the annotator
-    does not know), "ignore" (leave it out), "relabel" (a correction) or "undo". label: class index, −1 where there is none.
-    annotator: who said it. time: seconds since the epoch.
+    round: the round in which it happened (for an "undo" of rounds: the round gone back to). sample: dataset index. kind: "label", "skip" (the annotator
+    does not know), "ignore" (leave it out), "relabel" (a correction) or "undo": of the last thing said about `sample`, or, where that is −1, of
+    all rounds after `round`. label: class index, −1 where there is none. annotator: who said it. time: seconds since the epoch.
     """
 
     round: int
@@ -46,7 +46,7 @@ class LabelState:
         self.ignored: NDArray[np.bool_] = np.zeros(self.n, dtype=bool)
 
     def append(self, events: Iterable[Event]) -> None:
-        """Add events to the log and follow them. An "undo" takes back everything said after its round, relabels and ignores included."""
+        """Add events to the log and follow them. An "undo" of rounds takes back everything said after its round, relabels and ignores included."""
         for event in events:
             self.events.append(event)
             if event.kind == "undo":
@@ -76,17 +76,22 @@ class LabelState:
         return np.flatnonzero((self.labelled_in_round < 0) & ~self.ignored).astype(np.int64)
 
 
-def standing(events: Sequence[Event]) -> list[Event]:
+def standing(events: Iterable[Event]) -> list[Event]:
     """The events that no later "undo" has taken back, in order."""
     kept: list[Event] = []
     for event in events:
-        if event.kind == "undo":
+        if event.kind != "undo":
+            kept.append(event)
+        elif event.sample < 0:
             kept = [earlier for earlier in kept if earlier.round <= event.round]
         else:
-            kept.append(event)
+            last = next((k for k in reversed(range(len(kept))) if kept[k].sample == event.sample), None)
+            if last is not None:
+                del kept[last]
     return kept
 
 
 def said_by_people(events: Iterable[Event]) -> dict[int, Event]:
-    """The last thing a person said about each sample, undone or not: undoing a step never loses it."""
-    return {event.sample: event for event in events if event.kind != "undo" and event.annotator != "simulated"}
+    """The last thing a person said about each sample and did not take back themselves: undoing a round never loses it."""
+    by_people = [event for event in events if event.annotator != "simulated" and event.sample >= 0]
+    return {event.sample: event for event in standing(by_people)}

@@ -1,7 +1,7 @@
 """Round: the record of one finished round."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,8 @@ class Round:
     order. labels: (b,) what the oracle said, −1 = no label. scores: (n,) float64 acquisition scores under model r − 1 (NaN where not scored), or None. gains: (b,)
     or None. note: what the strategy said about its choice ("20,000 of 60,000 candidates were looked at …"), or "". cross_validated: the dataset has no test set, so metrics are cross-validated on the labelled set. n_labelled: labelled samples after the round. class_counts: (K,) labelled samples per class. probabilities: (n, K) float32
     predictions of this round's model on the whole pool. metrics: name -> float. recall: (K,) per-class recall (NaN: class not in the test set).
-    confusion: (K, K) test counts, rows true, columns predicted. seconds: phase -> seconds.
+    confusion: (K, K) test counts, rows true, columns predicted. seconds: phase -> seconds. synthetic: (b, H, W[, C]) the pictures that query synthesis
+    made up, each beside the sample that was asked for in its place, or None.
     """
 
     index: int
@@ -36,3 +37,21 @@ class Round:
     note: str = ""
     cross_validated: bool = False
     seconds: Mapping[str, float] = field(default_factory=dict)
+    synthetic: NDArray[np.uint8] | None = None
+
+
+def widened(finished: Round, n_classes: int) -> Round:
+    """The record with room for `n_classes` classes: those that were added later had no label, no probability and no sample in the test set."""
+    more = n_classes - len(finished.class_counts)
+    if more == 0:
+        return finished
+    n, k = finished.probabilities.shape
+    probabilities = np.zeros((n, n_classes), dtype=np.float32)
+    probabilities[:, :k] = finished.probabilities
+    return replace(
+        finished,
+        class_counts=np.pad(finished.class_counts, (0, more)),
+        probabilities=probabilities,
+        recall=np.pad(finished.recall, (0, more), constant_values=np.nan),
+        confusion=np.pad(finished.confusion, (0, more)),
+    )

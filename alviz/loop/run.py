@@ -10,18 +10,18 @@ from alviz import data, learners, strategies
 from alviz import initial as initial_pools
 from alviz.checks import whole
 from alviz.data.dataset import Dataset
-from alviz.data.making import DEFAULT_EXTRACTOR
 from alviz.initial.base import InitialPool
 from alviz.learners.base import ConstantModel, Learner, Model
+from alviz.learners.stored import dumped, restored
 from alviz.loop.clock import CancelToken, Clock, OnPhase, reporter
 from alviz.loop.evaluate import evaluate
 from alviz.loop.keeping import Pending, RunStore, StoredRun
-from alviz.loop.labels import Event, LabelState, said_by_people
+from alviz.loop.labels import Event, Kind, LabelState, said_by_people, standing
 from alviz.loop.metrics import ROUND_METRICS, Metric
-from alviz.loop.oracles import DONT_KNOW, NOT_YET, Oracle, TrueLabels
-from alviz.loop.round import Round
+from alviz.loop.oracles import DONT_KNOW, NOT_YET, Oracle, Person, TrueLabels
+from alviz.loop.round import Round, widened
 from alviz.loop.script import made, script
-from alviz.loop.signals import ModelSignals, check_needs, inputs, predicted
+from alviz.loop.signals import ModelSignals, check_needs, inputs, predicted, with_inputs
 from alviz.progress import Progress, silent
 from alviz.registry import spec_of
 from alviz.strategies.base import QueryStrategy, Selection
@@ -65,7 +65,7 @@ class Run:
         cancel: CancelToken | None = None,
     ):
         pool = data.create(dataset) if isinstance(dataset, str) else dataset
-        self._configure(pool, learner, strategy, initial, n_queries, n_initial, seed, oracle, name, metrics)
+        self._configure(pool, learner, strategy, initial, n_queries, n_initial, seed, oracle, name, metrics, reporter(progress, cancel))
         self.store = store
         self.id: str | None = None
         self.parent: tuple[str | None, int] | None = None
@@ -88,6 +88,7 @@ class Run:
         oracle: Oracle | None,
         name: str,
         metrics: Sequence[Metric] = (),
+        progress: Progress = silent,
     ) -> None:
         if not isinstance(dataset, Dataset):
             raise ValueError(f"dataset must be a Dataset (see alviz.data.create and alviz.data.from_arrays), got {type(dataset).__name__}")
@@ -95,9 +96,7 @@ class Run:
         base = learners.as_learner(learner)
         self.learner: Learner = self.strategy.learner(base)
         self.base_learner = base
-        if self.learner.takes == "features" and dataset.features is None:
-            dataset = data.with_features(dataset, DEFAULT_EXTRACTOR, silent)
-        self.dataset = dataset
+        self.dataset = dataset = with_inputs(dataset, self.learner, progress)
         self.initial = initial_pools.create(initial) if isinstance(initial, str) else initial
         self.n_queries = whole("n_queries", n_queries, 1)
         self.n_initial = whole("n_initial", self.n_queries if n_initial is None else n_initial, 1)
@@ -139,16 +138,18 @@ class Run:
             "n_initial": self.n_initial,
             "seed": self.seed,
             "extractor": self.dataset.extractor,
+            "class_names": list(self.dataset.class_names),
+            "annotator": self.oracle.annotator,
         }
 
     def model(self, round: int | None = None) -> Model:
-        """The model of a round (default: the last one); trained again from the labels of that round where it is not in memory."""
+        """The model of a round (default: the last one); trained again from that round's labels where it is not in memory, or knows too few classes."""
         r = self.position if round is None else round
         if not 0 <= r <= self.position:
             raise ValueError(f"round must lie in 0 … {self.position}, got {r}")
         model = self._models[r]
-        if model is None:
-            previous = self.model(r - 1) if r > 0 else None
+        if model is None or model.n_classes != self.dataset.n_classes:
+            previous = self._before(r)
             state = LabelState(len(self.dataset), [event for event in self.state.events if event.round <= r])
             model = self._models[r] = self._train(r, state, previous, silent)
         return model
@@ -221,6 +222,46 @@ class Run:
         else:
             self._go_back(self.position - 1)
 
+    def record(self, events: Sequence[Event]) -> None:
+        """Add what people say while a query waits: answers, and second thoughts about any sample. It is in the store when this returns.
+
+        It takes effect at the next step. Raises ValueError where no query waits, or where the stored run was changed by somebody else meanwhile.
+        """
+        if self.pending is None:
+            raise ValueError("no query waits for an answer")
+        if self.store is not None:
+            self.store.append(self._stored_id(), events)
+        self.pending = replace(self.pending, events=(*self.pending.events, *events))
+
+    def reopen(self) -> None:
+        """Let the last round's query wait again, with everything that people said since it was posed; its training is given up."""
+        if self.position < 0 or self.oracle.annotator == "simulated":
+            raise ValueError("there is no round that a person has answered")
+        r, last = self.position, self._rounds[-1]
+        said = [event for event in standing(self.state.events) if event.round >= r]
+        taken = set(map(id, said))
+        earlier = [event for event in self.state.events if id(event) not in taken]
+        later = [*said, *(() if self.pending is None else self.pending.events)]
+        scores = np.full(len(self.dataset), np.nan) if last.scores is None else last.scores
+        selection = Selection(last.queried, scores, last.gains, last.synthetic, last.note)
+        pending = Pending(r, selection, last.strategy, dict(last.seconds), tuple(replace(event, round=r) for event in later))
+        if self.store is not None:
+            self.store.keep_pending(self._stored_id(), pending, [])
+        self.state = LabelState(len(self.dataset), earlier)
+        self.pending = pending
+        del self._rounds[r:], self._models[r:]
+
+    def add_class(self, name: str) -> int:
+        """A further class, which models know from the next round on; gives its index. Raises ValueError for a name that is empty or taken."""
+        names = self.dataset.class_names
+        if not name.strip() or name in names:
+            raise ValueError(f"a new class needs a name that is not taken, got {name!r}")
+        if self.store is not None:
+            self.store.add_class(self._stored_id(), len(names), name)
+        self.dataset = self.dataset.with_classes((*names, name))
+        self._rounds = [widened(finished, len(names) + 1) for finished in self._rounds]
+        return len(names)
+
     def goto(self, round: int) -> None:
         """Stand at the end of `round`: back by undoing, or forward by stepping."""
         round = whole("round", round, 0)
@@ -251,7 +292,7 @@ class Run:
             name,
             self.metrics[len(ROUND_METRICS) :],
         )
-        if self.learner is not self.base_learner or twin.learner is not twin.base_learner:
+        if new is not self.strategy and (self.learner is not self.base_learner or twin.learner is not twin.base_learner):
             raise ValueError(f"strategy {strategy_name(twin.strategy)!r} changes the training itself: start a run of its own for it")
         twin.state = LabelState(len(self.dataset), [event for event in self.state.events if event.round <= r])
         twin._rounds = self._rounds[: r + 1]
@@ -262,8 +303,9 @@ class Run:
         twin.store, twin.id = self.store, None
         if twin.store is not None:
             twin.id = twin.store.create({**twin.config(), "parent": list(twin.parent)}, twin.dataset)
-            for finished in twin._rounds:
-                twin.store.commit(twin.id, finished, [event for event in twin.state.events if event.round == finished.index])
+            for finished, model in zip(twin._rounds, twin._models, strict=True):
+                arrays = dumped(twin.learner, model) if model is not None and finished.index >= r - 1 else None
+                twin.store.commit(twin.id, finished, [event for event in twin.state.events if event.round == finished.index], arrays)
         return twin
 
     @classmethod
@@ -277,6 +319,10 @@ class Run:
         """
         run = object.__new__(cls)
         config = stored.config
+        known = config.get("class_names", dataset.class_names)
+        dataset = dataset.with_classes(known)
+        annotator = config.get("annotator", "simulated")
+        oracle = Person(annotator) if oracle is None and annotator != "simulated" else oracle
         parts = {part: objects.get(part) or made(part, config[part]) for part in ("learner", "strategy", "initial")}
         numbers = {key: config[key] for key in ("n_queries", "n_initial", "seed", "name")}
         run._configure(dataset, oracle=oracle, **parts, **numbers)
@@ -284,13 +330,19 @@ class Run:
         run.parent = tuple(config["parent"]) if config.get("parent") else None
         run._cache = {}
         run.state = LabelState(len(dataset), stored.events)
-        run._rounds = list(stored.rounds)
-        run._models = [None] * len(run._rounds)
+        run._rounds = [widened(finished, dataset.n_classes) for finished in stored.rounds]
+        kept = stored.models
+        run._models = [restored(run.learner, kept[r]) if r in kept else None for r in range(len(run._rounds))]
         run.pending = stored.pending
         if stored.grown:  # samples were added since: their probabilities are not in the store
             for r, finished in enumerate(run._rounds):
-                after = predicted(run.model(r), inputs(dataset, run.learner), silent)
+                after = predicted(run.model(r), inputs(run.dataset, run.learner), silent)
                 run._rounds[r] = replace(finished, probabilities=after.astype(np.float32))
+        if stored.moved and store is not None:
+            store.move(stored.id, dataset, run._rounds, run.pending)
+        if store is not None:  # classes that came with new samples keep their places from now on
+            for k in range(len(known), dataset.n_classes):
+                store.add_class(stored.id, k, dataset.class_names[k])
         return run
 
     # ---- taking a run away ---------------------------------------------------------------------------------------------------------
@@ -332,13 +384,7 @@ class Run:
         selection = waiting.selection
 
         clock.begin("label")
-        answers = self._ask(selection.indices, waiting.events)
-        already = {event.sample for event in waiting.events}
-        fresh = [
-            Event(r, int(i), "skip" if answer == DONT_KNOW else "label", int(answer), self.oracle.annotator)
-            for i, answer in zip(selection.indices, answers, strict=True)
-            if answer != NOT_YET and int(i) not in already
-        ]
+        answers, fresh = self._ask(r, selection.indices, waiting.events)
         if self.oracle.annotator != "simulated":  # what a person said is kept before anything else can go wrong
             self.pending = replace(waiting, seconds=dict(clock.seconds), events=(*waiting.events, *fresh))
             if self.store is not None:
@@ -351,7 +397,7 @@ class Run:
 
         state = LabelState(len(self.dataset), [*self.state.events, *fresh_for_state])
         clock.begin("train")
-        model = self._train(r, state, self._models[-1] if self._models else None, report)
+        model = self._train(r, state, self._before(r), report)
         clock.begin("evaluate")
         finished = evaluate(
             self.dataset,
@@ -369,7 +415,7 @@ class Run:
         report(1.0)
         finished = replace(finished, seconds=clock.stop())
         if self.store is not None:
-            self.store.commit(self._stored_id(), finished, fresh)
+            self.store.commit(self._stored_id(), finished, fresh, dumped(self.learner, model))
         self.state = state
         self._rounds.append(finished)
         self._models.append(model)
@@ -394,15 +440,23 @@ class Run:
         selection = strategy.select(view, min(n_wanted, len(view)), self._rng(r, 1))
         return selection, strategy_name(strategy)
 
-    def _ask(self, indices: Indices, said: Sequence[Event]) -> Indices:
+    def _ask(self, r: int, indices: Indices, said: Sequence[Event]) -> tuple[Indices, list[Event]]:
+        """(answers (b,), the events among them that are not in the log of this query yet)."""
         answers = np.array(self.oracle.ask(indices), dtype=np.int64)
-        known = said_by_people([*self.state.events, *said])
-        for position, i in enumerate(indices):
-            if answers[position] == NOT_YET and int(i) in known:
-                answers[position] = known[int(i)].label
         if answers.shape != indices.shape or answers.min(initial=0) < NOT_YET or answers.max(initial=0) >= self.dataset.n_classes:
             raise ValueError(f"the oracle must give one answer per query in −2 … {self.dataset.n_classes - 1}")
-        return answers
+        here, ever = said_by_people(said), said_by_people(self.state.events)
+        fresh = []
+        for position, i in enumerate(indices.tolist()):
+            if i in here:
+                answers[position] = here[i].label
+            elif answers[position] != NOT_YET:
+                kind: Kind = "skip" if answers[position] == DONT_KNOW else "label"
+                fresh.append(Event(r, i, kind, int(answers[position]), self.oracle.annotator))
+            elif i in ever:
+                answers[position] = ever[i].label
+                fresh.append(replace(ever[i], round=r))
+        return answers, fresh
 
     def _train(self, r: int, state: LabelState, previous: Model | None, progress: Progress) -> Model:
         labelled = state.labelled
@@ -418,6 +472,13 @@ class Run:
             rng=self._rng(r, 3),
             progress=progress,
         )
+
+    def _before(self, r: int) -> Model | None:
+        """The model that round r starts from; it may know fewer classes, if some were added since."""
+        if r == 0:
+            return None
+        kept = self._models[r - 1]
+        return self.model(r - 1) if kept is None else kept
 
     def _go_back(self, r: int) -> None:
         event = Event(r, -1, "undo", annotator="")

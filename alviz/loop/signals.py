@@ -1,6 +1,7 @@
 """ModelSignals: what a dataset under a fitted model can tell a query strategy."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,14 +9,16 @@ from numpy.typing import NDArray
 
 from alviz import learners
 from alviz.data.dataset import Dataset
-from alviz.learners.base import ConstantModel, Embeds, Learner, Model
+from alviz.data.extract import with_features
+from alviz.data.making import DEFAULT_EXTRACTOR
+from alviz.learners.base import ConstantModel, Embeds, Learner, Model, Samples
 from alviz.progress import Progress, silent
 from alviz.strategies.base import QueryStrategy, missing_needs
 from alviz.strategies.device import Array, Indices
 from alviz.strategies.pool import MissingSignal, SignalSource
 
 PART = 8192
-"""Rows predicted between two looks at whether the user wants to stop."""
+"""Rows predicted between two looks at whether the user wants to stop, unless a slow model says `at_once`."""
 
 DRAWS = 10
 """Stochastic passes of the dropout strategies (paper 004)."""
@@ -48,17 +51,37 @@ def check_needs(strategy: QueryStrategy, learner: Learner, dataset: Dataset) -> 
     needed = unmet(strategy, learner, dataset)
     if not needed:
         return
-    capable = [name for name in learners.simple() if not unmet(strategy, learners.create(name), dataset)]
+    others = {name: learners.create(name) for name in learners.simple()}
+    fitting = {name: other for name, other in others.items() if other.takes == "features" or dataset.images is not None}
+    capable = [name for name, other in fitting.items() if not unmet(strategy, strategy.learner(other), dataset)]
     hint = f"; learners that do: {', '.join(capable)}" if capable else f", nor does any other on dataset {dataset.name!r}"
     raise ValueError(f"strategy {strategy.name!r} needs {needed}, which learner {learner.name!r} does not give{hint}")
 
 
-def inputs(dataset: Dataset, learner: Learner) -> Array:
-    """The array of `dataset` that `learner` takes. Raises ValueError where the dataset has none."""
-    x = dataset.features if learner.takes == "features" else dataset.images
-    if x is None:
-        raise ValueError(f"learner {learner.name!r} takes {learner.takes}, and dataset {dataset.name!r} has none")
-    return x
+def inputs(dataset: Dataset, learner: Learner) -> Any:
+    """What `learner` takes of `dataset`: an array, or Samples where it takes both. Raises ValueError where the dataset has none."""
+    for kind, array in (("features", dataset.features), ("images", dataset.images)):
+        if array is None and learner.takes in (kind, "both"):
+            raise ValueError(f"learner {learner.name!r} takes {kind}, and dataset {dataset.name!r} has none")
+    if learner.takes == "both":
+        assert dataset.images is not None and dataset.features is not None
+        return Samples(dataset.images, dataset.features)
+    return dataset.features if learner.takes == "features" else dataset.images
+
+
+def with_inputs(dataset: Dataset, learner: Learner, progress: Progress = silent) -> Dataset:
+    """`dataset` with the features that `learner` takes, extracted where there are none, or only the default ones where it knows better.
+
+    The dataset keeps its spec: the learner's own extractor follows from the learner. Raises ValueError, or FileNotFoundError, where it cannot be had.
+    """
+    if learner.takes == "images" or dataset.images is None:
+        return dataset
+    if dataset.features is not None and dataset.extractor != DEFAULT_EXTRACTOR:
+        return dataset
+    own = learner.extractor
+    if own is None:
+        return dataset if dataset.features is not None else with_features(dataset, DEFAULT_EXTRACTOR, progress)
+    return replace(with_features(dataset, own, progress), spec=dataset.spec)
 
 
 def flattened(images: Array) -> NDArray[np.float32]:
@@ -68,10 +91,10 @@ def flattened(images: Array) -> NDArray[np.float32]:
 
 def predicted(model: Model, x: Array, progress: Progress) -> NDArray[np.float64]:
     """model.predict_proba(x), a part at a time, so that it can be cancelled; a model's rows do not depend on how they are asked for."""
-    parts = []
-    for start in range(0, len(x), PART):
+    parts, size = [], getattr(model, "at_once", PART)
+    for start in range(0, len(x), size):
         progress(start / len(x))
-        parts.append(np.asarray(model.predict_proba(x[start : start + PART])))
+        parts.append(np.asarray(model.predict_proba(x[start : start + size])))
     return np.concatenate(parts)
 
 
@@ -135,6 +158,8 @@ class ModelSignals:
         if signal not in self.learner.provides:
             raise MissingSignal(f"learner {self.learner.name!r} gives no {signal}")
         model: Any = self.model
+        if isinstance(self.model, ConstantModel) and signal in ("predicted_loss", "critic"):  # trained on nothing that it got wrong
+            return np.zeros(len(self._x(indices)))
         if isinstance(self.model, ConstantModel):  # one class so far: a committee of one stands in
             return np.asarray(model.predict_proba(self._x(indices)))[None]
         match signal:
@@ -144,6 +169,8 @@ class ModelSignals:
                 return np.asarray(model.dropout_proba(self._x(indices), DRAWS, self._rng()))
             case "predicted_loss":
                 return np.asarray(model.predicted_loss(self._x(indices)))
+            case "critic":
+                return np.asarray(model.critic(self._x(indices)))
         raise MissingSignal(f"there is no array signal {signal!r}")
 
     def predict(self, features: Array) -> Array:

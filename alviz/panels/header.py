@@ -1,7 +1,7 @@
 """Header: status, the five buttons, progress and messages of a page."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html import escape
 from typing import Protocol
 
@@ -59,6 +59,48 @@ def panel(title: str, *children: widgets.Widget, controls: widgets.Widget | None
     return box
 
 
+class Activity:
+    """What is under way, as a bar with words (`work`), and what there is to say, as a box (`message`).
+
+    background() -> (words, share) of work beside the job, such as a map being computed, or None; watch: the traits it depends on.
+    """
+
+    def __init__(self, state: Working, watch: Sequence[str] = (), background: Callable[[], tuple[str, float] | None] = lambda: None):
+        self.state, self.background = state, background
+        self.bar = widgets.FloatProgress(value=0.0, min=0.0, max=1.0)
+        self.job = widgets.HTML()
+        self.job.add_class("alviz-job")
+        self.message = widgets.HTML(layout={"display": "none"})
+        self.work = widgets.HBox([self.bar, self.job])
+        self.work.add_class("alviz-work")
+        state.observe(lambda _: self._work(), ["busy", "phase", "progress", "left", *watch])
+        state.observe(lambda _: self._say(), ["error", "notice"])
+        self._work()
+        self._say()
+
+    def _work(self) -> None:
+        state, beside = self.state, self.background()
+        if state.busy:
+            share, words = state.progress, state.phase or "starting"
+            left = "" if math.isnan(state.left) else f" · about {duration(state.left)} left"
+        elif beside is not None:
+            (words, share), left = beside, ""
+        else:
+            share, words, left = 0.0, "", ""
+        self.bar.value = share
+        self.work.layout.display = None if words else "none"
+        self.job.value = f"{escape(words)} {share:.0%}{left}" if words else ""
+
+    def _say(self) -> None:
+        if self.state.error:
+            self.message.value = f'<div class="alviz-error" role="alert">{escape(self.state.error)}</div>'
+        elif self.state.notice:
+            self.message.value = f'<div class="alviz-notice" role="status">{escape(self.state.notice)}</div>'
+        else:
+            self.message.value = ""
+        self.message.layout.display = None if self.message.value else "none"
+
+
 class Header:
     """The top of a page. status() -> (html, may step, may undo) says where the run stands; watch: the traits it depends on.
 
@@ -81,24 +123,16 @@ class Header:
             self.buttons[name].on_click(lambda _, action=action: action())
         self.line = widgets.HTML()
         self.line.add_class("alviz-status")
-        self.bar = widgets.FloatProgress(value=0.0, min=0.0, max=1.0)
-        self.job = widgets.HTML()
-        self.job.add_class("alviz-job")
-        self.message = widgets.HTML(layout={"display": "none"})
-        self.work = widgets.HBox([self.bar, self.job])
-        self.work.add_class("alviz-work")
+        self.activity = Activity(state, watch, background)
         buttons = widgets.HBox(list(self.buttons.values()))
         buttons.add_class("alviz-buttons")
-        row = widgets.HBox([self.line, self.work, buttons])
+        row = widgets.HBox([self.line, self.activity.work, buttons])
         row.add_class("alviz-runbar")
+        self.message = self.activity.message
         self.widget = widgets.VBox([row, self.message])
         self.widget.add_class("alviz-topbar")
         state.observe(lambda _: self._stand(), ["busy", *watch])
-        state.observe(lambda _: self._work(), ["busy", "phase", "progress", "left", *watch])
-        state.observe(lambda _: self._say(), ["error", "notice"])
         self._stand()
-        self._work()
-        self._say()
 
     def _stand(self) -> None:
         html, may_step, may_undo = self._status()
@@ -107,26 +141,4 @@ class Header:
         self.buttons["Start"].disabled = busy
         self.buttons["Step"].disabled = self.buttons["Run"].disabled = busy or not may_step
         self.buttons["Undo"].disabled = busy or not may_undo
-
-    def _work(self) -> None:
-        state, beside = self.state, self._background()
-        self.buttons["Cancel"].disabled = not state.busy and beside is None
-        if state.busy:
-            share, words = state.progress, state.phase or "starting"
-            left = "" if math.isnan(state.left) else f" · about {duration(state.left)} left"
-        elif beside is not None:
-            (words, share), left = beside, ""
-        else:
-            share, words, left = 0.0, "", ""
-        self.bar.value = share
-        self.work.layout.display = None if words else "none"
-        self.job.value = f"{escape(words)} {share:.0%}{left}" if words else ""
-
-    def _say(self) -> None:
-        if self.state.error:
-            self.message.value = f'<div class="alviz-error" role="alert">{escape(self.state.error)}</div>'
-        elif self.state.notice:
-            self.message.value = f'<div class="alviz-notice" role="status">{escape(self.state.notice)}</div>'
-        else:
-            self.message.value = ""
-        self.message.layout.display = None if self.message.value else "none"
+        self.buttons["Cancel"].disabled = not busy and self._background() is None

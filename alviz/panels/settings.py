@@ -8,6 +8,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from alviz import data, initial, learners, strategies
+from alviz.data.dataset import Dataset
 from alviz.learners.base import Learner
 from alviz.loop.signals import unmet
 from alviz.panels.field import Field, option
@@ -92,12 +93,22 @@ def learner_menu(dataset: str) -> list[dict[str, Any]]:
     return sorted(entries, key=lambda entry: entry["disabled"])
 
 
+def initial_menu(dataset: Dataset | None) -> list[dict[str, Any]]:
+    """All initial pools; those that cannot choose from the dataset (None: not loaded yet) are disabled, at the end, and say why."""
+    entries = []
+    for entry in menu(initial, initial.available()):
+        missing = "" if dataset is None else initial.unmet(entry["value"], dataset)
+        entries.append({**entry, "disabled": bool(missing), "why": f"needs {missing}" if missing else ""})
+    return sorted(entries, key=lambda entry: entry["disabled"])
+
+
 def strategy_menu(teacher: Learner) -> list[dict[str, Any]]:
     """All strategies by family; those that the learner cannot serve are disabled, at the family's end, and say why."""
     entries = []
     for heading, names in handbook.families().items():
         for name in names:
-            needed = unmet(handbook.made(name), teacher)
+            strategy = handbook.made(name)
+            needed = unmet(strategy, strategy.learner(teacher))
             why = f"needs {needed}" if needed else ""
             entries.append(option(name, title=strategies.card(name).idea, group=heading, disabled=bool(needed), why=why))
     return sorted(entries, key=lambda entry: entry["disabled"])
@@ -129,8 +140,8 @@ class Settings:
             "initial": Field(
                 kind="menu",
                 label="Initial pool",
-                help="How round 0 is chosen, before there is any model.",
-                options=menu(initial, initial.available()),
+                help="How round 0 is chosen, before there is any model; the greyed-out ones say what the data lack.",
+                options=initial_menu(workbench.dataset),
             ),
             "n_queries": Field(kind="number", label="Labels per round", minimum=1, maximum=100_000, help="Round 0 takes as many."),
             "budget": Field(kind="number", label="Total budget", minimum=1, maximum=10_000_000, help="Labels in all, round 0 included."),
@@ -172,6 +183,7 @@ class Settings:
         for key, slider in self.sliders.items():
             slider.observe(lambda change, key=key: self._set_parameter(key, change["new"]), ["value"])
         workbench.observe(lambda _: self._show(), ["config"])
+        workbench.observe(lambda change: setattr(self.fields["initial"], "options", initial_menu(change["new"])), ["dataset"])
         workbench.observe(lambda change: self._lock(change["new"]), ["busy"])
 
     def _set(self, key: str, value: Any) -> None:

@@ -7,7 +7,7 @@ import ipywidgets as widgets
 import numpy as np
 from numpy.typing import NDArray
 
-from alviz import data, initial, learners, strategies
+from alviz import data, learners, strategies
 from alviz.data.dataset import Dataset
 from alviz.figures import Drawing, accuracy_html, accuracy_table, palette, toy_plane
 from alviz.figures.base import plural, shorten
@@ -16,7 +16,7 @@ from alviz.panels.field import Field, option
 from alviz.panels.header import Header, panel
 from alviz.panels.plot import Plot
 from alviz.panels.pulse import Pulse
-from alviz.panels.settings import SLIDERS, is_plane, menu, slider_values, strategy_menu
+from alviz.panels.settings import SLIDERS, initial_menu, is_plane, menu, slider_values, strategy_menu
 from alviz.panels.theme import style
 from alviz.panels.timeline import Timeline
 from alviz.panels.url import PageUrl
@@ -50,7 +50,7 @@ class ToySettings:
         self.fields = {
             "dataset": Field(label="2D pool", options=menu(data, planes), help="Each breaks particular strategies; its card says which."),
             "learner": Field(label="Learner", options=menu(learners, on_the_plane()), help="Committees can serve every strategy."),
-            "initial": Field(label="Initial pool", options=menu(initial, initial.available()), help="The same for all strategies."),
+            "initial": Field(label="Initial pool", options=initial_menu(duel.pool), help="The same for all strategies."),
             "n_queries": Field(kind="number", label="Labels per round", minimum=1, maximum=1000, help="Round 0 takes as many."),
             "steps": Field(kind="number", label="Rounds", minimum=1, maximum=100, help="How far Run goes."),
             "seed": Field(kind="number", label="Seed", minimum=0, maximum=2**31 - 1, help="The same seed makes the same runs."),
@@ -76,6 +76,7 @@ class ToySettings:
         for field in self.strategies:
             field.observe(lambda _: self._choose(), ["value"])
         duel.observe(lambda _: self._show(), ["config"])
+        duel.observe(lambda change: setattr(self.fields["initial"], "options", initial_menu(change["new"])), ["pool"])
         duel.observe(lambda change: self._lock(change["new"]), ["busy"])
 
     def _set(self, key: str, value: Any) -> None:

@@ -6,6 +6,9 @@ import json
 import os
 import time
 import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,14 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alviz.data.dataset import Dataset
-from alviz.loop.keeping import Pending, StoredRun
-from alviz.loop.labels import Event
+from alviz.loop.keeping import Arrays, Pending, StoredRun
+from alviz.loop.labels import Event, standing
 from alviz.loop.round import Round
 from alviz.strategies.base import Selection
 
 if TYPE_CHECKING:
     from sqlalchemy import MetaData
     from sqlalchemy.engine import Connection, Engine
+
+CHANGED = "this run was changed in another tab or process since it was opened here: reload it to go on from there"
 
 VERSION = 1
 """Version of the tables, kept in the database."""
@@ -29,7 +34,8 @@ VERSION = 1
 class Store:
     """Runs in a database. url: any SQLAlchemy URL; default an SQLite file in the user's data folder (environment: ALVIZ_STORE).
 
-    Samples are stored by their ids, arrays as .npy without pickle, settings as JSON. Several processes may write. Raises ValueError when the
+    Samples are stored by their ids, arrays as .npy without pickle, settings as JSON. Several processes may write; of two that go on with the same
+    run, the one that comes later is refused with a ValueError, so that neither writes over what the other did. Raises ValueError when the
     database cannot be opened or was written by another version.
     """
 
@@ -44,6 +50,7 @@ class Store:
                 event.listen(self._engine, "connect", _sqlite_settings)
             self._tables = _tables()
             self._pool_of: dict[str, str] = {}
+            self._known: dict[str, int] = {}
             self._ids: dict[str, list[str]] = {}
             self._tables.create_all(self._engine)
             about = self._tables.tables["about"]
@@ -59,53 +66,61 @@ class Store:
     def create(self, config: dict[str, Any], dataset: Dataset) -> str:
         """Start a run on `dataset`; gives its id."""
         run = uuid.uuid4().hex[:12]
-        ids = "\n".join(json.dumps(str(i)) for i in dataset.ids).encode()
-        digest = hashlib.sha256(ids).hexdigest()
-        pools, runs = self._tables.tables["pools"], self._tables.tables["runs"]
+        runs = self._tables.tables["runs"]
         with self._engine.begin() as connection:
-            from sqlalchemy import select
-
-            if connection.execute(select(pools.c.digest).where(pools.c.digest == digest)).first() is None:
-                connection.execute(pools.insert().values(digest=digest, ids=ids))
+            digest = self._keep_pool(connection, dataset)
             connection.execute(runs.insert().values(id=run, pool=digest, config=json.dumps(config), began=time.time()))
+        self._known[run] = 0
         return run
 
-    def commit(self, run: str, finished: Round, events: list[Event]) -> None:
-        """Keep a finished round and its label events, all or nothing."""
-        rounds = self._tables.tables["rounds"]
-        record = {
-            "strategy": finished.strategy,
-            "note": finished.note,
-            "n_labelled": finished.n_labelled,
-            "metrics": dict(finished.metrics),
-            "seconds": dict(finished.seconds),
-            "cross_validated": finished.cross_validated,
-        }
-        arrays = {name: getattr(finished, name) for name in _ARRAYS if getattr(finished, name) is not None}
-        with self._engine.begin() as connection:
-            self._add_events(connection, run, events)
+    def commit(self, run: str, finished: Round, events: list[Event], model: Arrays | None = None) -> None:
+        """Keep a finished round, its label events and its model, all or nothing; of models that of the round before is kept too, older ones go."""
+        rounds, models = self._tables.tables["rounds"], self._tables.tables["models"]
+        with self._writing(run, events) as connection:
             connection.execute(rounds.delete().where((rounds.c.run == run) & (rounds.c.round == finished.index)))
-            connection.execute(rounds.insert().values(run=run, round=finished.index, record=json.dumps(record), arrays=_packed(arrays)))
+            connection.execute(rounds.insert().values(run=run, **_round_row(finished)))
+            connection.execute(models.delete().where((models.c.run == run) & (models.c.round != finished.index - 1)))
+            if model is not None:
+                connection.execute(models.insert().values(run=run, round=finished.index, arrays=_packed(model)))
             self._set_pending(connection, run, None)
 
     def keep_pending(self, run: str, pending: Pending, events: list[Event]) -> None:
-        """Keep a query that waits for a person, and what they just said."""
-        selection = pending.selection
-        said = {"round": pending.round, "strategy": pending.strategy, "seconds": dict(pending.seconds), "note": selection.note}
-        record = json.dumps(said)
-        arrays = {"indices": selection.indices, "scores": selection.scores}
-        if selection.gains is not None:
-            arrays["gains"] = selection.gains
-        with self._engine.begin() as connection:
-            self._add_events(connection, run, events)
-            self._set_pending(connection, run, (record, _packed(arrays)))
+        """Keep a query that waits for a person, and what they just said; its round and later ones are no longer finished."""
+        with self._writing(run, events) as connection:
+            self._drop_rounds(connection, run, pending.round)
+            self._set_pending(connection, run, pending)
+
+    def append(self, run: str, events: Sequence[Event]) -> None:
+        """Keep what a person said."""
+        with self._writing(run, events):
+            pass
+
+    def add_class(self, run: str, index: int, name: str) -> None:
+        """Keep the name of the class `index`, which was added on the way."""
+        runs = self._tables.tables["runs"]
+        with self._writing(run) as connection:
+            config = self._config(connection, run)
+            if len(config["class_names"]) != index:
+                raise ValueError(CHANGED)
+            config["class_names"].append(name)
+            connection.execute(runs.update().where(runs.c.id == run).values(config=json.dumps(config)))
+
+    def move(self, run: str, dataset: Dataset, rounds: Sequence[Round], pending: Pending | None) -> None:
+        """Keep the run over `dataset`, which has more samples than the stored pool, or another order, from now on."""
+        runs, table = self._tables.tables["runs"], self._tables.tables["rounds"]
+        with self._writing(run) as connection:
+            digest = self._keep_pool(connection, dataset)
+            connection.execute(runs.update().where(runs.c.id == run).values(pool=digest))
+            for finished in rounds:
+                where = (table.c.run == run) & (table.c.round == finished.index)
+                connection.execute(table.update().where(where).values(**_round_row(finished)))
+            self._set_pending(connection, run, pending)
+        self._pool_of[run] = digest
 
     def truncate(self, run: str, event: Event) -> None:
         """Drop the rounds after event.round and what was pending; the log keeps all events, the undo included."""
-        rounds = self._tables.tables["rounds"]
-        with self._engine.begin() as connection:
-            self._add_events(connection, run, [event])
-            connection.execute(rounds.delete().where((rounds.c.run == run) & (rounds.c.round > event.round)))
+        with self._writing(run, [event]) as connection:
+            self._drop_rounds(connection, run, event.round + 1)
             self._set_pending(connection, run, None)
 
     def runs(self) -> list[dict[str, Any]]:
@@ -135,15 +150,8 @@ class Store:
 
     def config(self, run: str) -> dict[str, Any]:
         """The settings of a run. Raises ValueError for an unknown id."""
-        from sqlalchemy import select
-
-        runs = self._tables.tables["runs"]
         with self._engine.connect() as connection:
-            config = connection.execute(select(runs.c.config).where(runs.c.id == run)).scalar()
-        if config is None:
-            raise ValueError(f"the store has no run {run!r}")
-        settings: dict[str, Any] = json.loads(config)
-        return settings
+            return self._config(connection, run)
 
     def load(self, run: str, dataset: Dataset) -> StoredRun:
         """A run as records over `dataset`, matched by sample ids. Raises ValueError for an unknown run or where stored samples are missing."""
@@ -151,14 +159,16 @@ class Store:
 
         config = self.config(run)
         t = self._tables.tables
-        rounds, events, pending = t["rounds"], t["events"], t["pending"]
+        rounds, events, pending, models = t["rounds"], t["events"], t["pending"], t["models"]
         with self._engine.connect() as connection:
+            self._pool_of.pop(run, None)  # another process may have moved the run to a larger pool
             stored = self._names(connection, run)
             rows = connection.execute(
                 select(rounds.c.round, rounds.c.record, rounds.c.arrays).where(rounds.c.run == run).order_by(rounds.c.round)
             ).all()
             log = connection.execute(select(events).where(events.c.run == run).order_by(events.c.seq)).all()
             waits = connection.execute(select(pending.c.record, pending.c.arrays).where(pending.c.run == run)).first()
+            trained = connection.execute(select(models.c.round, models.c.arrays).where(models.c.run == run)).all()
         place = _Placement(stored, dataset)
         if [row.round for row in rows] != list(range(len(rows))):
             raise ValueError(f"run {run!r} in the store is damaged: it has rounds {[row.round for row in rows]}")
@@ -168,18 +178,21 @@ class Store:
         if waits is not None:
             record, arrays = json.loads(waits.record), _unpacked(waits.arrays)
             scores = place.whole(arrays["scores"], np.nan)
-            selection = Selection(place.indices(arrays["indices"]), scores, arrays.get("gains"), note=record.get("note", ""))
-            queried = set(selection.indices.tolist())
-            last_undo = max((k for k, event in enumerate(history) if event.kind == "undo"), default=-1)
-            said = tuple(e for e in history[last_undo + 1 :] if e.round == record["round"] and e.sample in queried)
-            waiting = Pending(record["round"], selection, record["strategy"], record["seconds"], said)
-            history = [event for event in history if event not in said]
-        return StoredRun(run, config, finished, history, waiting, grown=place.grown)
+            indices, more = place.indices(arrays["indices"]), {name: arrays.get(name) for name in ("gains", "synthetic")}
+            selection = Selection(indices, scores, **more, note=record.get("note", ""))
+            said = [event for event in standing(history) if event.round >= record["round"]]
+            taken = set(map(id, said))
+            history = [event for event in history if id(event) not in taken]
+            events_here = tuple(replace(event, round=record["round"]) for event in said)
+            waiting = Pending(record["round"], selection, record["strategy"], record["seconds"], events_here)
+        self._known[run] = max((e.seq for e in log), default=0)
+        kept = {row.round: _unpacked(row.arrays) for row in trained}
+        return StoredRun(run, config, finished, history, waiting, grown=place.grown, moved=not place.same, models=kept)
 
     def delete(self, run: str) -> None:
         """Forget a run."""
         with self._engine.begin() as connection:
-            for name in ("pending", "events", "rounds"):
+            for name in ("pending", "events", "models", "rounds"):
                 table = self._tables.tables[name]
                 connection.execute(table.delete().where(table.c.run == run))
             runs = self._tables.tables["runs"]
@@ -201,15 +214,51 @@ class Store:
             self._ids.setdefault(digest, [json.loads(line) for line in ids.decode().split("\n")])
         return self._ids[self._pool_of[run]]
 
-    def _add_events(self, connection: "Connection", run: str, events: list[Event]) -> None:
-        if not events:
-            return
-        from sqlalchemy import func, select
+    def _config(self, connection: "Connection", run: str) -> dict[str, Any]:
+        from sqlalchemy import select
 
-        table = self._tables.tables["events"]
-        names = self._names(connection, run)
-        first = (connection.execute(select(func.max(table.c.seq)).where(table.c.run == run)).scalar() or 0) + 1
-        rows = [
+        runs = self._tables.tables["runs"]
+        config = connection.execute(select(runs.c.config).where(runs.c.id == run)).scalar()
+        if config is None:
+            raise ValueError(f"the store has no run {run!r}")
+        settings: dict[str, Any] = json.loads(config)
+        return settings
+
+    def _keep_pool(self, connection: "Connection", dataset: Dataset) -> str:
+        """Keep the ids of a pool, if they are new; gives their digest."""
+        from sqlalchemy import select
+
+        pools = self._tables.tables["pools"]
+        ids = "\n".join(json.dumps(str(i)) for i in dataset.ids).encode()
+        digest = hashlib.sha256(ids).hexdigest()
+        if connection.execute(select(pools.c.digest).where(pools.c.digest == digest)).first() is None:
+            connection.execute(pools.insert().values(digest=digest, ids=ids))
+        self._ids.setdefault(digest, [str(i) for i in dataset.ids])
+        return digest
+
+    @contextmanager
+    def _writing(self, run: str, events: Sequence[Event] = ()) -> "Iterator[Connection]":
+        """A transaction on a run that begins with `events` in its log. Raises ValueError where somebody else wrote to it since we last did."""
+        from sqlalchemy import func, select
+        from sqlalchemy.exc import IntegrityError
+
+        log, runs = self._tables.tables["events"], self._tables.tables["runs"]
+        with self._engine.begin() as connection:
+            last = connection.execute(select(func.max(log.c.seq)).where(log.c.run == run)).scalar() or 0
+            pool = connection.execute(select(runs.c.pool).where(runs.c.id == run)).scalar()
+            if last != self._known.get(run, last) or pool != self._pool_of.get(run, pool):
+                raise ValueError(CHANGED)
+            if events:
+                rows = self._log_rows(run, events, last + 1, self._names(connection, run))
+                try:
+                    connection.execute(log.insert(), rows)
+                except IntegrityError as error:  # the same lines of the log were written at this very moment
+                    raise ValueError(CHANGED) from error
+            yield connection
+        self._known[run] = last + len(events)
+
+    def _log_rows(self, run: str, events: Sequence[Event], first: int, names: Sequence[str]) -> list[dict[str, Any]]:
+        return [
             {
                 "run": run,
                 "seq": first + k,
@@ -222,13 +271,24 @@ class Store:
             }
             for k, e in enumerate(events)
         ]
-        connection.execute(table.insert(), rows)
 
-    def _set_pending(self, connection: "Connection", run: str, value: tuple[str, bytes] | None) -> None:
-        pending = self._tables.tables["pending"]
-        connection.execute(pending.delete().where(pending.c.run == run))
-        if value is not None:
-            connection.execute(pending.insert().values(run=run, record=value[0], arrays=value[1]))
+    def _drop_rounds(self, connection: "Connection", run: str, first: int) -> None:
+        """Forget the rounds from `first` on, and their models."""
+        for name in ("models", "rounds"):
+            table = self._tables.tables[name]
+            connection.execute(table.delete().where((table.c.run == run) & (table.c.round >= first)))
+
+    def _set_pending(self, connection: "Connection", run: str, pending: Pending | None) -> None:
+        table = self._tables.tables["pending"]
+        connection.execute(table.delete().where(table.c.run == run))
+        if pending is None:
+            return
+        selection = pending.selection
+        record = {"round": pending.round, "strategy": pending.strategy, "seconds": dict(pending.seconds), "note": selection.note}
+        arrays: dict[str, Any] = {"indices": selection.indices, "scores": selection.scores}
+        more = {"gains": selection.gains, "synthetic": selection.synthetic}
+        arrays |= {name: array for name, array in more.items() if array is not None}
+        connection.execute(table.insert().values(run=run, record=json.dumps(record), arrays=_packed(arrays)))
 
 
 class _Placement:
@@ -239,7 +299,10 @@ class _Placement:
         self._where = {name: i for i, name in enumerate(now)}
         missing = [name for name in stored if name not in self._where]
         if missing:
-            raise ValueError(f"{len(missing)} samples of the stored run are not in dataset {dataset.name!r}, the first is {missing[0]!r}")
+            raise ValueError(
+                f"{len(missing)} samples of the stored run are not in dataset {dataset.name!r}, the first is {missing[0]!r}: "
+                "deleted, renamed, changed or set aside for testing since; put them back to go on with the run"
+            )
         self.same = stored == now
         self.grown = len(now) > len(stored)
         self._to = np.array([self._where[name] for name in stored], dtype=np.int64)
@@ -267,7 +330,20 @@ class _Placement:
         return Round(index=index, **fields)
 
 
-_ARRAYS = ("queried", "labels", "class_counts", "probabilities", "recall", "confusion", "scores", "gains")
+def _round_row(finished: Round) -> dict[str, Any]:
+    record = {
+        "strategy": finished.strategy,
+        "note": finished.note,
+        "n_labelled": finished.n_labelled,
+        "metrics": dict(finished.metrics),
+        "seconds": dict(finished.seconds),
+        "cross_validated": finished.cross_validated,
+    }
+    arrays = {name: getattr(finished, name) for name in _ARRAYS if getattr(finished, name) is not None}
+    return {"round": finished.index, "record": json.dumps(record), "arrays": _packed(arrays)}
+
+
+_ARRAYS = ("queried", "labels", "class_counts", "probabilities", "recall", "confusion", "scores", "gains", "synthetic")
 
 
 def default_url() -> str:
@@ -299,6 +375,13 @@ def _tables() -> "MetaData":
         Column("run", String(12), ForeignKey("runs.id"), primary_key=True),
         Column("round", Integer, primary_key=True),
         Column("record", Text, nullable=False),
+        Column("arrays", LargeBinary, nullable=False),
+    )
+    Table(
+        "models",
+        tables,
+        Column("run", String(12), ForeignKey("runs.id"), primary_key=True),
+        Column("round", Integer, primary_key=True),
         Column("arrays", LargeBinary, nullable=False),
     )
     Table(

@@ -26,9 +26,8 @@ def blobs() -> Dataset:
 
 def learner_for(strategy: str, dataset: Dataset) -> str:
     """The first learner that serves the strategy."""
-    return next(
-        name for name in ("linear-svm", "mlp-dropout", "ensemble") if not unmet(strategies.create(strategy), learners.create(name), dataset)
-    )
+    made = strategies.create(strategy)
+    return next(name for name in ("linear-svm", "mlp-dropout", "ensemble") if not unmet(made, made.learner(learners.create(name)), dataset))
 
 
 @pytest.mark.parametrize("name", OWN)

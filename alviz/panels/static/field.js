@@ -45,6 +45,7 @@ function render({ model, el }) {
     if (words) {
       input.placeholder = model.get("placeholder");
       input.spellcheck = false;
+      if (kind === "lines") input.rows = 4;
     } else if (kind !== "menu" && kind !== "switch") {
       input.min = model.get("minimum");
       input.max = model.get("maximum");

@@ -1,0 +1,319 @@
+"""Initial pools: up to four ways to choose the first samples, side by side, and where the runs go that start from them."""
+
+from html import escape
+from typing import Any
+
+import ipywidgets as widgets
+import numpy as np
+
+from alviz import initial as initial_pools
+from alviz import projections
+from alviz.figures import Drawing, palette
+from alviz.figures.base import plural, shorten
+from alviz.figures.pools import REFERENCE, pool_counts, pool_map, start_curves, start_overlap
+from alviz.panels.field import Field, option
+from alviz.panels.header import Header, panel
+from alviz.panels.linking import link_selection
+from alviz.panels.plot import Plot
+from alviz.panels.pool_settings import PoolSettings, sizes, suited
+from alviz.panels.pulse import Pulse
+from alviz.panels.queries import fill
+from alviz.panels.starts import DEFAULTS, MOST, Starts
+from alviz.panels.theme import style
+from alviz.panels.thumbnails import Thumbnails
+from alviz.panels.url import PageUrl
+from alviz.studies.initial import Start, band, overlap, together
+
+LEGEND_UP_TO = 10
+"""With more classes than this the legend leaves them out."""
+
+
+class PoolMaps:
+    """The pools side by side in the embedding, each with how it chooses."""
+
+    def __init__(self, starts: Starts):
+        self.starts = starts
+        self.method = Field(label="Projection", help="Computed once per dataset and kept; UMAP and t-SNE take their time the first time.")
+        self.controls = widgets.HBox([self.method])
+        self.controls.add_class("alviz-controls")
+        self.plots = [Plot(height="clamp(180px, 26vh, 420px)", empty="Loading the pool …") for _ in range(MOST)]
+        self.titles = [widgets.HTML() for _ in range(MOST)]
+        self.cards = [widgets.HTML() for _ in range(MOST)]
+        self.cells = [widgets.VBox(list(parts)) for parts in zip(self.titles, self.plots, self.cards, strict=True)]
+        for cell in self.cells:
+            cell.add_class("alviz-plane")
+        for plot in self.plots:
+            link_selection(starts, plot)
+        side_by_side = widgets.Box(self.cells)
+        side_by_side.add_class("alviz-maps")
+        self.legend = widgets.HTML()
+        self.widget = widgets.VBox([self.legend, side_by_side])
+        self.method.observe(self._project, ["value"])
+        starts.observe(lambda _: self._methods(), ["dataset", "method"])
+        starts.observe(lambda _: self._show(), ["chosen", "waiting", "projection"])
+        starts.observe(self._renamed, ["config"])
+        self._methods()
+        self._show()
+
+    def _project(self, change: Any) -> None:
+        if change["new"]:
+            self.starts.method = change["new"]
+
+    def _renamed(self, change: Any) -> None:
+        if change["old"]["pools"] != change["new"]["pools"]:
+            self._show()
+
+    def _methods(self) -> None:
+        self.method.options = [option(name, projections.label(name)) for name in projections.available(self.starts.dataset)]
+        self.method.value = self.starts.method
+
+    def _show(self) -> None:
+        starts = self.starts
+        chosen = {one.name: one for one in starts.chosen}
+        names = starts.names
+        dataset, projection = starts.dataset, starts.projection
+        ready = dataset is not None and projection is not None and len(projection.points) == len(dataset)
+        self.legend.value = "" if dataset is None else legend(dataset.class_names)
+        for k, (cell, title, plot, card) in enumerate(zip(self.cells, self.titles, self.plots, self.cards, strict=True)):
+            cell.layout.display = None if k < len(names) else "none"
+            if k >= len(names):
+                continue
+            one = chosen.get(names[k])
+            told = "not chosen yet"
+            if names[k] in starts.waiting:
+                told = "choosing …" if names[k] == starts.waiting[0] else "waiting"
+            if one is not None:
+                told = plural(len(one.indices), "sample")
+            if one is not None and one.contents.class_counts.any():
+                total = len(one.contents.class_counts)
+                told = f"{one.contents.covered}/{total} classes · ir {one.contents.ir:.2f}"
+            title.value = f'<p class="alviz-pool-title"><b>{escape(names[k])}</b><span>{told}</span></p>'
+            card.value = card_html(names[k])
+            if ready:
+                nothing = np.empty(0, dtype=np.int64)
+                drawing = pool_map(projection.points, dataset, nothing if one is None else one.indices)  # type: ignore[union-attr, arg-type]
+                plot.show(drawing.figure, drawing.reading)
+
+
+class PoolFigures:
+    """Classes per pool, accuracy and overlap over the rounds, and the pools' pictures."""
+
+    def __init__(self, starts: Starts):
+        self.starts = starts
+        self.counts = Plot(height="clamp(190px, 26vh, 320px)")
+        self.table = widgets.HTML()
+        self.curves = Plot(height="clamp(220px, 34vh, 420px)")
+        self.overlap = Plot(height="clamp(220px, 34vh, 420px)")
+        self.which = Field(label="Pool", help="Whose pictures are shown.", layout={"display": "none"})
+        self.controls = widgets.HBox([self.which])
+        self.controls.add_class("alviz-controls")
+        self.pictures = Thumbnails(label="The chosen samples", empty="Press Start: the chosen samples appear here, in pick order.")
+        self.shown = widgets.VBox([self.pictures])
+        self.shown.add_class("alviz-pictures")
+        link_selection(starts, self.pictures)
+        self.which.observe(lambda _: self._picture(), ["value"])
+        starts.observe(lambda _: self._count(), ["chosen"])
+        starts.observe(lambda _: self._compare(), ["results"])
+        starts.observe(lambda _: self._tell(), ["chosen", "results"])
+        self._count()
+        self._compare()
+        self._tell()
+
+    def _count(self) -> None:
+        starts = self.starts
+        names = starts.dataset.class_names if starts.dataset is not None else ()
+        drawing = pool_counts({one.name: one.contents.class_counts for one in starts.chosen}, names)
+        show(self.counts, drawing)
+        options = [option(one.name) for one in starts.chosen]
+        self.which.layout.display = None if len(options) > 1 else "none"
+        self.which.options = options
+        if options and self.which.value not in {one.name for one in starts.chosen}:
+            self.which.value = starts.chosen[0].name
+        self._picture()
+
+    def _picture(self) -> None:
+        one = next((one for one in self.starts.chosen if one.name == self.which.value), None)
+        if one is None or self.starts.dataset is None:
+            self.pictures.show([])
+        else:
+            fill(self.pictures, self.starts.dataset, None, one.indices)
+
+    def _compare(self) -> None:
+        results: list[dict[str, Start]] = self.starts.results
+        names = list(results[0]) if results else []
+        labels = (
+            together((seed[name] for seed in results for name in names), lambda start: start.n_labelled)[0]
+            if results
+            else np.empty(0, dtype=np.int64)
+        )
+        accuracy = {name: together((seed[name] for seed in results), lambda start: start.accuracy) for name in names}
+        shared = {
+            name: np.stack([overlap(seed[name].labelled, seed[REFERENCE].labelled)[: len(labels)] for seed in results]) for name in names
+        }
+        for plot, drawing in ((self.curves, start_curves(labels, accuracy)), (self.overlap, start_overlap(labels, shared))):
+            show(plot, drawing)
+
+    def _tell(self) -> None:
+        self.table.value = table_html(self.starts)
+
+
+def show(plot: Plot, drawing: Drawing) -> None:
+    """The drawing with its reading; where there is nothing to draw, the sentence that says what to do stands in the plot's place alone."""
+    if drawing.figure["data"]:
+        plot.show(drawing.figure, drawing.reading)
+    else:
+        plot.empty = drawing.reading
+        plot.show(drawing.figure)
+
+
+def legend(class_names: tuple[str, ...]) -> str:
+    """What the maps show, in words: the classes with their colours where there are few, and the star."""
+    colors = palette.class_colors(len(class_names))
+    few = zip(class_names, colors, strict=True) if len(class_names) <= LEGEND_UP_TO else ()
+    classes = "".join(f'<span><b style="color:{color}">●</b> {escape(shorten(name))}</span>' for name, color in few)
+    return f'<p class="alviz-legend">{classes}<span><b class="alviz-star">★</b> in the initial pool</span></p>'
+
+
+def card_html(name: str) -> str:
+    """An initial pool's card as escaped HTML, folded up but for its idea."""
+    card = initial_pools.card(name)
+    fields = {"Formula": card.formula, "Needs": card.needs, "Cost": card.cost, "Shines": card.shines, "Fails": card.fails}
+    fields |= {"Ours": card.deviation, "Paper": card.reference}
+    items = "".join(f"<dt>{heading}</dt><dd>{escape(text)}</dd>" for heading, text in fields.items() if text)
+    return f'<div class="alviz-method"><details><summary>How it chooses</summary><p>{escape(card.idea)}</p><dl>{items}</dl></details></div>'
+
+
+def table_html(starts: Starts) -> str:
+    """What the pools are worth in numbers: means over the finished seeds, or of the pools chosen where there is none."""
+    results: list[dict[str, Start]] = starts.results
+    if not results:
+        return ""
+    reference = together((seed[REFERENCE] for seed in results), lambda start: start.accuracy)
+    rows = []
+    for name in results[0]:
+        mine = [seed[name] for seed in results]
+        accuracy = together(mine, lambda start: start.accuracy)
+        gain = band(accuracy - reference)
+        cells = [f"{np.mean([start.contents.covered for start in mine]):.1f}", f"{np.mean([start.contents.ir for start in mine]):.2f}"]
+        for at in (0, -1):
+            told = f"{100 * accuracy[:, at].mean():.1f}"
+            if name != REFERENCE and len(results) > 1:
+                told += f"<small>{signed(gain.low[at])} … {signed(gain.high[at])}</small>"
+            cells.append(told)
+        rows.append(f"<tr><th>{escape(name)}</th>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>")
+    first, last = (next(iter(results[0].values())).n_labelled[at] for at in (0, -1))
+    head = "".join(f"<th>{text}</th>" for text in ("", "classes", "ir", plural(int(first), "label"), plural(int(last), "label")))
+    note = f"Means over {plural(len(results), 'seed')}: classes and ir of the pool, accuracy in % with the pool alone and at the end"
+    note += "; small: 95 % interval of the gain over the random start, in points." if len(results) > 1 else ". One seed decides nothing."
+    return f'<table class="alviz-table alviz-gains"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table><p class="alviz-reading">{note}</p>'
+
+
+def signed(gain: float) -> str:
+    """A difference of shares in points: "+1.2", "−0.3"."""
+    return f"{'−' if gain < 0 else '+'}{abs(100 * gain):.1f}"
+
+
+def initial(**config: Any) -> widgets.VBox:
+    """The Initial pools page as a widget, for a notebook cell or Voila. config: settings to begin with (see `alviz.panels.starts.DEFAULTS`)."""
+    return InitialPools(Starts(**config)).widget
+
+
+class InitialPools:
+    """All panels of the page over one Starts."""
+
+    def __init__(self, starts: Starts):
+        self.starts = starts
+        self.header = Header(starts, starts, self._status, ["chosen", "results", "config", "projecting", "projected"], self._background)
+        tooltips = {
+            "Start": "Choose the pools with the settings on the left",
+            "Step": "One more seed: a run from every pool, over all rounds",
+            "Undo": "Take the last seed's runs back",
+            "Run": "As many seeds as are set on the left",
+            "Cancel": "Stop what is under way; pools and seeds that are finished stay",
+        }
+        for name, tooltip in tooltips.items():
+            self.header.buttons[name].tooltip = tooltip
+        self.settings = PoolSettings(starts)
+        self.maps = PoolMaps(starts)
+        self.figures = PoolFigures(starts)
+        self.url = PageUrl()
+        self.pulse = Pulse()
+        left = widgets.VBox([panel("Settings", self.settings.widget)])
+        halves = widgets.Box(
+            [
+                widgets.VBox(
+                    [
+                        panel("Samples per class", self.figures.counts),
+                        panel("The chosen samples", self.figures.shown, controls=self.figures.controls),
+                    ]
+                ),
+                widgets.VBox(
+                    [
+                        panel("Accuracy from each pool", self.figures.curves, self.figures.table),
+                        panel("Overlap with the run that started at random", self.figures.overlap),
+                    ]
+                ),
+            ]
+        )
+        halves.add_class("alviz-halves")
+        right = widgets.VBox([panel("Chosen pools", self.maps.widget, controls=self.maps.controls), halves])
+        columns = widgets.Box([left, right])
+        columns.add_class("alviz-columns")
+        columns.add_class("alviz-two")
+        self.widget = widgets.VBox([style(), self.url, self.pulse, self.header.widget, columns])
+        self.widget.add_class("alviz-root")
+        self.widget.add_class("alviz-page")
+        self.url.observe(lambda change: self._open(change["new"]), ["query"])
+        starts.preview()
+        starts.observe(lambda _: self._share(), ["config"])
+        starts.observe(lambda _: self.pulse.beat(), ["chosen", "results"])  # last: after all panels have sent theirs
+
+    def _status(self) -> tuple[str, bool, bool]:
+        starts = self.starts
+        if not starts.chosen:
+            return "Choose up to four initial pools on the left, then press <b>Start</b>.", False, False
+        assert starts.dataset is not None
+        samples = plural(len(starts.chosen[0].indices), "sample")
+        line = f"{escape(starts.dataset.name)} · <span>{plural(len(starts.chosen), 'pool')} of {samples}</span>"
+        line += f" · <span>{len(starts.results)}/{max(int(starts.config['seeds']), len(starts.results))} seeds run</span>"
+        if starts.stale:
+            line += f' · <span class="alviz-changed">settings changed: press {starts.stale}</span>'
+        return line, True, bool(starts.results)
+
+    def _background(self) -> tuple[str, float] | None:
+        return ("computing the map", self.starts.projected) if self.starts.projecting else None
+
+    def _open(self, query: dict[str, str]) -> None:
+        """Take settings from the page's address; what makes no sense there is said and left out."""
+        fields = self.settings.fields
+        found: dict[str, Any] = {}
+        wrong = []
+        for key in [key for key in DEFAULTS if key in query]:
+            value, field = query[key], fields.get(key)
+            names = value.split(",")
+            if key == "pools" and len(names) <= MOST and len(set(names)) == len(names) and set(names) <= set(initial_pools.available()):
+                found[key] = names
+            elif field is None:
+                wrong.append(f"{key}={value}")
+            elif field.kind == "number" and value.isdigit() and field.minimum <= int(value) <= field.maximum:
+                found[key] = int(value)
+            elif field.kind == "menu" and value in {entry["value"] for entry in field.options}:
+                found[key] = int(value) if key == "bins" else value
+            else:
+                wrong.append(f"{key}={value}")
+        if "dataset" in found:
+            found = {**sizes(found["dataset"]), **found}
+        asked = {**self.starts.config, **found}
+        usable = suited(asked)
+        wrong += [f"{key}={asked[key]}" for key in ("learner", "strategy") if usable[key] != asked[key] and key in found]
+        self.starts.config = usable
+        if wrong:
+            self.starts.notice = f"Left out of the address, because nothing goes by that name or number here: {', '.join(wrong)}."
+
+    def _share(self) -> None:
+        config = self.starts.config
+        usual = {**DEFAULTS, **sizes(config["dataset"])}
+        share = {key: str(config[key]) for key in self.settings.fields if config[key] != usual[key]}
+        if config["pools"] != DEFAULTS["pools"]:
+            share["pools"] = ",".join(config["pools"])
+        self.url.share = share

@@ -1,0 +1,134 @@
+"""The left column of the Initial pools page: the data, the pools, and the runs that go on from them."""
+
+from typing import Any
+
+import ipywidgets as widgets
+
+from alviz import data, learners
+from alviz import initial as initial_pools
+from alviz.figures.pools import REFERENCE
+from alviz.panels.field import Field, option
+from alviz.panels.settings import IMBALANCES, disabled, initial_menu, is_plane, learner_menu, menu, strategy_menu
+from alviz.panels.starts import DEFAULTS, MOST, Starts
+
+SIZES = {"plane": 10, "digits": 20}
+"""Samples in a pool, and labels per round, that suit a dataset; others: 50."""
+
+
+class PoolSettings:
+    """The left column: the data, the pools, and the runs that go on from them."""
+
+    def __init__(self, starts: Starts):
+        self.starts = starts
+        self._filling = False
+        self.pools = [Field(label=f"Initial pool {k + 1}", help="The greyed-out ones say what the data lack.") for k in range(MOST)]
+        whole = {"kind": "number", "minimum": 1}
+        self.fields = {
+            "dataset": Field(label="Data", options=menu(data, data.available()), help="What the first samples are chosen from."),
+            "imbalance": Field(
+                label="Class imbalance", options=list(IMBALANCES), help="ir: standard deviation of the class counts over their mean."
+            ),
+            "bins": Field(
+                label="Bins of the losses",
+                options=[option("1", "1: hardest first"), *(option(str(n), f"{n}: hard and easy") for n in (2, 5, 10))],
+                help=initial_pools.card("rotation-loss").options["bins"],
+            ),
+            "n_initial": Field(label="Samples each", maximum=100_000, help="Samples in every pool.", **whole),
+            "seed": Field(label="First seed", kind="number", minimum=0, maximum=2**31 - 1, help="The pools shown are chosen with it."),
+            "learner": Field(label="Learner", help="What is trained in every round."),
+            "strategy": Field(label="Query strategy", help="How the runs go on from every pool."),
+            "n_queries": Field(label="Labels per round", maximum=100_000, help="After the pool itself.", **whole),
+            "steps": Field(label="Rounds", maximum=100, help="After the pool itself.", **whole),
+            "seeds": Field(label="Seeds", maximum=1000, help="How many Run goes to: each chooses, trains and queries anew.", **whole),
+        }
+        f = self.fields
+        pairs = [widgets.HBox([f[a], f[b]]) for a, b in (("n_initial", "seed"), ("n_queries", "steps"))]
+        for pair in pairs:
+            pair.add_class("alviz-pair")
+        heading = widgets.HTML('<h3 class="alviz-panel-subtitle">And then</h3>')
+        self.widget = widgets.VBox(
+            [f["dataset"], f["imbalance"], *self.pools, f["bins"], pairs[0], heading, f["learner"], f["strategy"], pairs[1], f["seeds"]]
+        )
+        self.widget.add_class("alviz-settings")
+        self._offer()
+        self._show()
+        for key, field in self.fields.items():
+            field.observe(lambda change, key=key: self._set(key, change["new"]), ["value"])
+        for field in self.pools:
+            field.observe(lambda _: self._choose(), ["value"])
+        starts.observe(lambda _: self._show(), ["config"])
+        starts.observe(lambda _: self._suit_data(), ["dataset"])
+        starts.observe(lambda change: self._lock(change["new"]), ["busy"])
+
+    def _set(self, key: str, value: Any) -> None:
+        starts = self.starts
+        value = int(value) if self.fields[key].kind == "number" or key == "bins" else value
+        if self._filling or value == starts.config[key]:
+            return
+        changed = {**starts.config, key: value}
+        if key == "dataset":
+            changed |= {"params": {}, "imbalance": "none", **sizes(value)}
+        starts.config = suited(changed)
+        if (now := starts.config["strategy"]) != changed["strategy"]:
+            starts.notice = f"{starts.config['learner']} cannot serve {changed['strategy']}: the query strategy is now {now}."
+
+    def _choose(self) -> None:
+        if not self._filling:
+            self.starts.config = {**self.starts.config, "pools": [str(field.value) for field in self.pools if field.value != "none"]}
+
+    def _suit_data(self) -> None:
+        """Grey out the pools that cannot choose from the data; take them off the list and say so, where they stand there."""
+        starts, dataset = self.starts, self.starts.dataset
+        self._offer()
+        lacking = [name for name in starts.config["pools"] if dataset is not None and initial_pools.unmet(name, dataset)]
+        if lacking and dataset is not None:
+            starts.notice = f"{dataset.name} has no {initial_pools.unmet(lacking[0], dataset)}: left out {', '.join(lacking)}."
+            starts.config = {**starts.config, "pools": [name for name in starts.config["pools"] if name not in lacking] or [REFERENCE]}
+
+    def _offer(self) -> None:
+        entries = initial_menu(self.starts.dataset)
+        for k, field in enumerate(self.pools):
+            field.options = entries if k == 0 else [option("none", "none"), *entries]
+
+    def _show(self) -> None:
+        """Bring every control in line with the config."""
+        config = self.starts.config
+        self._filling = True
+        try:
+            names = [*config["pools"], *["none"] * MOST][:MOST]
+            for field, name in zip(self.pools, names, strict=True):
+                field.value = name
+            self.fields["imbalance"].layout.display = "none" if is_plane(config["dataset"]) else None
+            binned = any("bins" in initial_pools.registry.parameters(name) for name in config["pools"])
+            self.fields["bins"].layout.display = None if binned else "none"
+            self.fields["learner"].options = learner_menu(config["dataset"])
+            self.fields["strategy"].options = strategy_menu(teacher(config))
+            for key, field in self.fields.items():
+                field.value = str(config[key]) if key == "bins" else config[key]
+        finally:
+            self._filling = False
+
+    def _lock(self, busy: bool) -> None:
+        for field in [*self.fields.values(), *self.pools]:
+            field.disabled = busy
+
+
+def sizes(dataset: str) -> dict[str, int]:
+    """Samples in a pool and labels per round that suit a dataset."""
+    size = SIZES.get("plane" if is_plane(dataset) else dataset, 50)
+    return {"n_initial": size, "n_queries": size}
+
+
+def teacher(config: dict[str, Any]) -> Any:
+    """The learner of a config."""
+    return learners.create(config["learner"])
+
+
+def suited(config: dict[str, Any]) -> dict[str, Any]:
+    """The config with a learner that can take the data and a strategy that the learner serves."""
+    suits = dict(config)
+    if disabled(suits["learner"], learner_menu(suits["dataset"])):
+        suits["learner"] = DEFAULTS["learner"]
+    if disabled(suits["strategy"], strategy_menu(teacher(suits))):
+        suits["strategy"] = DEFAULTS["strategy"]
+    return suits
