@@ -38,7 +38,9 @@ def version() -> None:
 
 @cli.command()
 def app(
-    page: Annotated[str, typer.Argument(help="Page to open: explore, label, initial or toy; the home page when left out.", show_default=False)] = "",
+    page: Annotated[
+        str, typer.Argument(help="Page to open: explore, label, initial or toy; the home page when left out.", show_default=False)
+    ] = "",
     port: Annotated[int, typer.Option(help="First port to try; 0 for any free one.", min=0, max=65535)] = 8866,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in a browser, where there is one.")] = True,
     token: Annotated[str, typer.Option(help="Secret that visitors must show; part of the printed address.", show_default=False)] = "",

@@ -116,7 +116,8 @@ def load(path: str | os.PathLike[str]) -> SavedModel:
         arrays = load_file(folder / WEIGHTS)
         model = restored(learner, arrays)
     except (SafetensorError, KeyError, RuntimeError, ValueError) as error:
-        raise ValueError(f"{folder / WEIGHTS} is damaged, or holds no model of learner {name!r}: {str(error).splitlines()[0]}") from error
+        reason = next(iter(str(error).splitlines()), "its models are not saved")
+        raise ValueError(f"{folder / WEIGHTS} is damaged, or holds no model of learner {name!r}: {reason}") from error
     if model.n_classes != len(class_names):
         raise ValueError(f"{folder / ABOUT} names {len(class_names)} classes, and the model knows {model.n_classes}")
     return SavedModel(model, learner, class_names, about)
