@@ -14,6 +14,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -142,7 +143,7 @@ def training(case: Case, data: alviz.data.Dataset, repeats: int) -> list[object]
     our_training(case, images, labels)
     for _ in range(repeats):
         for name, workers in ways.items():
-            times[name].append(seconds(lambda workers=workers: plain_training(case, images, labels, workers)))
+            times[name].append(seconds(partial(plain_training, case, images, labels, workers)))
         times["ours"].append(seconds(lambda: our_training(case, images, labels)))
     rates = {name: case.pictures * case.epochs / statistics.median(taken) for name, taken in times.items()}
     best = max(ways, key=lambda name: rates[name])

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from alviz import learners
-from alviz.learners.deep import networks
+from alviz.learners.deep import networks, pooled
 from alviz.learners.deep.networks import Network
 from alviz.learners.deep.pooled import PooledConv
 from alviz.learners.deep.training import Recipe, augmented, train
@@ -245,6 +245,21 @@ def test_bfloat16_stays_near_float32(monkeypatch):
     assert not torch.equal(given[True], given[False])
     assert (given[True] - given[False]).norm() < 0.03 * given[False].norm()
     assert (moved[True] - moved[False]).norm() < 0.1 * moved[False].norm()
+
+
+def test_the_pooled_convolution_in_bfloat16_stays_near_float32(monkeypatch):
+    torch.manual_seed(0)
+    layer = PooledConv(2, 8, padding=2)
+    x = torch.rand(64, 2, 16, 16, requires_grad=True)
+    out, gradients = {}, {}
+    for half in (False, True):
+        monkeypatch.setattr(pooled, "fast_bfloat16", lambda where, half=half: half)
+        out[half] = layer(x)
+        gradients[half] = torch.autograd.grad((out[half] ** 2).sum(), [x, layer.weight, layer.bias])
+    assert out[True].dtype == torch.float32 and not torch.equal(out[True], out[False])
+    assert (out[True] - out[False]).abs().max() < 0.01 * out[False].abs().max()
+    for got, wanted in zip(gradients[True], gradients[False], strict=True):
+        assert (got - wanted).norm() < 0.1 * wanted.norm()
 
 
 # ---- dropout -----------------------------------------------------------------------------------------------------------------------

@@ -85,6 +85,7 @@ def train(
     schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.1, patience=recipe.patience)
     absent = torch.ones(network.head.out_features, dtype=torch.bool, device=y.device)
     absent[seen] = False
+    some_absent = len(seen) < len(absent)
     n = len(y)
     parts = max(1, min(-(-n // recipe.batch_size), n // 2))  # even parts of two at least: batch normalization can do nothing with one
     best, waited = np.inf, 0
@@ -97,8 +98,12 @@ def train(
             for step, rows in enumerate(torch.tensor_split(order, parts)):
                 progress((epoch + step / parts) / recipe.epochs)
                 logits = network(_moved(unit(images[rows]), moves[:, rows]))
-                losses = nn.functional.cross_entropy(logits.masked_fill(absent, -torch.inf), y[rows], reduction="none")
-                loss = losses.mean() + (companion.loss(losses, epoch / recipe.epochs) if companion else 0)
+                if some_absent:
+                    logits = logits.masked_fill(absent, -torch.inf)
+                losses = nn.functional.cross_entropy(logits, y[rows], reduction="none")
+                loss = losses.mean()
+                if companion is not None:
+                    loss = loss + companion.loss(losses, epoch / recipe.epochs)
                 optimizer.zero_grad(set_to_none=True)
                 loss.backward()
                 optimizer.step()
