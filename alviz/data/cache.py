@@ -60,6 +60,25 @@ def cached_rows(kind: str, key: str, n: int, compute: Callable[[int, int], NDArr
     return whole
 
 
+def kept(kind: str, most: int) -> dict[str, NDArray[Any]]:
+    """The arrays of a kind by their keys, newest first, `most` at most."""
+    found = sorted((folder() / kind).glob("*.npy"), key=lambda path: -_time(path))
+    arrays = ((path.stem, _read(path, None)) for path in found[:most])
+    return {key: array for key, array in arrays if array is not None}
+
+
+def look_up(kind: str, key: str, rows: int | None = None) -> NDArray[Any] | None:
+    """The array of that name as a memory map, if it is kept, whole, and `rows` long."""
+    return _read(folder() / kind / f"{key}.npy", rows)
+
+
+def _time(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:  # another process has just deleted it
+        return 0
+
+
 def _read(path: Path, rows: int | None) -> NDArray[Any] | None:
     try:
         array: Any = np.load(path, mmap_mode="r", allow_pickle=False)

@@ -63,6 +63,12 @@ def content_hash(dataset: Dataset) -> str:
     return hash_text([list(dataset.ids), hash_arrays(dataset.features, dataset.images, dataset.targets)])
 
 
+def row_hashes(array: NDArray[np.generic]) -> NDArray[np.uint8]:
+    """(n, 16) uint8: a hash of every row's content."""
+    digests = (hashlib.blake2b(np.ascontiguousarray(row).data, digest_size=16).digest() for row in array)
+    return np.frombuffer(b"".join(digests), dtype=np.uint8).reshape(len(array), 16)
+
+
 def row_ids(array: NDArray[np.generic]) -> list[str]:
     """One id per row from its content, so that rows added or moved change no other row's id; repeated rows get -2, -3, … in order."""
     seen: dict[str, int] = {}

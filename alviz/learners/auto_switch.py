@@ -12,6 +12,7 @@ from alviz.learners import network as networks
 from alviz.learners.base import Array, ConstantModel, Learner, Model, Samples, checked
 from alviz.learners.calibration import fold_of
 from alviz.learners.fine_tune import FineTune, FineTuneThresholded
+from alviz.learners.network import Augment
 from alviz.learners.pretrained import DEFAULT, OPTIONS
 from alviz.learners.transfer import Transfer
 from alviz.progress import Progress, silent
@@ -79,7 +80,7 @@ class AutoSwitch(Learner):
         lr: float = 0.01,
         weight_decay: float = 1e-3,
         patience: int = 10,
-        augment: str = "none",
+        augment: Augment = "none",
     ):
         if not isinstance(imbalanced, bool):
             raise ValueError(f"imbalanced must be True or False, got {imbalanced!r}")

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from alviz.learners import network as networks
 from alviz.learners.base import Array, ConstantModel, Model
-from alviz.learners.network import NetworkLearner
+from alviz.learners.network import Augment, NetworkLearner, Optimizer, Schedule
 from alviz.learners.pretrained import DEFAULT, OPTIONS, Backbone
 from alviz.progress import Progress
 from alviz.registry import Card
@@ -41,13 +41,13 @@ class FineTune(NetworkLearner):
         size: int | None = None,
         epochs: int = 80,
         batch_size: int = 32,
-        optimizer: str = "sgd",
+        optimizer: Optimizer = "sgd",
         lr: float = 0.01,
         weight_decay: float = 1e-3,
-        schedule: str = "plateau",
+        schedule: Schedule = "plateau",
         patience: int = 10,
         early_stop: int | None = None,
-        augment: str = "none",
+        augment: Augment = "none",
         dropout: float = 0.0,
         warm_start: bool = False,
     ):
@@ -87,13 +87,13 @@ class FineTuneThresholded(FineTune):
         size: int | None = None,
         epochs: int = 80,
         batch_size: int = 32,
-        optimizer: str = "sgd",
+        optimizer: Optimizer = "sgd",
         lr: float = 0.01,
         weight_decay: float = 1e-3,
-        schedule: str = "plateau",
+        schedule: Schedule = "plateau",
         patience: int = 10,
         early_stop: int | None = None,
-        augment: str = "none",
+        augment: Augment = "none",
         dropout: float = 0.0,
     ):
         super().__init__(

@@ -1,7 +1,7 @@
 """What lenet, resnet18 and the schemes made of them share: settings checked, a network trained on pictures, warm starts."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 AT_ONCE = 4_000_000
 """Pixels counted at once."""
 
-AUGMENT = ("none", "shift", "shift+flip")
+Optimizer = Literal["adam", "sgd"]
+Schedule = Literal["constant", "plateau"]
+Augment = Literal["none", "shift", "shift+flip"]
 
 OPTIONS = {
     "epochs": "Passes over the labelled samples.",
@@ -47,26 +49,26 @@ class NetworkLearner(Learner):
         self,
         epochs: int,
         batch_size: int,
-        optimizer: str,
+        optimizer: Optimizer,
         lr: float,
         weight_decay: float,
-        schedule: str,
+        schedule: Schedule,
         patience: int,
         early_stop: int | None,
-        augment: str,
+        augment: Augment,
         dropout: float,
         warm_start: bool,
     ):
         self.recipe: dict[str, Any] = {
             "epochs": whole("epochs", epochs, 1),
             "batch_size": whole("batch_size", batch_size, 2),
-            "optimizer": choice("optimizer", optimizer, ("adam", "sgd")),
+            "optimizer": choice("optimizer", optimizer, get_args(Optimizer)),
             "lr": number("lr", lr, 0, above=True),
             "weight_decay": number("weight_decay", weight_decay, 0),
-            "schedule": choice("schedule", schedule, ("constant", "plateau")),
+            "schedule": choice("schedule", schedule, get_args(Schedule)),
             "patience": whole("patience", patience, 1),
             "early_stop": whole("early_stop", early_stop, 1, optional=True),
-            "augment": choice("augment", augment, AUGMENT),
+            "augment": choice("augment", augment, get_args(Augment)),
         }
         self.dropout = number("dropout", dropout, 0, 0.99)
         if not isinstance(warm_start, bool):

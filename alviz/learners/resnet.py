@@ -1,18 +1,18 @@
 """resnet18: the residual network that most papers on deep active learning train."""
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from alviz.checks import choice, whole
-from alviz.learners.network import OPTIONS, NetworkLearner, moments
+from alviz.learners.network import OPTIONS, Augment, NetworkLearner, Optimizer, Schedule, moments
 from alviz.registry import Card
 
 if TYPE_CHECKING:
     from alviz.learners.deep.networks import Network
 
-STEMS = ("7x7", "3x3")
+Stem = Literal["7x7", "3x3"]
 
 
 class ResNet18(NetworkLearner):
@@ -38,21 +38,21 @@ class ResNet18(NetworkLearner):
 
     def __init__(
         self,
-        stem: str = "3x3",
+        stem: Stem = "3x3",
         size: int | None = None,
         epochs: int = 20,
         batch_size: int = 64,
-        optimizer: str = "adam",
+        optimizer: Optimizer = "adam",
         lr: float = 1e-3,
         weight_decay: float = 0.0,
-        schedule: str = "constant",
+        schedule: Schedule = "constant",
         patience: int = 10,
         early_stop: int | None = None,
-        augment: str = "none",
+        augment: Augment = "none",
         dropout: float = 0.0,
         warm_start: bool = False,
     ):
-        self.stem = choice("stem", stem, STEMS)
+        self.stem = choice("stem", stem, get_args(Stem))
         self.size = whole("size", size, 8, 1024, optional=True)
         super().__init__(epochs, batch_size, optimizer, lr, weight_decay, schedule, patience, early_stop, augment, dropout, warm_start)
 

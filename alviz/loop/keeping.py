@@ -31,8 +31,8 @@ class Pending:
 class StoredRun:
     """A run as a store gives it back for a dataset: indices are that dataset's.
 
-    grown: the dataset has samples that the store does not know; moved: it has those, or another order. models: round -> the arrays of its model,
-    for the last rounds, where the learner gives any.
+    joined: samples of the dataset that the store does not know; gone: unlabelled ones that it knows and the dataset has not; moved: there are such, or the order is
+    another. models: round -> the arrays of its model, for the last rounds, where the learner gives any.
     """
 
     id: str
@@ -40,7 +40,8 @@ class StoredRun:
     rounds: list[Round]
     events: list[Event]
     pending: Pending | None
-    grown: bool
+    joined: int
+    gone: int
     moved: bool
     models: Mapping[int, Arrays]
 
@@ -69,7 +70,7 @@ class RunStore(Protocol):
         ...
 
     def move(self, run: str, dataset: Dataset, rounds: Sequence[Round], pending: Pending | None) -> None:
-        """Keep the run over `dataset`, which has more samples than the stored pool, or another order, from now on."""
+        """Keep the run over `dataset`, which has other unlabelled samples than the stored pool, or another order, from now on."""
         ...
 
     def truncate(self, run: str, event: Event) -> None:

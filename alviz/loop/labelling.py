@@ -34,7 +34,8 @@ class Labelling:
     """A person labels the pool of `run`, whose oracle must be a Person.
 
     Every answer is in the run's store when the method that takes it returns, so a session can end anywhere and go on with `resume`. `proceed`
-    trains and poses the next query once everything is answered. Raises ValueError for a run whose oracle is a program.
+    trains and poses the next query once everything is answered. joined, gone: samples that came to the pool, or went from it, since the run was
+    stored. Raises ValueError for a run whose oracle is a program.
     """
 
     def __init__(self, run: Run):
@@ -42,6 +43,7 @@ class Labelling:
             raise ValueError("this run's labels come from a program: a person can go on only with a run that a person began")
         self.run = run
         self.annotator = run.oracle.annotator
+        self.joined = self.gone = 0
         self._refresh()
 
     @classmethod
@@ -66,7 +68,7 @@ class Labelling:
 
     @classmethod
     def resume(cls, store: Any, run: str, dataset: Dataset, *, annotator: str | None = None) -> "Labelling":
-        """The session `run` of a Store, where it stopped. dataset: its pool, to which samples may have been added.
+        """The session `run` of a Store, where it stopped. dataset: its pool, to which samples may have been added; those without a label may be gone.
 
         annotator: who answers from now on, if it is somebody else. Raises ValueError for an unknown run, or one that a program has labelled.
         """
@@ -74,7 +76,9 @@ class Labelling:
         stored = store.load(run, dataset)
         if stored.config.get("annotator", "simulated") == "simulated":
             raise ValueError(f"run {run!r} was not labelled by a person")
-        return cls(Run.resume(stored, dataset, store=store, oracle=oracle))
+        session = cls(Run.resume(stored, dataset, store=store, oracle=oracle))
+        session.joined, session.gone = stored.joined, stored.gone
+        return session
 
     # ---- where it stands -----------------------------------------------------------------------------------------------------------
 

@@ -314,8 +314,8 @@ class Run:
     ) -> "Run":
         """Go on with a stored run where it stopped: the same picks as if it had never stopped.
 
-        stored: from `Store.load`. dataset: the run's dataset; samples are matched by id, so new ones shift no label. objects: `learner`,
-        `strategy` or `initial` where the stored run's was not made by name. Raises ValueError where a stored sample is missing.
+        stored: from `Store.load`. dataset: the run's dataset; samples are matched by id, so samples that joined or left the pool shift no label. objects: `learner`,
+        `strategy` or `initial` where the stored run's was not made by name. Raises ValueError where a labelled sample is missing.
         """
         run = object.__new__(cls)
         config = stored.config
@@ -334,7 +334,7 @@ class Run:
         kept = stored.models
         run._models = [restored(run.learner, kept[r]) if r in kept else None for r in range(len(run._rounds))]
         run.pending = stored.pending
-        if stored.grown:  # samples were added since: their probabilities are not in the store
+        if stored.joined:  # samples were added since: their probabilities are not in the store
             for r, finished in enumerate(run._rounds):
                 after = predicted(run.model(r), inputs(run.dataset, run.learner), silent)
                 run._rounds[r] = replace(finished, probabilities=after.astype(np.float32))

@@ -7,6 +7,7 @@ import traitlets
 
 from alviz import data
 from alviz.data.dataset import Dataset
+from alviz.figures.base import plural
 from alviz.loop.evaluate import FOLDS
 from alviz.loop.labelling import Labelling
 from alviz.loop.outlook import Outlook, outlook
@@ -204,6 +205,8 @@ class LabelBench(Working):
             if len(session.waiting) == 0 and not session.exhausted:
                 session.proceed(**self.hooks(job))
             self._enter(session)
+            moves = {"joined the pool": session.joined, "without a label are no longer there": session.gone}
+            self.notice = " ".join(f"{plural(n, 'picture')} {what}." for what, n in moves.items() if n)
 
         return self.begin(work)
 

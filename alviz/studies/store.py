@@ -106,7 +106,7 @@ class Store:
             connection.execute(runs.update().where(runs.c.id == run).values(config=json.dumps(config)))
 
     def move(self, run: str, dataset: Dataset, rounds: Sequence[Round], pending: Pending | None) -> None:
-        """Keep the run over `dataset`, which has more samples than the stored pool, or another order, from now on."""
+        """Keep the run over `dataset`, which has other unlabelled samples than the stored pool, or another order, from now on."""
         runs, table = self._tables.tables["runs"], self._tables.tables["rounds"]
         with self._writing(run) as connection:
             digest = self._keep_pool(connection, dataset)
@@ -154,7 +154,10 @@ class Store:
             return self._config(connection, run)
 
     def load(self, run: str, dataset: Dataset) -> StoredRun:
-        """A run as records over `dataset`, matched by sample ids. Raises ValueError for an unknown run or where stored samples are missing."""
+        """A run as records over `dataset`, matched by sample ids. Raises ValueError for an unknown run, or where a labelled sample is missing.
+
+        Unlabelled samples may be gone: the run goes on without them. What was said about them stays in the log, should they come back.
+        """
         from sqlalchemy import select
 
         config = self.config(run)
@@ -170,16 +173,18 @@ class Store:
             waits = connection.execute(select(pending.c.record, pending.c.arrays).where(pending.c.run == run)).first()
             trained = connection.execute(select(models.c.round, models.c.arrays).where(models.c.run == run)).all()
         place = _Placement(stored, dataset)
+        place.check(_labelled(log))
         if [row.round for row in rows] != list(range(len(rows))):
             raise ValueError(f"run {run!r} in the store is damaged: it has rounds {[row.round for row in rows]}")
-        history = [Event(e.round, -1 if e.sample is None else place.index(e.sample), e.kind, e.label, e.annotator, e.time) for e in log]
+        told = [(e, -1 if e.sample is None else place.index(e.sample)) for e in log]
+        history = [Event(e.round, i, e.kind, e.label, e.annotator, e.time) for e, i in told if i is not None]
         finished = [place.round(row.round, json.loads(row.record), _unpacked(row.arrays)) for row in rows]
         waiting = None
         if waits is not None:
-            record, arrays = json.loads(waits.record), _unpacked(waits.arrays)
-            scores = place.whole(arrays["scores"], np.nan)
-            indices, more = place.indices(arrays["indices"]), {name: arrays.get(name) for name in ("gains", "synthetic")}
-            selection = Selection(indices, scores, **more, note=record.get("note", ""))
+            record = json.loads(waits.record)
+            arrays = place.picks(_unpacked(waits.arrays), "indices", "gains", "synthetic")
+            more = {name: arrays.get(name) for name in ("gains", "synthetic")}
+            selection = Selection(arrays["indices"], place.whole(arrays["scores"], np.nan), **more, note=record.get("note", ""))
             said = [event for event in standing(history) if event.round >= record["round"]]
             taken = set(map(id, said))
             history = [event for event in history if id(event) not in taken]
@@ -187,7 +192,7 @@ class Store:
             waiting = Pending(record["round"], selection, record["strategy"], record["seconds"], events_here)
         self._known[run] = max((e.seq for e in log), default=0)
         kept = {row.round: _unpacked(row.arrays) for row in trained}
-        return StoredRun(run, config, finished, history, waiting, grown=place.grown, moved=not place.same, models=kept)
+        return StoredRun(run, config, finished, history, waiting, joined=place.joined, gone=place.gone, moved=not place.same, models=kept)
 
     def delete(self, run: str) -> None:
         """Forget a run."""
@@ -297,37 +302,53 @@ class _Placement:
     def __init__(self, stored: list[str], dataset: Dataset):
         now = [str(i) for i in dataset.ids]
         self._where = {name: i for i, name in enumerate(now)}
-        missing = [name for name in stored if name not in self._where]
+        self._pool = dataset.name
+        self._to = np.array([self._where.get(name, -1) for name in stored], dtype=np.int64)
+        self._n = len(now)
+        self.same = stored == now
+        self.gone = int((self._to < 0).sum())
+        self.joined = self._n - (len(stored) - self.gone)
+
+    def check(self, labelled: list[str]) -> None:
+        missing = [name for name in labelled if name not in self._where]
         if missing:
             raise ValueError(
-                f"{len(missing)} samples of the stored run are not in dataset {dataset.name!r}, the first is {missing[0]!r}: "
+                f"{len(missing)} labelled samples of the stored run are not in dataset {self._pool!r}, the first is {missing[0]!r}: "
                 "deleted, renamed, changed or set aside for testing since; put them back to go on with the run"
             )
-        self.same = stored == now
-        self.grown = len(now) > len(stored)
-        self._to = np.array([self._where[name] for name in stored], dtype=np.int64)
-        self._n = len(now)
 
-    def index(self, name: str) -> int:
-        return self._where[name]
+    def index(self, name: str) -> int | None:
+        return self._where.get(name)
 
-    def indices(self, stored: NDArray[np.int64]) -> NDArray[np.int64]:
-        return self._to[stored]
+    def picks(self, arrays: dict[str, NDArray[Any]], indices: str, *beside: str) -> dict[str, NDArray[Any]]:
+        """The arrays of a batch, with `indices` those of the dataset, and without the samples that are gone."""
+        now = self._to[arrays[indices]]
+        there = now >= 0
+        return {**arrays, indices: now[there], **{name: arrays[name][there] for name in beside if name in arrays}}
 
     def whole(self, rows: NDArray[Any], filling: float) -> NDArray[Any]:
         if self.same:
             return rows
         out = np.full((self._n, *rows.shape[1:]), filling, dtype=rows.dtype)
-        out[self._to] = rows
+        out[self._to[self._to >= 0]] = rows[self._to >= 0]
         return out
 
     def round(self, index: int, record: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Round:
-        arrays["queried"] = self.indices(arrays["queried"])
+        arrays = self.picks(arrays, "queried", "labels", "gains", "synthetic")
         arrays["probabilities"] = self.whole(arrays["probabilities"], 1.0 / arrays["probabilities"].shape[1])
         if "scores" in arrays:
             arrays["scores"] = self.whole(arrays["scores"], np.nan)
         fields: dict[str, Any] = {**record, **arrays}
         return Round(index=index, **fields)
+
+
+def _labelled(log: Sequence[Any]) -> list[str]:
+    """The names of the samples that have a label, by the rows of the log."""
+    number: dict[str | None, int] = {None: -1}
+    events = [Event(e.round, number.setdefault(e.sample, len(number)), e.kind, e.label, e.annotator, e.time) for e in log]
+    name = {k: sample for sample, k in number.items()}
+    said = {event.sample: event for event in standing(events)}
+    return [str(name[k]) for k, event in said.items() if event.kind in ("label", "relabel")]
 
 
 def _round_row(finished: Round) -> dict[str, Any]:

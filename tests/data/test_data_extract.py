@@ -118,14 +118,29 @@ def test_another_extractor_computes_again(change):
     assert other.seen == 110
 
 
-def test_one_changed_pixel_computes_again():
+def test_one_changed_pixel_computes_that_picture_again():
     with_features(pictures(), Counting())
     pool = POOL.copy()
     pool[40, 2, 2] ^= 1
     changed = Counting()
     dataset = with_features(pictures(pool), changed)
-    assert changed.seen == 80  # the pool; the test set is as it was
+    assert changed.seen == 1  # the rest is as it was, the test set too
     assert dataset.features[40, 0] == np.float32(pool[40].mean(dtype=np.float32))
+
+
+@pytest.mark.parametrize("part", [4096, 16])
+def test_of_a_pool_that_has_grown_only_the_new_pictures_are_looked_at(monkeypatch, part):
+    monkeypatch.setattr(cache, "PART", part)
+    with_features(pictures(), Counting())
+    new = RNG.integers(0, 256, (7, 6, 5), dtype=np.uint8)
+    pool = np.concatenate([POOL[10:], new])[RNG.permutation(77)]
+    counting = Counting()
+    dataset = with_features(pictures(pool), counting)
+    assert counting.seen == 7
+    assert np.array_equal(dataset.features, Counting().extract(pool))
+    both = Counting()  # from two sets at once
+    assert np.array_equal(with_features(pictures(np.concatenate([POOL, new])), both).features, Counting().extract(np.concatenate([POOL, new])))
+    assert both.seen == 0
 
 
 def test_pca_of_another_pool_changes_the_test_features():

@@ -285,6 +285,29 @@ def test_new_files_join_the_pool_and_move_no_label(untested: Dataset, store: Sto
     assert third.standing().remaining == 95 - 8
 
 
+def test_pictures_that_were_skipped_or_wait_may_go_and_what_was_said_of_them_comes_back_with_them(untested: Dataset, store: Store) -> None:
+    session = begun(untested, store)
+    answer_all(session, untested)
+    session.proceed()
+    skipped, labelled, *waiting = session.waiting.tolist()
+    session.skip(skipped)
+    session.label(labelled, 1)
+    lost = [skipped, waiting[0]]
+    rest = untested.take(np.setdiff1d(np.arange(len(untested)), lost))
+    found = again(session, rest)
+    assert (found.joined, found.gone) == (0, 2)
+    assert [rest.ids[i] for i in found.waiting] == [untested.ids[i] for i in waiting[1:]]
+    assert {rest.ids[i] for i in found.now.labelled} == {untested.ids[i] for i in session.now.labelled}
+    assert found.standing().skipped == 0
+    answer_all(found, rest)
+    found.proceed()
+    back = again(found, untested)
+    assert (back.joined, back.gone) == (2, 0)
+    assert {untested.ids[i] for i in back.now.labelled} == {rest.ids[i] for i in found.now.labelled}
+    assert back.standing().skipped == 1 and skipped not in back.now.candidates
+    assert waiting[0] in back.now.candidates
+
+
 def test_of_two_tabs_on_one_session_the_second_gets_a_sentence_and_changes_nothing(untested: Dataset, store: Store) -> None:
     one = begun(untested, store)
     other = again(one, untested)

@@ -94,11 +94,33 @@ def test_samples_added_to_the_pool_shift_no_label(store: Store, pool: Dataset) -
     resumed.step()
 
 
-def test_a_pool_that_lost_samples_is_refused(store: Store, pool: Dataset) -> None:
+def test_a_pool_that_lost_labelled_samples_is_refused(store: Store, pool: Dataset) -> None:
     run = Run(pool, n_queries=6, store=store)
     assert run.id is not None
-    with pytest.raises(ValueError, match="1 samples of the stored run are not in dataset"):
-        store.load(run.id, pool.take(np.arange(1, len(pool))))
+    rest = np.setdiff1d(np.arange(len(pool)), run.state.labelled[:2])
+    with pytest.raises(ValueError, match="2 labelled samples of the stored run are not in dataset .*, the first is "):
+        store.load(run.id, pool.take(rest))
+
+
+def test_unlabelled_samples_may_go_and_come_back(store: Store, pool: Dataset) -> None:
+    run = Run(pool, n_queries=6, store=store)
+    run.goto(2)
+    assert run.id is not None
+    lost = run.state.candidates[::3]
+    rest = pool.take(np.setdiff1d(np.arange(len(pool)), lost))
+    stored = store.load(run.id, rest)
+    assert (stored.joined, stored.gone) == (0, len(lost))
+    fewer = Run.resume(stored, rest, store=store)
+    for before, after in zip(run.rounds, fewer.rounds, strict=True):
+        assert [pool.ids[i] for i in before.queried] == [rest.ids[i] for i in after.queried]
+        kept = [pool.ids.index(name) for name in rest.ids]
+        assert np.array_equal(before.probabilities[kept], after.probabilities)
+    fewer.step()
+    found = store.load(run.id, pool)
+    assert (found.joined, found.gone) == (len(lost), 0)
+    again = Run.resume(found, pool, store=store)
+    assert {pool.ids[i]: again.state.labels[i] for i in again.state.labelled} == {rest.ids[i]: fewer.state.labels[i] for i in fewer.state.labelled}
+    assert np.isfinite(again.rounds[-1].probabilities).all()
 
 
 def test_a_pending_query_and_what_was_said_survive(store: Store, pool: Dataset) -> None:
