@@ -113,7 +113,7 @@ class Explore:
     def __init__(self, workbench: Workbench):
         self.workbench = workbench
         self.settings = Settings(workbench)
-        self.header = Header(workbench, workbench, self._status, ["view", "projecting", "projected", "config"], self._background)
+        self.header = Header(workbench, workbench, self._status, ["view", "projecting", "projected", "preparing", "config"], self._background)
         self.history = History(workbench)
         self.map = MapPanel(workbench)
         self.queries = QueriesPanel(workbench)
@@ -161,7 +161,7 @@ class Explore:
         return line, left, len(view.rounds) > 1
 
     def _background(self) -> tuple[str, float] | None:
-        return ("computing the map", self.workbench.projected) if self.workbench.projecting else None
+        return (self.workbench.preparing, self.workbench.projected) if self.workbench.projecting else None
 
     def _open(self, query: dict[str, str]) -> None:
         """Take settings from the page's address; what makes no sense there is said and left out."""

@@ -223,7 +223,7 @@ class InitialPools:
 
     def __init__(self, starts: Starts):
         self.starts = starts
-        self.header = Header(starts, starts, self._status, ["chosen", "results", "config", "projecting", "projected"], self._background)
+        self.header = Header(starts, starts, self._status, ["chosen", "results", "config", "projecting", "projected", "preparing"], self._background)
         tooltips = {
             "Start": "Choose the pools with the settings on the left",
             "Step": "One more seed: a run from every pool, over all rounds",
@@ -281,7 +281,7 @@ class InitialPools:
         return line, True, bool(starts.results)
 
     def _background(self) -> tuple[str, float] | None:
-        return ("computing the map", self.starts.projected) if self.starts.projecting else None
+        return (self.starts.preparing, self.starts.projected) if self.starts.projecting else None
 
     def _open(self, query: dict[str, str]) -> None:
         """Take settings from the page's address; what makes no sense there is said and left out."""

@@ -7,10 +7,11 @@ import ipywidgets as widgets
 
 from alviz.panels.explore import open_store
 from alviz.panels.header import Activity, panel
-from alviz.panels.label_form import LabelForm, best_extractor
+from alviz.panels.label_form import LabelForm
 from alviz.panels.label_side import LabelSide
 from alviz.panels.label_stage import LabelStage
 from alviz.panels.label_state import LabelBench
+from alviz.panels.source import best_extractor
 from alviz.panels.theme import style
 from alviz.panels.url import PageUrl
 

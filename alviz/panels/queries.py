@@ -28,23 +28,31 @@ class QueriesPanel:
         head.add_class("alviz-panel-head")
         self.selection = widgets.VBox([head, self.chosen])
         self.selection.add_class("alviz-selection")
-        self.widget = widgets.VBox([self.selection, self.reading, self.queries])
+        self.made = Thumbnails(label="Pictures that the strategy made up", empty="")
+        subtitle = '<h3 class="alviz-panel-subtitle">Made up by the strategy: each stands for the query in the same place</h3>'
+        self.synthetic = widgets.VBox([widgets.HTML(subtitle), self.made])
+        self.widget = widgets.VBox([self.selection, self.reading, self.queries, self.synthetic])
         self.widget.add_class("alviz-pictures")
         self.clear.on_click(lambda _: setattr(workbench, "selected", []))
         workbench.observe(lambda _: self._show(), ["view"])
         workbench.observe(lambda _: self._show_selection(), ["view", "selected", "dataset"])
         link_selection(workbench, self.queries)
+        link_selection(workbench, self.made)
         link_selection(workbench, self.chosen)
         self._show()
         self._show_selection()
 
     def _show(self) -> None:
         view = self.workbench.view
+        made = None if view is None else view.round.synthetic
+        self.synthetic.layout.display = "none" if made is None else None
         if view is None:
             self.reading.value = ""
             return
         finished = view.round
         fill(self.queries, view.dataset, view, finished.queried)
+        if made is not None:
+            self.made.show(finished.queried, made, [f"for query {k + 1}" for k in range(len(made))])
         self.reading.value = f'<p class="alviz-reading">{escape(reading(view))}</p>'
 
     def _show_selection(self) -> None:
@@ -91,7 +99,11 @@ def fill(grid: Thumbnails, dataset: Dataset, view: View | None, ids: NDArray[np.
 
 
 def reading(view: View) -> str:
-    """One sentence about this round's queries."""
+    """One sentence about this round's queries, and what strategy and learner had to say themselves."""
+    return f"{_counted(view)} {view.round.note}".rstrip()
+
+
+def _counted(view: View) -> str:
     finished, dataset = view.round, view.dataset
     known = finished.labels >= 0
     if not known.any():
@@ -103,5 +115,4 @@ def reading(view: View) -> str:
         return f"Round 0 took {len(finished.queried)} samples by {finished.strategy} before there was a model, {most}."
     guesses = view.rounds[view.shown - 1].probabilities[finished.queried].argmax(axis=1)
     right = int((guesses == finished.labels)[known].sum())
-    text = f"Round {finished.index} took {len(finished.queried)} samples by {finished.strategy}, {most}; the model had {right} of {int(known.sum())} right."
-    return f"{text} {finished.note}" if finished.note else text
+    return f"Round {finished.index} took {len(finished.queried)} samples by {finished.strategy}, {most}; the model had {right} of {int(known.sum())} right."

@@ -14,6 +14,7 @@ from alviz.loop.signals import unmet
 from alviz.panels.field import Field, option
 from alviz.panels.options import OptionFields
 from alviz.panels.parts import REGISTRIES, made
+from alviz.panels.source import SourceFields, data_menu, first_params
 from alviz.panels.workbench import DEFAULTS, Workbench
 from alviz.strategies import handbook
 from alviz.strategies.handbook import fields as fields_of
@@ -85,10 +86,10 @@ def menu(module: ModuleType, names: list[str]) -> list[dict[str, Any]]:
 
 
 def learner_menu(dataset: str) -> list[dict[str, Any]]:
-    """All learners; those that take pictures are disabled on the plane, and say why."""
+    """All learners; those that take pictures are disabled on the plane and on tables, and say why."""
     entries = []
     for name in learners.simple():
-        why = "needs images" if is_plane(dataset) and learners.create(name).takes == "images" else ""
+        why = "needs images" if (is_plane(dataset) or dataset == "table") and learners.create(name).takes == "images" else ""
         entries.append(option(name, title=learners.card(name).idea, disabled=bool(why), why=why))
     return sorted(entries, key=lambda entry: entry["disabled"])
 
@@ -126,7 +127,7 @@ class Settings:
         self.workbench = workbench
         self._filling = False
         self.fields = {
-            "dataset": Field(kind="menu", label="Data", help="The pool whose labels are asked for.", options=menu(data, data.available())),
+            "dataset": Field(kind="menu", label="Data", help="The pool whose labels are asked for.", options=data_menu()),
             "imbalance": Field(
                 kind="menu",
                 label="Class imbalance",
@@ -153,6 +154,7 @@ class Settings:
             key: Field(kind="range", label=label, minimum=low, maximum=high, step=step, help=help)
             for key, (label, low, high, step, help) in SLIDERS.items()
         }
+        self.source = SourceFields(workbench)
         self.options = {part: OptionFields(workbench, part) for part in REGISTRIES}
         self.card = widgets.HTML()
         card = widgets.VBox([self.card])
@@ -163,6 +165,7 @@ class Settings:
         self.widget = widgets.VBox(
             [
                 f["dataset"],
+                self.source.widget,
                 *self.sliders.values(),
                 f["imbalance"],
                 f["learner"],
@@ -191,7 +194,7 @@ class Settings:
             return
         changed = {**self.workbench.config, key: int(value) if self.fields[key].kind == "number" else value}
         if key == "dataset":
-            changed["params"] = {}
+            changed["params"] = first_params(value)
             changed["imbalance"] = "none"
             changed |= suggested(value)
         if key == "dataset" and disabled(changed["learner"], learner_menu(changed["dataset"])):

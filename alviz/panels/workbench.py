@@ -18,6 +18,7 @@ from alviz.loop import Run
 from alviz.loop.round import Round
 from alviz.panels.jobs import Job, Lane
 from alviz.panels.parts import REGISTRIES, made
+from alviz.panels.source import unsaid
 from alviz.panels.working import Working, readable
 from alviz.progress import Cancelled
 from alviz.projections import Projection, available, project
@@ -95,7 +96,7 @@ class Workbench(Working):
 
     config: the settings for the next Start. dataset: what the map shows, loaded before there is a run. view: the run looked at, or None before the first Start; a new one after every change. tracks:
     the run looked at, its branches and what ran before it on the same dataset. selected: dataset indices marked in every
-    view. hovered: dataset index, or None. method, projection: what the map shows; projecting, projected (0 … 1): a map is being computed.
+    view. hovered: dataset index, or None. method, projection: what the map shows; projecting, projected (0 … 1): a map is being computed, or the data for it are read, as preparing says.
     """
 
     config = traitlets.Dict()
@@ -108,6 +109,7 @@ class Workbench(Working):
     projection: Projection | None = traitlets.Any(None, allow_none=True)  # type: ignore[assignment]
     projecting = traitlets.Bool(False)
     projected = traitlets.Float(0.0)
+    preparing = traitlets.Unicode("")
 
     def __init__(self, store: Any = None, **config: Any):
         super().__init__(config={**DEFAULTS, **config})
@@ -127,6 +129,7 @@ class Workbench(Working):
         """Load the data of `config` and show them, as long as there is no run."""
 
         def work(job: Job) -> None:
+            self.preparing = "reading the data"
             dataset = self._dataset(dict(self.config), job)
             if self.view is None:
                 self._take(dataset)
@@ -134,7 +137,10 @@ class Workbench(Working):
 
         if self.view is None:
             self.error = ""
-            self._maps.instead(work)
+            if missing := unsaid(self.config):
+                self.notice = missing
+            else:
+                self._maps.instead(work)
 
     def start(self) -> bool:
         """A new run with the settings of `config`."""
@@ -271,6 +277,8 @@ class Workbench(Working):
 
     def _dataset(self, config: dict[str, Any], job: Job) -> Dataset:
         wanted = source_of(config)
+        if missing := unsaid(config):
+            raise ValueError(missing)
         with self._loading:  # the map and a run may want the same data at the same time
             if self._loaded is None or self._loaded[0] != wanted:
                 made = data.create(config["dataset"], imbalance=config["imbalance"], progress=job.progress, **config.get("params", {}))
@@ -324,6 +332,7 @@ class Workbench(Working):
             return
 
         def work(job: Job) -> None:
+            self.preparing = "computing the map"
             if self.projection is None or self._pictured != (dataset, method):
                 self.projection = project(dataset, method, seed=0, progress=job.progress)
                 self._pictured = (dataset, method)
@@ -333,6 +342,8 @@ class Workbench(Working):
 
     def _preview_other(self, change: Any) -> None:
         if source_of(change["old"]) != source_of(change["new"]):
+            if self.notice == unsaid(change["old"]):
+                self.notice = ""
             self.preview()
 
     def _suit_method(self, change: Any) -> None:
@@ -349,7 +360,7 @@ class Workbench(Working):
 
     def _map_failed(self, error: Exception) -> None:
         if isinstance(error, Cancelled):
-            self.notice = "The projection was cancelled."
+            self.notice = "The projection was cancelled." if self.preparing == "computing the map" else "Reading was cancelled."
             if self.projection is not None:
                 self.method = self.projection.method
         else:

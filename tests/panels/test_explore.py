@@ -1,4 +1,7 @@
+from dataclasses import replace
+
 import ipywidgets as widgets
+import numpy as np
 import pytest
 
 from alviz import strategies
@@ -50,6 +53,21 @@ def test_selecting_in_one_view_marks_in_all(page: Explore) -> None:
     page.queries.queries.selected = [5]
     assert page.workbench.selected == [5]
     assert page.map.plot.selection.tolist() == [5]
+
+
+def test_what_a_strategy_made_up_is_shown_below_what_was_asked_in_its_place(page: Explore) -> None:
+    press(page, "Start")
+    press(page, "Step")
+    panel, view = page.queries, page.workbench.view
+    assert view is not None and panel.synthetic.layout.display == "none"
+    made = np.random.default_rng(0).integers(0, 256, (10, 8, 8), dtype=np.uint8)
+    last = replace(view.round, synthetic=made, note="Ten were made up.")
+    page.workbench.view = replace(view, rounds=(*view.rounds[:-1], last))
+    assert panel.synthetic.layout.display is None
+    assert [item["id"] for item in panel.made.items] == last.queried.tolist()
+    assert panel.made.cell == [8, 8] and "Ten were made up." in panel.reading.value
+    page.workbench.look_at(shown=0)
+    assert panel.synthetic.layout.display == "none"
 
 
 def test_strategies_a_learner_cannot_serve_are_greyed_out_and_say_why(page: Explore) -> None:
