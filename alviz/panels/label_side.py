@@ -15,6 +15,7 @@ from alviz.panels.field import Field, option
 from alviz.panels.header import panel
 from alviz.panels.label_stage import LabelStage
 from alviz.panels.label_state import PRACTICE, LabelBench
+from alviz.panels.source import report_html
 
 
 class LabelSide:
@@ -23,6 +24,7 @@ class LabelSide:
     def __init__(self, bench: LabelBench, stage: LabelStage):
         self.bench, self.stage = bench, stage
         self.numbers = widgets.HTML()
+        self.report = widgets.HTML()
         self.model = widgets.HTML()
         self.reading = widgets.HTML()
         self.guess = Field(
@@ -62,7 +64,7 @@ class LabelSide:
             pair.add_class("alviz-pair")
         self.widget = widgets.VBox(
             [
-                panel("So far", self.numbers, self.go_on, self.leave),
+                panel("So far", self.numbers, self.report, self.go_on, self.leave),
                 panel("Model", self.model, self.guess, self.look, self.estimate, self.reading),
                 panel("Take away", *pairs, self.weights, self.folder, self.how, self.sort, self.download),
             ]
@@ -91,6 +93,8 @@ class LabelSide:
         }
         items = "".join(f"<dt>{name}</dt><dd>{number:,}</dd>" for name, number in numbers.items())
         self.numbers.value = f'<dl class="alviz-label-numbers">{items}</dl>'
+        report = run.dataset.report
+        self.report.value = "" if report is None else report_html(report)
         self.model.value = f'<p class="alviz-reading">{escape(self._worth())}</p>'
         foreseen = bench.outlook
         self.reading.value = (

@@ -184,8 +184,6 @@ class LabelBench(Working):
                     **self.hooks(job),
                 )
             )
-            if dataset.report is not None:
-                self.notice = str(dataset.report)
 
         return self.begin(work)
 

@@ -95,6 +95,7 @@ class SourceFields:
         self.report = widgets.HTML()
         self.widget = widgets.VBox([])
         self.widget.add_class("alviz-options")
+        self.widget.add_class("alviz-source")
         self._filling = False
         self.show()
         for dataset, fields in self.fields.items():
@@ -159,4 +160,5 @@ def report_html(report: Report) -> str:
     more = len(report.skipped) + len(report.duplicates) - len(items)
     if more > 0:
         items.append(f"<li>… and {more:,} more</li>")
-    return line + (f"<details><summary>Which ones</summary><ul>{''.join(items)}</ul></details>" if items else "")
+    which = f"<details><summary>Which ones</summary><ul>{''.join(items)}</ul></details>" if items else ""
+    return f'<div class="alviz-report">{line}{which}</div>'
