@@ -44,9 +44,14 @@ WANTED = {"k-center": 20, "badge": 200, "typiclust": 10, "probcover": 10, "max-h
 """How many times quicker than scikit-activeml's, at the small size."""
 
 
+NETWORK = {"module", "predicted_loss", "critic"}
+"""Needs that plain arrays cannot serve."""
+
+
 def own() -> list[str]:
-    """The strategies that come with alviz."""
-    return [name for names in handbook.families().values() for name in names if ":" not in name]
+    """The strategies that come with alviz and can choose from plain arrays."""
+    names = [name for names in handbook.families().values() for name in names if ":" not in name]
+    return [name for name in names if not NETWORK.intersection(handbook.made(name).needs)]
 
 
 def measured(name: str, size: str, timeout: float) -> dict[str, Any]:

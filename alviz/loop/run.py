@@ -106,7 +106,9 @@ class Run:
         check_needs(self.strategy, self.learner, dataset)
         inputs(dataset, self.learner)
         if oracle is None and not (dataset.targets >= 0).any():
-            raise ValueError(f"dataset {dataset.name!r} has no labels that a program could reveal: name its classes and label it yourself (page Label, or Labelling)")
+            raise ValueError(
+                f"dataset {dataset.name!r} has no labels that a program could reveal: name its classes and label it yourself (page Label, or Labelling)"
+            )
         self.oracle: Oracle = TrueLabels(dataset) if oracle is None else oracle
         self.metrics = (*ROUND_METRICS, *metrics)
         self.name = name or strategy_name(self.strategy)

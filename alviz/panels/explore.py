@@ -113,7 +113,9 @@ class Explore:
     def __init__(self, workbench: Workbench):
         self.workbench = workbench
         self.settings = Settings(workbench)
-        self.header = Header(workbench, workbench, self._status, ["view", "projecting", "projected", "preparing", "config"], self._background)
+        self.header = Header(
+            workbench, workbench, self._status, ["view", "projecting", "projected", "preparing", "config"], self._background
+        )
         self.history = History(workbench)
         self.map = MapPanel(workbench)
         self.queries = QueriesPanel(workbench)

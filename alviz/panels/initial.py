@@ -223,7 +223,9 @@ class InitialPools:
 
     def __init__(self, starts: Starts):
         self.starts = starts
-        self.header = Header(starts, starts, self._status, ["chosen", "results", "config", "projecting", "projected", "preparing"], self._background)
+        self.header = Header(
+            starts, starts, self._status, ["chosen", "results", "config", "projecting", "projected", "preparing"], self._background
+        )
         tooltips = {
             "Start": "Choose the pools with the settings on the left",
             "Step": "One more seed: a run from every pool, over all rounds",

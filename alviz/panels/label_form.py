@@ -14,6 +14,7 @@ from alviz.panels.label_state import PRACTICE, LabelBench, sessions
 from alviz.panels.settings import menu, strategy_menu
 from alviz.panels.source import extractor_menu
 
+
 class LabelForm:
     """Every change lands in `bench.config`."""
 
@@ -54,9 +55,7 @@ class LabelForm:
             "learner": Field(label="Learner", options=menu(learners, learners.simple()), help="What is trained in every round."),
             "strategy": Field(label="Query strategy", help="How the next pictures are chosen."),
             "initial": Field(label="First pictures", options=menu(initial, initial.available()), help="How round 0 is chosen."),
-            "extractor": Field(
-                label="Features", options=extractor_menu(), help="What learners of features see of your pictures."
-            ),
+            "extractor": Field(label="Features", options=extractor_menu(), help="What learners of features see of your pictures."),
             "seed": Field(kind="number", label="Seed", minimum=0, maximum=2**31 - 1, help="Decides what is left to chance."),
         }
         f = self.fields

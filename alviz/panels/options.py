@@ -44,7 +44,7 @@ class OptionFields:
                 self.widget.layout.display = None if self.fields else "none"
             for key, field in self.fields.items():
                 value = chosen.get(key, default(part, name, key))
-                field.value = shown(value) if field.kind == "menu" else value
+                field.value = shown(value) if field.kind == "menu" else "" if field.kind == "text" and value is None else value
         finally:
             self._filling = False
 
@@ -97,6 +97,8 @@ def kinds(part: str, name: str) -> dict[str, tuple[Any, bool]]:
         choices: tuple[Any, ...] = tuple(choice for kind in literal for choice in get_args(kind))
         if len(literal) == len(wanted) or set(wanted) <= {int, float, bool, StrategyName}:
             found[key] = (choices or (float if float in wanted else wanted[0]), type(None) in alternatives)
+        elif str in wanted:  # and perhaps what only Python can give: a path, a learner
+            found[key] = (str, type(None) in alternatives)
     return found
 
 
@@ -107,6 +109,8 @@ def field_of(part: str, name: str, key: str) -> Field:
     label = key.replace("_", " ")
     if kind is bool:
         return Field(kind="switch", label=label, help=text)
+    if kind is str:
+        return Field(kind="text", label=label, help=text, placeholder=_AUTOMATIC if optional else "")
     if kind is StrategyName:
         kind = tuple(other for other in strategies.available() if other != name)
     if isinstance(kind, tuple):
@@ -135,7 +139,7 @@ def meant(part: str, name: str, key: str, value: Any) -> Any:
         return next((choice for choice in kind if str(choice) == str(value)), value)
     if kind is bool:
         return value if isinstance(value, bool) else {"True": True, "False": False}.get(value, value)
-    if kind is StrategyName:
+    if kind in (StrategyName, str):
         return value
     whole = float(value)
     return int(whole) if whole.is_integer() and (kind is int or isinstance(default(part, name, key), int)) else whole

@@ -4,8 +4,8 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from alviz import learners
 from alviz import initial as initial_pools
+from alviz import learners
 from alviz.figures.pools import REFERENCE
 from alviz.panels.field import Field, option
 from alviz.panels.settings import IMBALANCES, disabled, initial_menu, is_plane, learner_menu, strategy_menu
@@ -49,7 +49,19 @@ class PoolSettings:
             pair.add_class("alviz-pair")
         heading = widgets.HTML('<h3 class="alviz-panel-subtitle">And then</h3>')
         self.widget = widgets.VBox(
-            [f["dataset"], self.source.widget, f["imbalance"], *self.pools, f["bins"], pairs[0], heading, f["learner"], f["strategy"], pairs[1], f["seeds"]]
+            [
+                f["dataset"],
+                self.source.widget,
+                f["imbalance"],
+                *self.pools,
+                f["bins"],
+                pairs[0],
+                heading,
+                f["learner"],
+                f["strategy"],
+                pairs[1],
+                f["seeds"],
+            ]
         )
         self.widget.add_class("alviz-settings")
         self._offer()

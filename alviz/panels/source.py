@@ -83,7 +83,10 @@ class SourceFields:
                     note="On the machine that alviz runs on: .csv, .tsv, .parquet or .npz; press Enter to read it.",
                 ),
                 "target": Field(
-                    kind="text", label="Column of the classes", placeholder="target, label or class", help=data.card("table").options["target"]
+                    kind="text",
+                    label="Column of the classes",
+                    placeholder="target, label or class",
+                    help=data.card("table").options["target"],
                 ),
                 "features": Field(
                     kind="text", label="Columns of the numbers", placeholder="all that hold numbers", help="Names with commas between them."

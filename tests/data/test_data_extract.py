@@ -139,7 +139,9 @@ def test_of_a_pool_that_has_grown_only_the_new_pictures_are_looked_at(monkeypatc
     assert counting.seen == 7
     assert np.array_equal(dataset.features, Counting().extract(pool))
     both = Counting()  # from two sets at once
-    assert np.array_equal(with_features(pictures(np.concatenate([POOL, new])), both).features, Counting().extract(np.concatenate([POOL, new])))
+    assert np.array_equal(
+        with_features(pictures(np.concatenate([POOL, new])), both).features, Counting().extract(np.concatenate([POOL, new]))
+    )
     assert both.seen == 0
 
 

@@ -7,6 +7,7 @@ import pytest
 from alviz.checks import whole
 from alviz.panels import options
 from alviz.panels.explore import Explore
+from alviz.panels.options import OptionFields
 from alviz.panels.workbench import Workbench
 from alviz.registry import Card
 from alviz.strategies import QueryStrategy, create, registry
@@ -150,3 +151,26 @@ def test_many_options_are_folded_away(page):
     page.settings.fields["learner"].value = "knn"
     assert list(page.settings.options["learner"].widget.children) == [page.settings.options["learner"].box]
     assert page.settings.options["learner"].box.layout.display is None
+
+
+def test_words_are_typed_and_nothing_is_the_default() -> None:
+    workbench = Workbench(learner="transfer")
+    fields = OptionFields(workbench, "learner")
+    fields.show()
+    base, weights = fields.fields["base"], fields.fields["weights"]
+    assert (base.kind, base.value, weights.value) == ("text", "linear-svm", "")
+    base.value = "logistics"
+    assert "did you mean 'logistic'" in base.note
+    assert base.value == "linear-svm" and "options" not in workbench.config
+    base.value = "logistic"
+    weights.value = "/some/where"
+    assert workbench.config["options"]["learner"] == {"base": "logistic", "weights": "/some/where"}
+    weights.value = ""
+    assert workbench.config["options"]["learner"] == {"base": "logistic"}
+
+
+def test_the_settings_of_networks_have_menus() -> None:
+    for name, menus in {"lenet": {"optimizer", "schedule", "augment"}, "resnet18": {"stem", "optimizer", "schedule", "augment"}}.items():
+        fields = OptionFields(Workbench(learner=name), "learner")
+        fields.show()
+        assert {key for key, field in fields.fields.items() if field.kind == "menu"} == menus

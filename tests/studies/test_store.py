@@ -98,7 +98,7 @@ def test_a_pool_that_lost_labelled_samples_is_refused(store: Store, pool: Datase
     run = Run(pool, n_queries=6, store=store)
     assert run.id is not None
     rest = np.setdiff1d(np.arange(len(pool)), run.state.labelled[:2])
-    with pytest.raises(ValueError, match="2 labelled samples of the stored run are not in dataset .*, the first is "):
+    with pytest.raises(ValueError, match="2 labelled samples of the stored run are not in dataset"):
         store.load(run.id, pool.take(rest))
 
 
@@ -119,7 +119,9 @@ def test_unlabelled_samples_may_go_and_come_back(store: Store, pool: Dataset) ->
     found = store.load(run.id, pool)
     assert (found.joined, found.gone) == (len(lost), 0)
     again = Run.resume(found, pool, store=store)
-    assert {pool.ids[i]: again.state.labels[i] for i in again.state.labelled} == {rest.ids[i]: fewer.state.labels[i] for i in fewer.state.labelled}
+    assert {pool.ids[i]: again.state.labels[i] for i in again.state.labelled} == {
+        rest.ids[i]: fewer.state.labels[i] for i in fewer.state.labelled
+    }
     assert np.isfinite(again.rounds[-1].probabilities).all()
 
 
