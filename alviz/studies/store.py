@@ -140,6 +140,14 @@ class Store:
                 for i, began, config, n in connection.execute(query)
             ]
 
+    def n_labelled(self, run: str) -> int:
+        """How many samples of a run have a label, those of the round that waits included."""
+        from sqlalchemy import select
+
+        events = self._tables.tables["events"]
+        with self._engine.connect() as connection:
+            return len(_labelled(connection.execute(select(events).where(events.c.run == run).order_by(events.c.seq)).all()))
+
     def has(self, run: str) -> bool:
         """Whether there is a run of that id."""
         from sqlalchemy import select
@@ -312,8 +320,11 @@ class _Placement:
     def check(self, labelled: list[str]) -> None:
         missing = [name for name in labelled if name not in self._where]
         if missing:
+            many = (
+                f"{len(missing):,} labelled samples of the stored run are" if len(missing) > 1 else "a labelled sample of the stored run is"
+            )
             raise ValueError(
-                f"{len(missing)} labelled samples of the stored run are not in dataset {self._pool!r}, the first is {missing[0]!r}: "
+                f"{many} not in dataset {self._pool!r}, the first is {missing[0]!r}: "
                 "deleted, renamed, changed or set aside for testing since; put them back to go on with the run"
             )
 
