@@ -32,7 +32,7 @@ class Public:
         """
         if not isinstance(download, bool):
             raise ValueError(f"download must be True or False, got {download!r}")
-        base = Path("data") if root is None else Path(root).expanduser()
+        base = Path("data" if root is None else root).expanduser().absolute()
         inside = Path.home() / "data" / self.below if root is None else base
         places = list(dict.fromkeys([*first, base / self.below, inside] if root is None else [inside, base / self.below]))
         found = self._complete(places)
@@ -40,7 +40,7 @@ class Public:
             try:
                 fetch(str(base))
             except Exception as error:  # networks and archives fail in many ways
-                reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+                reason = " ".join(str(error).split())[:300].rstrip(" :") or type(error).__name__
                 raise FileNotFoundError(f"{self.name} could not be downloaded to {base}: {reason}") from error
             found = self._complete(places)
         if found is not None:

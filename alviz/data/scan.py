@@ -13,8 +13,8 @@ LITTER = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
 
 DEEPEST = 100
 """Folders inside folders that are looked through."""
-MOST_OTHERS, OTHERS = 100_000, 10
-"""With more files than MOST_OTHERS that are no pictures, and OTHERS times as many as there are pictures, it is the wrong folder (a home, a whole disk)."""
+MOST_OTHERS, OTHERS = 500_000, 10
+"""With more files than MOST_OTHERS that are no pictures, and OTHERS times as many as pictures so far, it is the wrong folder (a home, a whole disk)."""
 
 
 @dataclass(frozen=True)

@@ -335,7 +335,8 @@ class Run:
         run._cache = {}
         run.state = LabelState(len(dataset), stored.events)
         run._rounds = [widened(finished, dataset.n_classes) for finished in stored.rounds]
-        kept = stored.models
+        # Features that an extractor learns from the pool are others in another pool: a model of the old ones says nothing about them.
+        kept = {} if (stored.joined or stored.gone) and run.learner.takes == "features" else stored.models
         run._models = [restored(run.learner, kept[r]) if r in kept else None for r in range(len(run._rounds))]
         run.pending = stored.pending
         if stored.joined:  # samples were added since: their probabilities are not in the store

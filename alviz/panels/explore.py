@@ -10,7 +10,7 @@ from alviz.panels.field import Field, option
 from alviz.panels.header import Header, panel
 from alviz.panels.imbalance import is_rule
 from alviz.panels.map import MapPanel
-from alviz.panels.measures import BalancePanel, ConfusionPanel, CurvePanel, WhyPanel
+from alviz.panels.measures import BalancePanel, ConfusionPanel, CurvePanel, WhyPanel, short
 from alviz.panels.options import in_address, options_of
 from alviz.panels.parts import made
 from alviz.panels.pulse import Pulse
@@ -71,7 +71,7 @@ class History:
             self.timeline.planned, self.timeline.last, self.timeline.titles = view.track.planned, len(view.rounds) - 1, titles
             self.timeline.branched, self.timeline.shown = branched, view.shown
         self.which.layout.display = None if len(self.workbench.tracks) > 1 else "none"
-        self.which.options = [option(track.label) for track in self.workbench.tracks]
+        self.which.options = [option(track.label, short(track.label)) for track in self.workbench.tracks]
         self.which.value = view.track.label
 
 

@@ -87,7 +87,7 @@ class CurvePanel(_Switched):
 
     def drawing(self, view: View) -> Drawing:
         past = {view.track: view.rounds}
-        runs = [(track.label.replace(" from round ", " from "), past.get(track, track.run.rounds)) for track in self._order(view)]
+        runs = [(short(track.label), past.get(track, track.run.rounds)) for track in self._order(view)]
         return learning_curve(runs, metric=str(self.what.value), shown_round=view.shown)
 
     def clicked(self, point: dict[str, Any]) -> None:
@@ -97,6 +97,11 @@ class CurvePanel(_Switched):
             track = tracks[point["trace"]]
             budgets = np.array([r.n_labelled for r in track.run.rounds])
             self.workbench.look_at(track, int(np.abs(budgets - point["x"]).argmin()))
+
+
+def short(label: str) -> str:
+    """A run's label where there is little room."""
+    return label.replace(" from round ", " from ")
 
 
 class BalancePanel(_Switched):

@@ -48,7 +48,7 @@ class Gaal(QueryStrategy):
     needs = ("module", "inputs")
     symmetries = frozenset({"classes"})
 
-    def __init__(self, epochs: int = 10, steps: int = 100):
+    def __init__(self, epochs: int = 100, steps: int = 100):
         self.epochs = whole(f"{self.name}: epochs", epochs, 1)
         self.steps = whole(f"{self.name}: steps", steps, 1)
 

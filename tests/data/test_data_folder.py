@@ -430,7 +430,7 @@ def test_the_wrong_folder_and_endless_folders(pets, monkeypatch):
     assert [one.reason for one in read(pets.root, test=0).report.skipped].count("too deep") == 1
     for k in range(25):
         (pets.root / f"{k}.txt").touch()
-    with pytest.raises(ValueError, match=r"does not look like a folder of pictures \(2 pictures among 2\d files so far\)"):
+    with pytest.raises(ValueError, match=r"does not look like a folder of pictures \(0 pictures among 25 files so far\)"):
         read(pets.root)
 
 
@@ -447,7 +447,7 @@ def test_looking_through_folders_can_be_cancelled(pets):
 def test_pictures_that_have_no_room_anywhere_are_refused(pets, monkeypatch, tmp_path):
     (tmp_path / "file").touch()
     monkeypatch.setenv("ALVIZ_CACHE", str(tmp_path / "file"))
-    monkeypatch.setattr(thumbnails, "MOST_IN_MEMORY", 10_000)
+    monkeypatch.setattr(thumbnails, "MOST_IN_MEMORY", 1000)
     pets.classes(cat=3)
     with pytest.raises(ValueError, match=r"3 pictures need 0.0 GB in .*, which cannot be written .*ALVIZ_CACHE"):
         read(pets.root)
@@ -458,3 +458,27 @@ def test_files_of_gigabytes_are_no_pictures(pets, monkeypatch):
     monkeypatch.setattr(originals, "MOST_BYTES", 10)
     with pytest.raises(ValueError, match="skipped: too large: 3"):
         read(pets.root)
+
+
+@pytest.mark.parametrize("change", ["grown", "shrunk"])
+def test_a_run_on_features_of_the_pool_goes_on_when_the_pool_is_another(pets, tmp_path, change):
+    pets.classes(cat=12, dog=12)
+    store = Store(f"sqlite:///{tmp_path / 'runs.db'}")
+
+    def pool():
+        return create("folder", root=str(pets.root), size=16, test=0.0, extractor="pca")
+
+    run = alviz.Run(pool(), n_queries=4, store=store)
+    run.step()
+    labelled = {run.dataset.ids[i] for i in run.state.labelled}
+    if change == "grown":
+        for k in range(3):
+            pets.add(f"cat/new{k}.png")
+    else:
+        (pets.root / names(run.dataset)[int(run.state.candidates[0])]).unlink()
+    now = pool()
+    assert now.features.shape[1] != run.dataset.features.shape[1]
+    again = alviz.Run.resume(store.load(run.id, now), now, store=store)
+    assert {now.ids[i] for i in again.state.labelled} == labelled
+    again.step()
+    assert len(again.rounds) == 3 and again.n_labelled == 12

@@ -5,6 +5,7 @@ import hashlib
 import json
 import pickle
 import struct
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -208,7 +209,7 @@ def test_missing_files_are_named_with_the_place_and_the_command(nowhere, monkeyp
         f"alviz.data.create('{name}', root='{nowhere / 'mine'}', download=True)",
     ):
         assert piece in message
-    with pytest.raises(FileNotFoundError, match=r"Put the files into data"):
+    with pytest.raises(FileNotFoundError, match=rf"Put the files into {Path.cwd()}/data"):
         create(name)
     with pytest.raises(ValueError, match="download must be True or False"):
         create(name, download="yes")
@@ -224,7 +225,7 @@ def test_a_download_happens_when_asked_and_only_once(nowhere, monkeypatch):
     monkeypatch.setattr(torchvision.datasets, "MNIST", download)
     for _ in range(2):
         dataset = create("mnist", download=True)
-    assert calls == [("data", True)]
+    assert calls == [(str(Path.cwd() / "data"), True)]
     assert "download" not in dataset.spec["params"]
 
     def fails(root, download):

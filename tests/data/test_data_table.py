@@ -175,8 +175,8 @@ def test_the_split_stays_when_rows_are_added_and_the_spec_makes_it_again(csv, mo
 
 
 def test_semicolons_and_decimal_commas(csv):
-    read = from_table(csv("a;b;label\n1,5;2;x\n3.25;4;y\n"), test=0)
-    assert read.features.tolist() == [[1.5, 2.0], [3.25, 4.0]] and read.class_names == ("x", "y")
+    read = from_table(csv("a;b;label\n1,5;2.5;x\n3;-4.25;y\n"), test=0)
+    assert read.features.tolist() == [[1.5, 2.5], [3.0, -4.25]] and read.class_names == ("x", "y")
     assert from_table(csv('"a, b","c;d"\n1,2\n'), test=0).features.tolist() == [[1.0, 2.0]]
 
 
@@ -190,7 +190,7 @@ def test_row_numbers_that_were_saved_along_are_left_out(tmp_path):
 
 def test_text_in_other_encodings(tmp_path):
     (tmp_path / "t.csv").write_bytes("a,label\n1,café\n".encode("latin-1"))
-    with pytest.raises(ValueError, match="'t.csv' is not text in UTF-8"):
+    with pytest.raises(ValueError, match=r"'t.csv' is not text in UTF-8"):
         from_table(tmp_path / "t.csv")
     (tmp_path / "t.csv").write_bytes("a,label\n1,café\n".encode("utf-8-sig"))
     assert from_table(tmp_path / "t.csv").class_names == ("café",)

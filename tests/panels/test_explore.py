@@ -1,5 +1,6 @@
 import io
 from dataclasses import replace
+from pathlib import Path
 
 import ipywidgets as widgets
 import numpy as np
@@ -9,6 +10,7 @@ from PIL import Image
 from alviz import strategies
 from alviz.panels.explore import Explore
 from alviz.panels.workbench import Workbench
+from alviz.studies import Store
 
 SMALL = {"dataset": "digits", "n_queries": 10, "budget": 40}
 
@@ -248,3 +250,40 @@ def test_a_hidden_message_takes_no_room(page: Explore) -> None:
     assert page.header.message.layout.display == "none"
     page.workbench.error = "No."
     assert page.header.message.layout.display is None
+
+
+def test_runs_that_differ_in_the_learner_alone_are_told_apart(page: Explore) -> None:
+    press(page, "Start")
+    assert "<b>margin</b> with linear-svm on digits" in page.header.line.value
+    page.settings.fields["learner"].value = "knn"
+    press(page, "Start")
+    press(page, "Start")
+    assert [track.label for track in page.workbench.tracks] == ["margin", "margin, knn", "margin, knn (2)"]
+    assert "<b>margin, knn (2)</b> on digits" in page.header.line.value
+
+
+def test_the_address_keeps_its_run_while_that_is_being_loaded(page: Explore, tmp_path: Path) -> None:
+    page.workbench.store = Store(f"sqlite:///{tmp_path / 'runs.db'}")
+    press(page, "Start")
+    run = page.url.share["run"]
+    again = Explore(Workbench(store=page.workbench.store))
+    shared: list[str | None] = []
+    again.url.observe(lambda change: shared.append(change["new"].get("run")), ["share"])
+    again.url.query = page.url.share
+    again.workbench.wait(60)
+    assert shared and set(shared) == {run}
+    lost = Explore(Workbench(store=page.workbench.store))
+    lost.url.query = {"run": "gone"}
+    lost.workbench.wait(60)
+    assert "run" not in lost.url.share and "not kept on this machine" in lost.workbench.notice
+
+
+def test_what_keeps_a_strategy_from_a_network_says_what_to_set(page: Explore) -> None:
+    page.settings.fields["dataset"].value = "fashion-mini"
+    page.settings.fields["learner"].value = "lenet"
+    entries = {entry["value"]: entry for entry in page.settings.fields["strategy"].options}
+    assert entries["bald"]["why"] == "needs dropout above 0 (a setting of lenet)"
+    assert entries["ensemble-margin"]["why"] == "needs a learner like ensemble"
+    page.settings.options["learner"].fields["dropout"].value = 0.2
+    entries = {entry["value"]: entry for entry in page.settings.fields["strategy"].options}
+    assert not entries["bald"]["disabled"]

@@ -4,6 +4,7 @@ from typing import Literal
 
 import pytest
 
+from alviz import learners
 from alviz.checks import whole
 from alviz.panels import options
 from alviz.panels.explore import Explore
@@ -174,3 +175,55 @@ def test_the_settings_of_networks_have_menus() -> None:
         fields = OptionFields(Workbench(learner=name), "learner")
         fields.show()
         assert {key for key, field in fields.fields.items() if field.kind == "menu"} == menus
+
+
+def test_an_empty_field_says_what_empty_means() -> None:
+    lenet, forest = OptionFields(Workbench(learner="lenet"), "learner"), OptionFields(Workbench(learner="forest"), "learner")
+    lenet.show()
+    forest.show()
+    assert lenet.fields["early_stop"].placeholder == "never" and lenet.fields["epochs"].placeholder == ""
+    assert [entry["label"] for entry in forest.fields["class_weight"].options] == ["all alike", "balanced"]
+    assert forest.fields["class_weight"].value == ""
+    assert options.without("A place; None: where the library that names the network keeps its downloads.") == "automatic"
+
+
+def test_none_where_it_is_not_the_default_survives_the_address() -> None:
+    workbench = Workbench(strategy="bait")
+    fields = OptionFields(workbench, "strategy")
+    fields.show()
+    fields.fields["cap"].value = None
+    assert workbench.config["options"] == {"strategy": {"cap": None}}
+    found, wrong = options.options_of(workbench.config, options.in_address(workbench.config["options"]))
+    assert (found, wrong) == ({"strategy": {"cap": None}}, [])
+
+
+def test_the_settings_of_papers_are_a_menu_that_fills_the_fields() -> None:
+    workbench = Workbench(learner="fine-tune")
+    fields = OptionFields(workbench, "learner")
+    workbench.observe(lambda _: fields.show(), ["config"])
+    fields.show()
+    menu = fields.published
+    assert menu is not None and menu.value == "" and fields.box.children[0] is menu
+    menu.value = "aggarwal-2021"
+    assert (fields.fields["epochs"].value, fields.fields["optimizer"].value, fields.fields["lr"].value) == (80, "sgd", 0.01)
+    made = learners.create("fine-tune", **workbench.config["options"]["learner"])
+    assert made.recipe == learners.create("aggarwal-2021").recipe  # type: ignore[attr-defined]
+    fields.fields["epochs"].value = 5
+    assert menu.value == ""
+    workbench.config = {**workbench.config, "learner": "lenet", "options": {}}
+    assert fields.published is None and all(field.kind != "menu" or field.label != "as in a paper" for field in fields.box.children)
+
+
+def test_papers_that_agree_stay_as_they_were_chosen() -> None:
+    workbench = Workbench(learner="resnet18")
+    fields = OptionFields(workbench, "learner")
+    workbench.observe(lambda _: fields.show(), ["config"])
+    fields.show()
+    assert fields.published is not None
+    fields.published.value = "zhan-2022-svhn"
+    assert fields.published.value == "zhan-2022-svhn"
+
+
+def test_every_setting_of_every_learner_is_explained() -> None:
+    unexplained = {name: set(learners.registry.parameters(name)) - set(learners.card(name).options) for name in learners.available()}
+    assert not any(unexplained.values()), unexplained

@@ -57,7 +57,7 @@ def test_a_folder_is_read_shown_and_run_on(pictures, monkeypatch):
     fields["root"].value = f"  {pictures} "
     workbench.wait(60)
     assert workbench.dataset is not None and workbench.dataset.class_names == ("<b>dog", "cat")
-    assert len(workbench.dataset) == 32 and workbench.notice == workbench.error == ""
+    assert len(workbench.dataset) == 32 and workbench.error == ""
     assert workbench.projection is not None and len(workbench.projection.points) == 32
     report = settings.source.report.value
     assert "40 pictures read (8 of them set aside for testing)" in report and "cat/empty.jpg: empty" in report

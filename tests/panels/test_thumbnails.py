@@ -41,6 +41,19 @@ def test_show_pairs_items_with_cells():
         np.testing.assert_array_equal(cut(sheet, i, grid.columns, 3, 6), images[i])
 
 
+def test_pictures_beside_lie_in_the_same_cells():
+    images, beside = np.random.default_rng(1).integers(0, 256, (2, 5, 6, 3), dtype=np.uint8)
+    grid = Thumbnails()
+    grid.show(range(5), images, beside=beside)
+    sheet = np.asarray(Image.open(io.BytesIO(grid.beside)))
+    for i in range(5):
+        np.testing.assert_array_equal(cut(sheet, i, grid.columns, 3, 6), beside[i])
+    grid.show(range(5), images)
+    assert grid.beside == b""
+    with pytest.raises(ValueError, match="beside has 3 entries"):
+        grid.show(range(5), images, beside=beside[:3])
+
+
 def test_samples_without_pictures_become_text_cards():
     grid = Thumbnails()
     grid.show([1], np.zeros((1, 2, 2), np.uint8))

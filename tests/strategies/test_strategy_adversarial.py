@@ -161,8 +161,8 @@ def test_deviation():
 @pytest.mark.parametrize("name", ["adversarial-bim", "deepfool"])
 @pytest.mark.parametrize("learner", ["mlp", "logistic", "linear-svm"])
 def test_it_asks_near_the_border(name, learner):
-    run = Run("gaussians", learner=learner, strategy=name, n_queries=30, n_initial=40, seed=1)
-    selection = run.strategy.select(run.view(), 30, np.random.default_rng(0))
+    run = Run(data.create("gaussians", n=600), learner=learner, strategy=name, n_queries=20, n_initial=40, seed=1)
+    selection = run.strategy.select(run.view(), 20, np.random.default_rng(0))
     p = run.view().table("probabilities")
     gap = np.abs(p[:, 0] - p[:, 1])
     unlabelled = run.view().candidates

@@ -137,7 +137,6 @@ def test_encoders_learn_what_is_the_same_picture_and_how_it_was_turned():
         before = right(encoder)
         contrast._train(encoder, seen, form, contrastive.TURNS, 30, np.random.default_rng(0), lambda share: None)
     after = right(encoder)
-    print(before, after)
     assert after[0] > 2 * before[0] and after[1] > 0.6 > 0.4 > before[1]
 
 

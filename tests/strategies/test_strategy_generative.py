@@ -1,5 +1,7 @@
 """GAAL's made-up queries lie at the boundary, BGADL's generated samples belong to their class."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -16,7 +18,9 @@ torch = pytest.importorskip("torch")
 
 from alviz.learners.deep.device import device  # noqa: E402
 from alviz.learners.deep.training import tensor_of  # noqa: E402
+from alviz.strategies.deep import bgadl  # noqa: E402
 from alviz.strategies.deep.form import Form  # noqa: E402
+from alviz.strategies.deep.generator import LATENT  # noqa: E402
 
 CLASSES = ("upright", "lying", "slanting")
 
@@ -71,23 +75,17 @@ def test_made_up_pictures_lie_nearer_to_the_boundary_than_the_pool(synthesis, pi
     assert ours.max() < np.median(theirs)
 
 
-def test_the_generator_learns_what_pictures_of_the_pool_look_like(synthesis, pictures):
-    from alviz.strategies.deep.generator import LATENT, Generator
+def test_the_generator_learns_what_samples_of_the_pool_look_like():
+    from alviz.strategies.deep import gaal
 
-    form, generator = next(value for key, value in synthesis._cache.items() if key[0] == "gaal")
+    along, across = np.random.default_rng(0).normal(size=(2, 500))
+    x = np.column_stack([5 + along, -3 + along + 0.2 * across]).astype(np.float32)
+    form, generator = gaal.trained(x, 60, np.random.default_rng(0), lambda share: None)
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        z, untrained = torch.randn(100, LATENT).to(form.where), Generator(form.shape).to(form.where)
-    real = pictures.test.images.reshape(60, -1) / 255
-
-    def away(generator):
-        """Root mean square difference of made-up pictures from the real one, of those that it has not seen, that is most like each."""
-        with torch.no_grad():
-            made = form.stored(generator(z)).reshape(100, -1) / 255
-        return np.sqrt(((made[:, None] - real[None]) ** 2).mean(axis=2)).min(axis=1)
-
-    print(np.median(away(generator)), np.median(away(untrained)))
-    assert np.median(away(generator)) < 0.6 * np.median(away(untrained))
+        made = form.stored(generator(torch.randn(500, LATENT).to(form.where)))
+    np.testing.assert_allclose(made.mean(axis=0), [5, -3], atol=0.5)
+    assert (made.std(axis=0) > 0.5).all() and (made.std(axis=0) < 1.5).all() and np.corrcoef(made.T)[0, 1] > 0.9
 
 
 def test_the_search_reaches_the_boundary(synthesis, pictures):
@@ -96,12 +94,16 @@ def test_the_search_reaches_the_boundary(synthesis, pictures):
     form, generator = next(value for key, value in synthesis._cache.items() if key[0] == "gaal")
     module, seen = synthesis.model(0).module, np.arange(3)
     found = {}
-    for steps in (1, 60):
+    for steps in (1, 20, 23, 60):
         made = at_boundary(form, generator, module, seen, 40, steps, np.random.default_rng(3), lambda share: None)
         two = module(form.outward(made)).topk(2, dim=1).values
         found[steps] = (two[:, 0] - two[:, 1]).numpy()
-    assert (found[60] <= found[1] + 1e-5).all()  # the best point on the way counts
+    assert all((found[more] <= found[less] + 1e-5).all() for less, more in pairwise(found))  # the best point on the way counts
     assert np.median(found[60]) < 0.2 * np.median(found[1])
+    # A class without labels is no side of it.
+    made = at_boundary(form, generator, module, seen[:2], 40, 60, np.random.default_rng(3), lambda share: None)
+    logits = module(form.outward(made))
+    assert float((logits[:, 0] - logits[:, 1]).abs().median()) < 0.2 * np.median(found[1])
 
 
 def test_the_nearest_real_samples_are_asked_for(synthesis, pictures):
@@ -198,6 +200,9 @@ def test_features_are_standardized_and_back():
 class Spy(Learner):
     """Keeps what it is given to train on."""
 
+    def __init__(self):
+        self.networks = []
+
     def fit(self, x, y, **options):
         self.given = x, y
         return alviz.learners.ConstantModel(0, options["n_classes"])
@@ -208,12 +213,21 @@ def generated():
     """(labelled pictures, classes, what a learner under bgadl trains on)."""
     images, targets = bars(60, 2)
     spy = Spy()
-    create("bgadl", copies=2, epochs=120).learner(spy).fit(images, targets, n_classes=3, rng=np.random.default_rng(0))
-    return images, targets, *spy.given
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bgadl, "_train", lambda *given, train=bgadl._train: spy.networks.extend(given) or train(*given))
+        create("bgadl", copies=2, epochs=120).learner(spy).fit(images, targets, n_classes=3, rng=np.random.default_rng(0))
+    return images, targets, *spy.given, spy.networks
+
+
+def nearest(pictures):
+    """Classes by pictures that none of the networks has seen."""
+    held, theirs = bars(300, 5)
+    square = ((pictures[:, None].astype(np.float64) - held[None]) ** 2).sum(axis=(2, 3))
+    return theirs[square.argmin(axis=1)]
 
 
 def test_the_learner_trains_on_generated_samples_too(generated):
-    images, targets, x, y = generated
+    images, targets, x, y, _ = generated
     assert x.shape == (180, 12, 12) and x.dtype == np.uint8
     np.testing.assert_array_equal(x[:60], images)
     np.testing.assert_array_equal(y, np.tile(targets, 3))
@@ -221,19 +235,26 @@ def test_the_learner_trains_on_generated_samples_too(generated):
 
 
 def test_generated_samples_belong_to_their_class(generated):
-    _, _, x, y = generated
-    held, theirs = bars(300, 5)
-
-    def nearest(pictures):  # a classifier that has seen none of the samples that the generator learnt from
-        square = ((pictures[:, None].astype(np.float64) - held[None]) ** 2).sum(axis=(2, 3))
-        return theirs[square.argmin(axis=1)]
-
+    _, _, x, y, _ = generated
     assert (nearest(x[:60]) == y[:60]).mean() > 0.95
     assert (nearest(x[60:]) == y[60:]).mean() > 0.8  # chance: a third
 
 
+def test_the_generator_obeys_the_class_and_the_critic_names_it(generated):
+    form, _, _, _, generator, critic, *_ = generated[-1]
+    wanted = torch.arange(300) % 3
+    with torch.random.fork_rng(), torch.inference_mode():
+        torch.manual_seed(0)
+        told = torch.nn.functional.one_hot(wanted, 3).float().to(form.where)
+        made = generator(torch.cat([torch.randn(300, LATENT).to(form.where), told], dim=1))
+        held, theirs = bars(300, 6)
+        named = critic(form.inward(held))[:, 1:].argmax(1).cpu().numpy()
+    assert (nearest(form.stored(made)) == wanted.numpy()).mean() > 0.45  # drawn from the prior; chance: a third, three standard errors 0.08
+    assert (named == theirs).mean() > 0.7
+
+
 def test_generated_samples_lie_around_the_labelled_ones(generated):
-    images, targets, x, _ = generated
+    images, targets, x, *_ = generated
     made = x[60:120].astype(np.float64)
     square = ((made[:, None] - images[None].astype(np.float64)) ** 2).sum(axis=(2, 3))
     rank = (square < np.diag(square)[:, None]).sum(axis=1)
