@@ -176,21 +176,6 @@ def test_a_fork_keeps_models_of_its_own(store: Store, pictures: Dataset) -> None
     assert same(resumed, undisturbed)
 
 
-def test_a_store_from_before_models_were_kept_still_opens(store: Store, pictures: Dataset) -> None:
-    from sqlalchemy import create_engine, inspect, text
-
-    undisturbed = begun(pictures)
-    undisturbed.goto(3)
-    run = begun(pictures, store)
-    run.goto(2)
-    with create_engine(store.url).begin() as connection:
-        connection.execute(text("drop table models"))
-    resumed = again(store, run)
-    assert inspect(create_engine(store.url)).has_table("models")
-    resumed.goto(3)
-    assert same(resumed, undisturbed)
-
-
 def test_learners_whose_models_are_no_arrays_are_trained_again(store: Store) -> None:
     pool = alviz.data.create("gaussians", n=80, n_test=20)
     run = Run(pool, learner="knn", n_queries=4, store=store)
