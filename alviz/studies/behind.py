@@ -13,7 +13,7 @@ from alviz.studies.store import Store
 class Behind:
     """Keeps the rounds of one cell of a grid in `store`, one behind the run: waiting for the disk costs the run nothing.
 
-    The round before is kept for good before the next one is taken. An error of the store comes up with the round after, or in `close`.
+    The round before is kept for good before the next one is taken. An error of the store comes up with the round after, or in `wait`.
     """
 
     def __init__(self, store: Store, cell: str):
@@ -36,9 +36,6 @@ class Behind:
         if self._last is not None:
             self._last.result()
 
-    def close(self) -> None:
-        """The same, and no more rounds after that."""
-        try:
-            self.wait()
-        finally:
-            self._thread.shutdown()
+    def give_up(self) -> None:
+        """No more rounds; whether the last was kept is not asked."""
+        self._thread.shutdown()

@@ -9,7 +9,7 @@ from multiprocessing import get_context
 from typing import Any
 
 from alviz.studies.grid import Cell
-from alviz.studies.threads import limit
+from alviz.studies.threads import begin
 from alviz.studies.work import work
 
 PATIENCE = 3
@@ -39,7 +39,7 @@ def cores() -> int:
 @contextmanager
 def processes(workers: int, threads: int = 1) -> Iterator[Executor]:
     """Workers in processes of their own, each with `threads` threads for arithmetic. They are killed when it is left: every round but theirs in flight is kept."""
-    executor = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=limit, initargs=(threads,))
+    executor = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=begin, initargs=(threads,))
     try:
         yield executor
     finally:

@@ -27,7 +27,11 @@ from alviz.studies.tables import prepare, tables
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Engine
 
-CHANGED = "this run was changed in another tab or process since it was opened here: reload it to go on from there"
+class Overtaken(ValueError):
+    """Somebody else wrote to the run since it was opened here."""
+
+    def __init__(self) -> None:
+        super().__init__("this run was changed in another tab or process since it was opened here: reload it to go on from there")
 
 
 class Store:
@@ -62,7 +66,7 @@ class Store:
     def create(self, config: dict[str, Any], dataset: Dataset, cell: str | None = None) -> str:
         """Start a run on `dataset`; gives its id.
 
-        cell: the cell of a grid that it is, which no other run may be (ValueError). Of its rounds neither probabilities nor scores are kept: a grid has
+        cell: the cell of a grid that it is, which no other run may be (Overtaken). Of its rounds neither probabilities nor scores are kept: a grid has
         thousands, and a run that is looked at can be made again.
         """
         from sqlalchemy.exc import IntegrityError
@@ -74,7 +78,7 @@ class Store:
                 digest = self._keep_pool(connection, dataset)
                 connection.execute(runs.insert().values(id=run, pool=digest, config=json.dumps(config), began=time.time(), cell=cell))
         except IntegrityError as error:
-            raise ValueError(CHANGED) from error
+            raise Overtaken from error
         self._known[run] = 0
         self._pool_of[run] = self._digests[dataset] = digest
         if cell is not None:
@@ -118,7 +122,7 @@ class Store:
         with self._writing(run) as connection:
             config = self._config(connection, run)
             if len(config["class_names"]) != index:
-                raise ValueError(CHANGED)
+                raise Overtaken
             config["class_names"].append(name)
             connection.execute(runs.update().where(runs.c.id == run).values(config=json.dumps(config)))
 
@@ -218,6 +222,58 @@ class Store:
         kept = {row.round: unpacked(row.arrays) for row in trained}
         return StoredRun(run, config, finished, history, waiting, joined=place.joined, gone=place.gone, moved=not place.same, bare=cell is not None, models=kept)
 
+    def keep_comparison(self, key: str, name: str, grid: dict[str, Any]) -> None:
+        """Keep a grid (`Comparison.spec`) under its key; what is there already gets the name."""
+        from sqlalchemy import select
+
+        table = self._tables.tables["comparisons"]
+        with self._engine.begin() as connection:
+            if connection.execute(select(table.c.key).where(table.c.key == key)).first() is None:
+                connection.execute(table.insert().values(key=key, name=name, grid=json.dumps(grid), began=time.time()))
+            else:
+                connection.execute(table.update().where(table.c.key == key).values(name=name, grid=json.dumps(grid)))
+
+    def comparisons(self) -> list[dict[str, Any]]:
+        """All grids, newest first: key, name, grid, began (seconds since the epoch)."""
+        from sqlalchemy import select
+
+        table = self._tables.tables["comparisons"]
+        query = select(table.c.key, table.c.name, table.c.grid, table.c.began).order_by(table.c.began.desc())
+        with self._engine.connect() as connection:
+            return [{**row, "grid": json.loads(row["grid"])} for row in connection.execute(query).mappings()]
+
+    def counts(self, cells: Iterable[str]) -> dict[str, int]:
+        """cell -> how many rounds it has, for those that have begun."""
+        from sqlalchemy import func, select
+
+        runs, rounds = self._tables.tables["runs"], self._tables.tables["rounds"]
+        query = select(runs.c.cell, func.count()).join(rounds, rounds.c.run == runs.c.id).group_by(runs.c.cell)
+        return {cell: n for part in _parts(cells) for cell, n in self._all(query.where(runs.c.cell.in_(part)))}
+
+    def records(self, cells: Iterable[str]) -> list[tuple[str, str, int, dict[str, Any]]]:
+        """(cell, run, round, what is recorded of the round but for arrays) of all rounds of these cells, each cell's in order."""
+        from sqlalchemy import select
+
+        runs, rounds = self._tables.tables["runs"], self._tables.tables["rounds"]
+        columns = (runs.c.cell, runs.c.id, rounds.c.round, rounds.c.record)
+        query = select(*columns).join(rounds, rounds.c.run == runs.c.id).order_by(runs.c.cell, rounds.c.round)
+        found = (row for part in _parts(cells) for row in self._all(query.where(runs.c.cell.in_(part))))
+        return [(cell, run, number, json.loads(record)) for cell, run, number, record in found]
+
+    def arrays(self, cells: Iterable[str]) -> Iterator[tuple[str, int, dict[str, NDArray[Any]]]]:
+        """(cell, round, its arrays: queried, as places in the stored pool, labels, class_counts, recall) of all rounds of these cells, each cell's in order."""
+        from sqlalchemy import select
+
+        runs, rounds = self._tables.tables["runs"], self._tables.tables["rounds"]
+        query = select(runs.c.cell, rounds.c.round, rounds.c.arrays).join(rounds, rounds.c.run == runs.c.id).order_by(runs.c.cell, rounds.c.round)
+        for part in _parts(cells):
+            for cell, number, arrays in self._all(query.where(runs.c.cell.in_(part))):
+                yield cell, number, unpacked(arrays)
+
+    def _all(self, query: Any) -> Sequence[Any]:
+        with self._engine.connect() as connection:
+            return connection.execute(query).all()
+
     def delete(self, run: str) -> None:
         """Forget a run."""
         with self._engine.begin() as connection:
@@ -278,7 +334,7 @@ class Store:
             if run in self._known:  # first of all, so that of two that write at once one waits for the other, and then finds that it was overtaken
                 mine &= runs.c.writes == self._known[run]
             if connection.execute(runs.update().where(mine).values(writes=runs.c.writes + 1)).rowcount == 0:
-                raise ValueError(CHANGED)
+                raise Overtaken
             if said:
                 last = connection.execute(select(func.max(log.c.seq)).where(log.c.run == run)).scalar() or 0
                 connection.execute(log.insert(), self._log_rows(run, said, last + 1, self._names(connection, run)))
@@ -318,6 +374,13 @@ class Store:
         more = {"gains": selection.gains, "synthetic": selection.synthetic}
         arrays |= {name: array for name, array in more.items() if array is not None}
         connection.execute(table.insert().values(run=run, record=json.dumps(record), arrays=packed(arrays)))
+
+
+def _parts(cells: Iterable[str]) -> Iterator[list[str]]:
+    """The cells, as many at a time as every database takes in one question."""
+    keys = list(cells)
+    for start in range(0, len(keys), 500):
+        yield keys[start : start + 500]
 
 
 def _labelled(log: Sequence[Any]) -> list[str]:

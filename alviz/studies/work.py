@@ -10,7 +10,7 @@ from alviz.loop.clock import CancelToken
 from alviz.loop.run import Run
 from alviz.progress import Progress
 from alviz.studies.behind import Behind
-from alviz.studies.store import Store
+from alviz.studies.store import Overtaken, Store
 
 
 def work(cell: str, spec: dict[str, Any], rounds: int, url: str, *, progress: Progress | None = None, cancel: CancelToken | None = None) -> int:
@@ -19,16 +19,20 @@ def work(cell: str, spec: dict[str, Any], rounds: int, url: str, *, progress: Pr
     spec: of `Cell.spec`. url: the store, which has every round as soon as the next one is finished; a run that is there is gone on with. The data, and
     round 0 of cells that share it, are kept from one call to the next. Raises ValueError for settings that cannot work.
     """
-    store = _store(url)
     pool = _pool(hash_text([spec["dataset"], spec["imbalance"]]), _Held(spec))
-    behind = Behind(store, cell)
-    try:
-        run = _begun(cell, spec, pool, behind, progress, cancel)
-        while run.position < rounds and len(run.state.candidates):
-            run.step(progress=progress, cancel=cancel)
-    finally:
-        behind.close()
-    return run.position
+    for _ in range(rounds + 2):
+        behind = Behind(_store(url), cell)
+        try:
+            run = _begun(cell, spec, pool, behind, progress, cancel)
+            while run.position < rounds and len(run.state.candidates):
+                run.step(progress=progress, cancel=cancel)
+            behind.wait()
+        except Overtaken:  # by a worker that was thought dead: its rounds are the same, and it is gone on from there
+            continue
+        finally:
+            behind.give_up()
+        return run.position
+    raise ValueError("another process keeps working on the same cell: end it, or wait until it is done")
 
 
 class _Held:
