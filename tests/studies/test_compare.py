@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from pathlib import Path
 
@@ -73,8 +74,8 @@ def test_strategies_of_one_seed_share_their_first_round(grid: Comparison, undist
     assert len(set(first.values())) == 2
 
 
-def test_several_processes_give_the_same_table(grid: Comparison, undisturbed: Store, tmp_path: Path) -> None:
-    store = Store(f"sqlite:///{tmp_path / 'runs.db'}")
+def test_several_processes_give_the_same_table(grid: Comparison, undisturbed: Store, store_url: str) -> None:
+    store = Store(store_url)
     assert go_on(grid, store, workers=2).failed == []
     pd.testing.assert_frame_equal(results(grid, store), results(grid, undisturbed), check_exact=True)
 
@@ -124,3 +125,29 @@ def test_killed_at_random_moments_it_goes_on_to_the_same_table(grid: Comparison,
             break
     assert attempt > 2 and reached == 84
     pd.testing.assert_frame_equal(results(grid, store), results(grid, undisturbed), check_exact=True)
+
+
+def test_a_cluster_that_loses_a_worker_gives_the_same_table(grid: Comparison, undisturbed: Store, store_url: str) -> None:
+    distributed = pytest.importorskip("distributed")
+    store = Store(store_url)
+    with distributed.LocalCluster(n_workers=3, threads_per_worker=1, dashboard_address=None, silence_logs=50) as cluster:
+        victim = cluster.workers[0].pid
+        killed = threading.Event()
+
+        def kill() -> None:
+            while standing(grid, store).done < 20:
+                time.sleep(0.01)
+            os.kill(victim, signal.SIGKILL)
+            killed.set()
+
+        watcher = threading.Thread(target=kill)
+        watcher.start()
+        reached = go_on(grid, store, scheduler=cluster.scheduler_address)
+        watcher.join()
+    assert killed.is_set() and reached.failed == [] and reached.done == 84
+    pd.testing.assert_frame_equal(results(grid, store), results(grid, undisturbed), check_exact=True)
+
+
+def test_a_cluster_that_is_not_there_is_said(grid: Comparison, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no Dask scheduler answers at 'tcp://127.0.0.1:9'"):
+        go_on(grid, Store(f"sqlite:///{tmp_path / 'runs.db'}"), scheduler="tcp://127.0.0.1:9")

@@ -101,7 +101,7 @@ def _open(url: str) -> str:
     return url
 
 
-def test_several_processes_may_open_a_new_or_an_old_store_at_once(old: str, tmp_path: Path) -> None:
+def test_several_processes_may_open_a_new_or_an_old_store_at_once(old: str, store_url: str) -> None:
     with ProcessPoolExecutor(4, mp_context=get_context("spawn")) as executor:
-        for url in (old, f"sqlite:///{tmp_path / 'new.db'}"):
+        for url in (old, store_url):
             assert list(executor.map(_open, [url] * 8)) == [url] * 8
