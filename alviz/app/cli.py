@@ -133,7 +133,9 @@ def run(
 @cli.command()
 def compare(
     grid: Annotated[str, typer.Argument(help="The grid: a .toml or .json file.")],
-    workers: Annotated[int | None, typer.Option(help="Processes; one per core when left out, 0: this one.", min=0, show_default=False)] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes; one per core when left out, 0: this one.", min=0, show_default=False)
+    ] = None,
     threads: Annotated[int, typer.Option(help="Threads for arithmetic in each process.", min=1)] = 1,
     scheduler: Annotated[str, typer.Option(help="A running Dask cluster, such as tcp://host:8786.", show_default=False)] = "",
     table: Annotated[str, typer.Option(help="Write one row per round to this .csv or .parquet file.", show_default=False)] = "",
@@ -185,7 +187,9 @@ def runs(
         if delete:
             console.print(f"Forgot {len(delete)} run{'s' if len(delete) > 1 else ''}.")
             return
-        shown, found = comparing.runs(kept, lambda entry: all(not name or entry[key].split(" (")[0] == name for key, name in wanted.items()))
+        shown, found = comparing.runs(
+            kept, lambda entry: all(not name or entry[key].split(" (")[0] == name for key, name in wanted.items())
+        )
         if export:
             import pandas as pd
 

@@ -24,7 +24,12 @@ EVERY = 0.5
 def drive(grid: Comparison, store: Store, console: Console, **how: Any) -> Standing:
     """Work on a grid, with a bar that counts the rounds in the store; a cell that cannot be done is said at once."""
     before = standing(grid, store)
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:,.0f}/{task.total:,.0f} rounds"), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:,.0f}/{task.total:,.0f} rounds"),
+        TimeRemainingColumn(),
+    )
     over = threading.Event()
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(grid.name or "comparing", total=before.rounds, completed=before.done)

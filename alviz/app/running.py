@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from rich.console import Console, Group, RenderableType
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
@@ -42,6 +43,7 @@ def begun(
     plan = protocol(preset) if preset else USUAL
     usual = {"dataset": plan.dataset, "imbalance": plan.imbalance, "learner": plan.learner, "strategy": plan.strategies[0]}
     names = {**usual, "initial": "random"} | {part: name for part, name in chosen.items() if name}
+    rounds = plan.rounds if numbers["rounds"] is None else whole("--rounds", numbers["rounds"], 0)
     given = parameters(settings)
     same = names["learner"] == plan.learner
     given["learner"] = {**(plan.params.get("learner", {}) if same else {}), **given.get("learner", {})}
@@ -55,8 +57,8 @@ def begun(
             **given.get("dataset", {}),
         )
         first, each = plan.sizes(len(dataset))
-        first = whole("--n-initial", numbers["n_initial"] or first, 1, len(dataset))
-        each = whole("--n-queries", numbers["n_queries"] or each, 1)
+        first = whole("--n-initial", first if numbers["n_initial"] is None else numbers["n_initial"], 1, len(dataset))
+        each = whole("--n-queries", each if numbers["n_queries"] is None else numbers["n_queries"], 1)
         watch.update(task, description="round 0", completed=0.0)
         run = Run(
             dataset,
@@ -69,7 +71,6 @@ def begun(
             on_phase=lambda phase: watch.update(task, description=f"round 0: {phase}"),
             progress=lambda share: watch.update(task, completed=share),
         )
-    rounds = plan.rounds if numbers["rounds"] is None else whole("--rounds", numbers["rounds"], 0)
     return run, rounds
 
 
@@ -97,7 +98,8 @@ def drive(run: Run, rounds: int, console: Console) -> None:
         console.print(line(run.rounds[-1]))
 
 
-WIDTHS = {"round": 6, "labels": 9, "accuracy": 10, "balanced": 10, "ir": 7, "seconds": 9}
+WIDTHS = {"round": 6, "labels": 9, "accuracy": 10, "balanced": 10, "AP": 8, "ir": 7, "seconds": 9}
+"""AP: average precision of the rarest class of the pool."""
 
 
 def line(finished: Round) -> str:
@@ -109,10 +111,16 @@ def line(finished: Round) -> str:
             f"{finished.n_labelled:>9,}",
             f"{values['accuracy']:>10.1%}",
             f"{values['balanced_accuracy']:>10.1%}",
+            f"{share(values['average_precision']):>8}",
             f"{values['ir']:>7.2f}",
             f"{sum(finished.seconds.values()):>9.1f}",
         ]
     )
+
+
+def share(value: float) -> str:
+    """In per cent; a dash where there is none."""
+    return "–" if np.isnan(value) else f"{value:.1%}"
 
 
 def summary(run: Run) -> str:
@@ -137,6 +145,7 @@ def presets() -> RenderableType:
         table.add_row("strategies", Text(", ".join(plan.strategies)))
         table.add_row("", "")
     usage = (
-        "alviz run --preset NAME runs one with its first strategy; --strategy, --learner, --dataset and the others change what they name."
+        "alviz run --preset NAME runs one with its first strategy; --strategy, --learner, --dataset and the others change what they name. "
+        f"--learner also takes a network with the settings of a paper: {', '.join(learners.presets)}."
     )
     return Group(table, Text(usage, style="dim"))

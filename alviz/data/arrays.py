@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from alviz.data.dataset import Dataset
+from alviz.data.dataset import MOST_CLASSES, Dataset
 from alviz.data.hashing import row_ids
+from alviz.data.naming import class_list
 
 
 def from_arrays(
@@ -38,10 +39,12 @@ def from_arrays(
         largest = max(int(y.max(initial=-1)), -1 if test_y is None else int(test_y.max(initial=-1)))
         if largest < 0:
             raise ValueError("class_names is missing; it is needed when no target is known")
+        if largest >= MOST_CLASSES:
+            raise ValueError(
+                f"targets must lie below {MOST_CLASSES:,} where class_names is missing, got {largest:,}: number the classes 0, 1, 2, …"
+            )
         class_names = test.class_names if isinstance(test, Dataset) else [str(k) for k in range(largest + 1)]
-    names = tuple(str(class_name) for class_name in class_names)
-    if len(set(names)) != len(names):
-        raise ValueError(f"class_names must differ from one another, got {list(names)}")
+    names = tuple(class_list(class_names))
     if test_x is not None and test_y is not None:
         kind = "test[0]"
         test_features = _features(kind, test_x) if pictures is None else None
@@ -54,24 +57,40 @@ def from_arrays(
 
 
 def _features(argument: str, value: ArrayLike) -> NDArray[np.float32]:
-    array = np.asarray(value)
-    if array.ndim != 2 or array.dtype.kind not in "fiub":
+    array = _array(argument, value)
+    if array.ndim != 2 or array.dtype.kind not in "fiub" or 0 in array.shape:
         raise ValueError(f"{argument} must be an (n, d) array of numbers, got {array.dtype} {array.shape}")
-    return array.astype(np.float32, copy=False)
+    with np.errstate(over="ignore"):
+        numbers = array.astype(np.float32, copy=False)
+    bad = np.flatnonzero(~np.isfinite(numbers).all(axis=1))
+    if len(bad):
+        row, column = int(bad[0]), int(np.flatnonzero(~np.isfinite(numbers[bad[0]]))[0])
+        more = f" ({len(bad):,} rows like that)" if len(bad) > 1 else ""
+        raise ValueError(f"{argument} must be finite float32 numbers, row {row}, column {column} holds {array[row, column]:g}{more}")
+    return numbers
 
 
 def _images(argument: str, value: ArrayLike) -> NDArray[np.uint8]:
-    array = np.asarray(value)
-    if array.dtype != np.uint8 or array.ndim not in (3, 4):
+    array = _array(argument, value)
+    if array.dtype != np.uint8 or array.ndim not in (3, 4) or 0 in array.shape:
         raise ValueError(f"{argument} must be a uint8 (n, H, W) or (n, H, W, C) array, got {array.dtype} {array.shape}")
     return array
 
 
 def _targets(argument: str, value: ArrayLike) -> NDArray[np.int64]:
-    array = np.asarray(value)
+    array = _array(argument, value)
     if array.ndim != 1 or array.dtype.kind not in "iu":
         raise ValueError(f"{argument} must be a one-dimensional array of whole numbers (−1 = unknown), got {array.dtype} {array.shape}")
+    if array.min(initial=0) < -1:
+        raise ValueError(f"{argument} must be −1 (unknown) or a class's number, got {array.min()}")
     return array.astype(np.int64)
+
+
+def _array(argument: str, value: ArrayLike) -> NDArray[Any]:
+    try:
+        return np.asarray(value)
+    except ValueError as error:  # numpy's own words name no argument
+        raise ValueError(f"{argument} must be an array, got rows of different lengths") from error
 
 
 def _test(test: Any, both: bool) -> tuple[ArrayLike | None, NDArray[np.int64] | None]:
@@ -80,5 +99,6 @@ def _test(test: Any, both: bool) -> tuple[ArrayLike | None, NDArray[np.int64] | 
     if both:
         raise ValueError("test must be a Dataset (made by from_arrays) when features and images are both given")
     if not isinstance(test, tuple) or len(test) != 2:
-        raise ValueError(f"test must be a tuple (x, targets) or a Dataset, got {type(test).__name__}")
+        what = f"a tuple of {len(test)}" if isinstance(test, tuple) else type(test).__name__
+        raise ValueError(f"test must be a tuple (x, targets) or a Dataset, got {what}")
     return test[0], _targets("test[1]", test[1])

@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from alviz.data.report import Report
 
+MOST_CLASSES = 10_000
+"""More are a mistake: a column of names or measurements taken for classes. Predictions take n times as many numbers."""
+
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
@@ -59,6 +62,8 @@ class Dataset:
                 raise ValueError(f"dataset {self.name!r}: features hold NaN or infinity")
         if self.targets.dtype != np.int64 or self.targets.ndim != 1:
             raise ValueError(f"dataset {self.name!r}: targets must be int64 (n,), not {self.targets.dtype} {self.targets.shape}")
+        if len(self.class_names) > MOST_CLASSES:
+            raise ValueError(f"dataset {self.name!r} has {len(self.class_names):,} classes: {MOST_CLASSES:,} at most")
         if self.targets.min() < -1 or self.targets.max() >= len(self.class_names):
             raise ValueError(f"dataset {self.name!r}: targets must lie in −1 … {len(self.class_names) - 1}")
         if self.test is not None:

@@ -10,6 +10,7 @@ from alviz.checks import number, whole
 from alviz.data.base import registry
 from alviz.data.dataset import Dataset
 from alviz.data.hashing import hash_text
+from alviz.data.naming import class_list
 from alviz.data.originals import Pictures, assembled, item, opened
 from alviz.data.report import Report, Skipped
 from alviz.data.scan import Found, scan, text
@@ -47,12 +48,10 @@ def from_folder(
     folder is not there, cannot be read or has no picture, or a setting is out of range.
     """
     share, seed, size = number("test", test, 0.0, 0.9), whole("seed", seed), whole("size", size, 8, 1024)
-    named = None if class_names is None else [str(name) for name in class_names]
-    if named is not None and len(set(named)) != len(named):
-        raise ValueError(f"class_names must differ from one another, got {named}")
+    named = None if class_names is None else class_list(class_names)
     if not isinstance(labels, bool):
         raise ValueError(f"labels must be True or False, got {labels!r}")
-    scanned = scan(root, labels)
+    scanned = scan(root, labels, progress)
     key = hash_text(["folder", scanned.root, labels])
     with Thumbnails(key, size) as thumbnails:
         names = thumbnails.decode([item(one.name, one.path) for one in scanned.found], lambda done: progress(0.95 * done))

@@ -16,6 +16,9 @@ from alviz.data.scan import text
 from alviz.data.thumbnails import Item, Thumbnails
 from alviz.progress import Progress
 
+MOST_BYTES = 1 << 30
+"""Larger files are no pictures, whatever their names say."""
+
 
 @dataclass(frozen=True, eq=False)
 class Pictures:
@@ -83,7 +86,13 @@ def item(name: str, path: str) -> Item:
         stamp = [about.st_size, about.st_mtime_ns, about.st_ctime_ns]
     except OSError:
         stamp = []
-    return Item(name, stamp, Path(path).read_bytes)
+
+    def read() -> bytes:
+        if stamp and stamp[0] > MOST_BYTES:
+            raise decoding.Unreadable("too large")
+        return Path(path).read_bytes()
+
+    return Item(name, stamp, read)
 
 
 def opened(path: str) -> NDArray[np.uint8]:

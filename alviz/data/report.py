@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Skipped:
     """Something that was not read, and why. name: a file's path inside its folder, or a row of a table."""
 
@@ -42,7 +42,7 @@ class Report:
         return ", ".join(f"{reason}: {count:,}" for reason, count in self.reasons().items())
 
     def __str__(self) -> str:
-        said = [f"{self.read:,} {self.kind} read"]
+        said = [f"{self.read:,} {self.kind if self.read != 1 else self.kind[:-1]} read"]
         if self.set_aside:
             said[0] += f" ({self.set_aside:,} of them set aside for testing)"
         if self.new:
@@ -50,16 +50,16 @@ class Report:
         if self.unlabelled:
             said.append("none has a label" if self.unlabelled == self.read else f"{self.unlabelled:,} without a label")
         if self.skipped:
-            said.append(f"{len(self.skipped):,} skipped ({self.why()}; the first is {self.skipped[0].name!r})")
+            said.append(f"{len(self.skipped):,} skipped ({self.why()}; the first is '{self.skipped[0].name}')")
         if self.duplicates:
             alike = sum(len(group) for group in self.duplicates)
             said.append(f"{alike:,} look alike in {len(self.duplicates):,} group{'s' if len(self.duplicates) > 1 else ''}")
         if self.lonely:
             several = f"{len(self.lonely):,} classes have a single sample ({_some(self.lonely)})"
-            said.append(several if len(self.lonely) > 1 else f"class {self.lonely[0]!r} has a single sample")
+            said.append(several if len(self.lonely) > 1 else f"class '{self.lonely[0]}' has a single sample")
         return "; ".join(said) + "."
 
 
 def _some(names: Iterable[str], most: int = 3) -> str:
     names = list(names)
-    return ", ".join(repr(name) for name in names[:most]) + (", …" if len(names) > most else "")
+    return ", ".join(f"'{name}'" for name in names[:most]) + (", …" if len(names) > most else "")

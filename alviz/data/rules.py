@@ -22,23 +22,35 @@ def apply(dataset: Dataset, imbalance: str | None) -> Dataset:
     ", test" to thin the test set too. Other tasks (`alviz.data.classes`): "only=horse, automobile", "merge=automobile, truck", "ood=frog"; a
     class is given by its name, or by "#" and its place in class_names where the name holds a comma or a semicolon. Raises ValueError for any other text.
     """
-    if imbalance is None or imbalance == "none":
-        return dataset
-    for rule in imbalance.split(";") if isinstance(imbalance, str) else [imbalance]:
-        dataset = _follow(dataset, rule, imbalance)
+    for change in parsed(imbalance):
+        dataset = change(dataset)
     return dataset
 
 
-def _follow(dataset: Dataset, rule: object, whole: object) -> Dataset:
-    if isinstance(rule, str):
-        # 1:2:…:10 is how paper 004 writes 1:10.
-        thinning = _THINNING.fullmatch(re.sub(r"^1:2:(…|\.\.\.):", "1:", "".join(rule.split())))
-        task = _TASK.fullmatch(rule)
-        if thinning is not None:
-            change = THINNING[thinning["kind"].lower()]
-            return change(dataset, float(thinning["value"]), int(thinning["seed"] or 0), thinning["test"] is not None)
-        if task is not None:
-            return TASKS[f"{task['kind'].lower()}="](dataset, [name for name in task["classes"].split(",") if name.strip()])
-    raise ValueError(
+def parsed(imbalance: str | None) -> list[Callable[[Dataset], Dataset]]:
+    """What the rules in a text do to a dataset, one after the other. Raises ValueError for a text that holds no rules."""
+    if imbalance is None or imbalance == "none":
+        return []
+    if not isinstance(imbalance, str):
+        raise _unreadable(imbalance)
+    return [_change(rule, imbalance) for rule in imbalance.split(";")]
+
+
+def _change(rule: str, whole: str) -> Callable[[Dataset], Dataset]:
+    # 1:2:…:10 is how paper 004 writes 1:10.
+    thinning = _THINNING.fullmatch(re.sub(r"^1:2:(…|\.\.\.):", "1:", "".join(rule.split())))
+    task = _TASK.fullmatch(rule)
+    if thinning is not None:
+        change, value = THINNING[thinning["kind"].lower()], float(thinning["value"])
+        seed, test = int(thinning["seed"] or 0), thinning["test"] is not None
+        return lambda dataset: change(dataset, value, seed, test)
+    if task is not None:
+        choose, classes = TASKS[f"{task['kind'].lower()}="], [name for name in task["classes"].split(",") if name.strip()]
+        return lambda dataset: choose(dataset, classes)
+    raise _unreadable(whole)
+
+
+def _unreadable(whole: object) -> ValueError:
+    return ValueError(
         f"imbalance must be {FORMS}, several of them with ';' between, thinning with ', seed=<whole number>' or ', test' after it if need be; got {whole!r}"
     )

@@ -2,7 +2,8 @@
 
 import difflib
 import os
-from collections.abc import Sequence
+import zipfile
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,10 @@ from alviz.checks import number, whole
 from alviz.data.base import registry
 from alviz.data.dataset import Dataset
 from alviz.data.hashing import hash_text, row_ids
+from alviz.data.naming import class_list
 from alviz.data.report import Report, Skipped
 from alviz.data.split import remembered
+from alviz.progress import Cancelled, Progress, silent
 from alviz.registry import Card
 
 if TYPE_CHECKING:
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
 TARGETS = ("target", "label", "class")
 IDS = ("id",)
 """Columns that are taken for the target and the id where nobody says which are."""
+CHUNK = 20_000
+"""Rows of text read at a time."""
 
 
 def from_table(
@@ -34,8 +39,10 @@ def from_table(
     seed: int = 0,
     skip: bool = False,
     class_names: Sequence[str] | None = None,
+    progress: Progress = silent,
 ) -> Dataset:
-    """A dataset from a table: one sample a row, features from numeric columns. A pandas DataFrame, or a file: .parquet, .csv, .tsv or .npz.
+    """A dataset from a table: one sample a row, features from numeric columns. A pandas DataFrame, or a file: .parquet, .csv (with commas, or as spreadsheets write
+    it where the comma is the decimal sign: with semicolons), .tsv or .npz.
 
     features: names of columns (also of one column that holds lists of numbers); None: all columns with numbers that are neither target nor id. target: the
     column with the classes, text or whole numbers; "", a missing value and −1 mean that there is no label. id: the column with names that stay with the
@@ -43,11 +50,12 @@ def from_table(
     In an .npz file the arrays are the columns: one (n, d) for the features, others (n,).
 
     test, seed: as in `from_folder`. skip: leave out rows with NaN, infinity or text among the features instead of refusing the table (`dataset.report` lists
-    them). class_names: the order of the classes; those it does not name come after it, sorted. Rows are counted from 0.
+    them). class_names: the order of the classes; those it does not name come after it, sorted. progress: may raise Cancelled. Rows are counted from 0.
     Raises ValueError naming the file, or the column and the row, what came and what was wanted.
     """
     share, seed = number("test", test, 0.0, 0.9), whole("seed", seed)
-    columns, name, path = _columns(table)
+    columns, name, path = _columns(table, lambda done: progress(0.6 * done))
+    progress(0.6)
     if not columns or not len(next(iter(columns.values()))):
         raise ValueError(f"{name!r} has no rows")
     _choose("target", target, columns)
@@ -56,6 +64,7 @@ def from_table(
     id = id if id is not None else _guess([column for column in columns if column != target], IDS)
     chosen, ignored = _features(columns, features, [given for given in (target, id) if given is not None])
     x, bad = _numbers({column: columns[column] for column in chosen})
+    progress(0.7)
     if bad and not skip:
         row, column, what = bad[0]
         raise ValueError(
@@ -68,6 +77,7 @@ def from_table(
         raise ValueError(f"{name!r} has no row without NaN, infinity or text among the features")
     x = np.ascontiguousarray(x[rows])
     targets, names = _classes(target, None if target is None else columns[target], rows, class_names)
+    progress(0.8)
     ids = row_ids(x) if id is None else _ids(id, columns[id], rows)
     key = None if path is None else hash_text(["table", path, share, seed])
     held, new = remembered(key, ids, targets, share, seed)
@@ -80,7 +90,7 @@ def from_table(
         new=new,
         skipped=(
             *(Skipped(f"row {row}", why) for row, why in wrong.items()),
-            *(Skipped(f"column {column}", "no numbers") for column in ignored),
+            *(Skipped(f"column {column}", why) for column, why in ignored.items()),
         ),
         lonely=tuple(str(names[k]) for k in np.flatnonzero(counts == 1)),
     )
@@ -93,10 +103,12 @@ def from_table(
     if path is not None:
         params = {"path": path, "features": chosen, "target": target, "id": id, "test": share, "seed": seed, "skip": skip}
         spec = {"name": "table", "params": {**params, "class_names": list(names)}}
-    return part(name, np.flatnonzero(~held), test=aside, spec=spec, report=report)
+    dataset = part(name, np.flatnonzero(~held), test=aside, spec=spec, report=report)
+    progress(1.0)
+    return dataset
 
 
-def _columns(table: Any) -> tuple[dict[str, NDArray[Any]], str, str | None]:
+def _columns(table: Any, progress: Progress) -> tuple[dict[str, NDArray[Any]], str, str | None]:
     """(columns by name, each (n,) or, with lists of numbers, (n, d); the table's name; the file's full path or None)."""
     import pandas as pd
 
@@ -105,20 +117,26 @@ def _columns(table: Any) -> tuple[dict[str, NDArray[Any]], str, str | None]:
     if not isinstance(table, str | os.PathLike):
         raise ValueError(f"table must be a file's name or a DataFrame, got {type(table).__name__}")
     path = Path(table).expanduser().absolute()
-    if not path.is_file():
-        raise ValueError(f"there is no file {str(path)!r}")
+    if not os.path.isfile(path):
+        raise ValueError(f"there is no file {str(path)!r}" + (", but a folder" if os.path.isdir(path) else ""))
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
         raise ValueError(f"{path.name!r} is no table that can be read: wanted a file that ends in {', '.join(_READERS)}")
     try:
-        return reader(path), path.stem, str(path)
+        return reader(path, progress), path.stem, str(path)
+    except Cancelled:
+        raise
     except ImportError as error:
         raise ValueError(f"reading {path.name!r} needs a package that is not installed: pip install pyarrow") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path.name!r} is not text in UTF-8: save it as that") from error
     except Exception as error:  # readers raise what they like about files that are not what their names say
         raise ValueError(f"{path.name!r} cannot be read: {_first_line(error)}") from error
 
 
-def _of_npz(path: Path) -> dict[str, NDArray[Any]]:
+def _of_npz(path: Path, progress: Progress) -> dict[str, NDArray[Any]]:
+    if not zipfile.is_zipfile(path):
+        raise ValueError("it is no .npz file inside")
     with np.load(path, allow_pickle=False) as arrays:
         columns = {name: arrays[name] for name in arrays.files}
     lengths = {name: len(array) if array.ndim else 0 for name, array in columns.items() if array.ndim in (1, 2)}
@@ -127,17 +145,33 @@ def _of_npz(path: Path) -> dict[str, NDArray[Any]]:
     return {name: columns[name] for name in lengths}
 
 
-def _of_parquet(path: Path) -> dict[str, NDArray[Any]]:
+def _of_parquet(path: Path, progress: Progress) -> dict[str, NDArray[Any]]:
     import pandas as pd
 
     return _of_frame(pd.read_parquet(path))
 
 
-def _of_text(path: Path) -> dict[str, NDArray[Any]]:
+def _of_text(path: Path, progress: Progress) -> dict[str, NDArray[Any]]:
     import pandas as pd
 
-    # Only an empty field is missing: a class may well be called "NA" or "None".
-    return _of_frame(pd.read_csv(path, sep="\t" if path.suffix.lower() == ".tsv" else ",", keep_default_na=False, na_values=[""]))
+    size = path.stat().st_size
+    if size == 0:
+        raise ValueError("it is empty")
+    with path.open("rb") as file:
+        header = file.readline().decode("utf-8-sig").strip()
+        file.seek(0)
+        comma = header.count(";") <= header.count(",")
+        marks = ("\t", ".") if path.suffix.lower() == ".tsv" else (",", ".") if comma else (";", ",")
+        names = [name.strip('" ') for name in header.split(marks[0])]
+        if all(map(_is_number, names)) and any(float(name) % 1 for name in names):
+            raise ValueError("its first line holds numbers; the names of the columns belong there")
+        # Only an empty field is missing: a class may well be called "NA" or "None".
+        how: Any = {"sep": marks[0], "decimal": marks[1], "keep_default_na": False, "na_values": [""], "chunksize": CHUNK}
+        chunks = []
+        for chunk in pd.read_csv(file, **how):
+            chunks.append(chunk)
+            progress(file.tell() / size)
+    return _of_frame(pd.concat(chunks, ignore_index=True))
 
 
 _READERS = {".parquet": _of_parquet, ".csv": _of_text, ".tsv": _of_text, ".npz": _of_npz}
@@ -170,17 +204,23 @@ def _guess(names: Any, wanted: Sequence[str]) -> str | None:
     return found[0] if len(found) == 1 else None
 
 
-def _features(columns: dict[str, NDArray[Any]], features: Any, taken: Sequence[str]) -> tuple[list[str], list[str]]:
-    """(columns to use, columns left out because nothing in them is a number)."""
+def _features(columns: dict[str, NDArray[Any]], features: Any, taken: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """(columns to use, columns left out and why)."""
     if features is not None:
-        chosen = [features] if isinstance(features, str) else list(features)
+        chosen = [features] if isinstance(features, str) or not isinstance(features, Iterable) else list(features)
         for column in chosen:
             _choose("features", column, columns)
-        return chosen, []
+        if not chosen or len(set(chosen)) < len(chosen) or not set(chosen).isdisjoint(taken):
+            raise ValueError(f"features must be different columns, none of them target or id ({', '.join(taken) or 'none'}), got {chosen}")
+        return chosen, {}
     rest = [column for column in columns if column not in taken]
-    without = [
-        column for column in rest if columns[column].dtype.kind in "OUSM" and not any(_is_number(value) for value in columns[column])
-    ]
+    without = {
+        column: "no numbers"
+        for column in rest
+        if columns[column].dtype.kind in "OUSM" and not any(_is_number(value) for value in columns[column])
+    }
+    # Row numbers that a table was saved with would outweigh everything else.
+    without |= {column: "no name" for column in rest if column.startswith("Unnamed: ")}
     chosen = [column for column in rest if column not in without]
     if not chosen:
         raise ValueError(f"no column of the table holds numbers to use as features; there are {', '.join(map(repr, columns)) or 'none'}")
@@ -242,9 +282,7 @@ def _classes(
     column: str | None, values: NDArray[Any] | None, rows: NDArray[np.int64], class_names: Sequence[str] | None
 ) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     """(targets of `rows`, class names): what the column says, as text; numbers in their order, text sorted."""
-    named = [] if class_names is None else [str(name) for name in class_names]
-    if len(set(named)) != len(named):
-        raise ValueError(f"class_names must differ from one another, got {named}")
+    named = [] if class_names is None else class_list(class_names)
     if values is None or column is None:
         return np.full(len(rows), -1, dtype=np.int64), tuple(named)
     if values.ndim != 1:
@@ -295,8 +333,9 @@ def _table(
     seed: int = 0,
     skip: bool = False,
     class_names: Sequence[str] | None = None,
+    progress: Progress = silent,
 ) -> Dataset:
-    return from_table(path, features, target, id, test, seed, skip, class_names)
+    return from_table(path, features, target, id, test, seed, skip, class_names, progress)
 
 
 registry.add(
@@ -315,6 +354,7 @@ registry.add(
             "seed": "Another seed sets other rows aside.",
             "skip": "Leave out rows with NaN, infinity or text among the features instead of refusing the table.",
             "class_names": "Order of the classes, and classes that no row has yet.",
+            "progress": "Called with the share that is done.",
         },
     ),
 )

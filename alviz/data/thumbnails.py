@@ -26,6 +26,8 @@ from alviz.progress import Progress
 VERSION = 1
 """Raise it when the same file gives another thumbnail than before."""
 WORKERS = min(8, os.cpu_count() or 1)
+MOST_IN_MEMORY = 2 << 30
+"""Bytes of thumbnails that stay in memory where the cache cannot be written; more of them are refused."""
 Images = NDArray[np.uint8]
 
 
@@ -53,7 +55,8 @@ class Thumbnails:
 
     key: names the source. size: side in pixels. Thumbnails of items whose stamp has not changed come from the arrays kept last time; the others are decoded in
     threads, into a file that is removed again on leaving. Arrays are memory-mapped and named by the pictures they hold; one
-    appears under its name only when it is whole. Where the cache cannot be written everything stays in memory, with a warning.
+    appears under its name only when it is whole. Where the cache cannot be written everything stays in memory, with a warning; `decode` and `array` raise
+    ValueError where that would be too much.
     """
 
     def __init__(self, key: str, size: int):
@@ -80,7 +83,7 @@ class Thumbnails:
     def decode(self, items: Sequence[Item], progress: Progress) -> list[str]:
         """The names of the items that are pictures, in order; `skipped` says what became of the others. Raises Cancelled from `progress`."""
         before = notes.read("pictures", self.key) or {"arrays": [], "files": {}}
-        self._arrays = [self._open(name) for name in before["arrays"]]
+        self._arrays = [cache.look_up("pictures", name) for name in before["arrays"]]
         fresh = []
         for item in items:
             self._stamps[item.name] = item.stamp
@@ -89,7 +92,7 @@ class Thumbnails:
                 fresh.append(item)
             elif len(rest) == 1:
                 self._failed[item.name] = rest[0]
-            elif self._arrays[rest[2]] is None:
+            elif (kept := self._arrays[rest[2]]) is None or rest[3] >= len(kept):
                 fresh.append(item)
             else:
                 self._known[item.name] = _Known(*rest)
@@ -109,7 +112,7 @@ class Thumbnails:
     def array(self, names: Sequence[str]) -> Images:
         """uint8 (n, size, size, 3), memory-mapped: the thumbnails of `names` in this order."""
         key = hash_text([VERSION, self.size, [self._known[name].hash for name in names]])
-        found = self._open(key)
+        found = cache.look_up("pictures", key, len(names))
         if found is None:
             room, part = self._room(len(names))
             for row, name in enumerate(names):
@@ -176,6 +179,11 @@ class Thumbnails:
         except OSError as error:
             with suppress(OSError):
                 part.unlink(missing_ok=True)
+            if (needed := n * self.size * self.size * 3) > MOST_IN_MEMORY:
+                wanted = f"{n:,} pictures need {needed / 1e9:.1f} GB in {part.parent}"
+                raise ValueError(
+                    f"{wanted}, which cannot be written ({error.strerror}): make room, or set ALVIZ_CACHE to another folder"
+                ) from error
             warnings.warn(f"cannot keep pictures in {part.parent} ({error}); they stay in memory and will be read again next time")
             return np.empty(shape, dtype=np.uint8), None
 
@@ -187,18 +195,11 @@ class Thumbnails:
         except OSError as error:
             warnings.warn(f"cannot keep pictures in {part.parent} ({error}); they will be read again next time")
             return room
-        found = self._open(key)
+        found = cache.look_up("pictures", key, len(room))
         return room if found is None else found
 
     def _path(self, key: str) -> Path:
         return cache.folder() / "pictures" / f"{key}.npy"
-
-    def _open(self, key: str) -> Images | None:
-        try:
-            array: Images = np.load(self._path(key), mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError):
-            return None
-        return array
 
 
 def _read(item: Item, size: int) -> tuple[str, str, Images] | str:

@@ -2,13 +2,17 @@
 
 from alviz.figures.balance import class_balance, imbalance_profile
 from alviz.figures.base import Drawing
+from alviz.figures.compare import curve_bands, labels_saved_bars
 from alviz.figures.confusion import confusion_matrix, per_class_recall
 from alviz.figures.curves import imbalance_curve, learning_curve
 from alviz.figures.embedding import embedding_map
+from alviz.figures.matrices import overlap_map, penalty_map, win_tie_loss_map
+from alviz.figures.ranks import critical_difference_diagram
 from alviz.figures.scores import score_histogram
 from alviz.figures.tables import AccuracyCell, AccuracyRow, accuracy_html, accuracy_reading, accuracy_table
 from alviz.figures.times import phase_times
 from alviz.figures.toy import toy_plane
+from alviz.figures.tradeoff import time_against
 
 __all__ = [
     "AccuracyCell",
@@ -19,12 +23,19 @@ __all__ = [
     "accuracy_table",
     "class_balance",
     "confusion_matrix",
+    "critical_difference_diagram",
+    "curve_bands",
     "embedding_map",
     "imbalance_curve",
     "imbalance_profile",
+    "labels_saved_bars",
     "learning_curve",
+    "overlap_map",
+    "penalty_map",
     "per_class_recall",
     "phase_times",
     "score_histogram",
+    "time_against",
     "toy_plane",
+    "win_tie_loss_map",
 ]

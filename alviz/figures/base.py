@@ -112,6 +112,13 @@ def bare_axis(**changes: Any) -> dict[str, Any]:
     return axis(showgrid=False, showticklabels=False, **changes)
 
 
+def name_rows(names: list[str], least: int = 0) -> dict[str, Any]:
+    """A vertical axis with a name per row, the first on top; with fewer than `least` rows there is room above and below, so that bars do not grow fat."""
+    room = max(least - len(names), 0) / 2
+    ticks: dict[str, Any] = {"tickvals": list(range(len(names))), "ticktext": names, "tickmode": "array"}
+    return axis(range=[len(names) - 0.5 + room, -0.5 - room], showgrid=False, ticklabelstandoff=4, **ticks)
+
+
 def nothing(message: str, uirevision: str = "empty") -> Drawing:
     """An empty picture that says why it is empty and what to do next."""
     note = {"text": escape(message), "x": 0.5, "y": 0.5, "xref": "paper", "yref": "paper", "showarrow": False}

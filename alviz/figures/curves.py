@@ -29,7 +29,7 @@ def learning_curve(runs: Runs, metric: str = "accuracy", shown_round: int | None
     """
     curves = [(name, *_points(rounds, metric)) for name, rounds in runs]
     if not any(np.isfinite(values).any() for _, _, values in curves):
-        return nothing(f"No {_words(metric)} has been measured yet.", f"curve {metric}")
+        return nothing(f"No {in_words(metric)} has been measured yet.", f"curve {metric}")
     validated = any(finished.cross_validated for _, rounds in runs for finished in rounds)
     form = ".1%" if metric in SHARES else ".3g"
     data, ends = [], []
@@ -48,7 +48,7 @@ def learning_curve(runs: Runs, metric: str = "accuracy", shown_round: int | None
     longest = max((len(shorten(name, END_WIDTH)) for *_, name, _ in ends), default=0)
     margin = {"l": 8, "r": 22 + 6 * longest, "t": 8, "b": 8}
     budgets = padded(np.concatenate([labels for _, labels, _ in curves]))
-    title = _words(metric) + (" (cross-validated)" if validated else "")
+    title = in_words(metric) + (" (cross-validated)" if validated else "")
     look = layout(
         f"curve {metric}",
         margin=margin,
@@ -170,11 +170,13 @@ def end_labels(ends: list[tuple[Any, Any, str, str]], span: tuple[float, float])
     return notes
 
 
-def _words(metric: str) -> str:
+def in_words(metric: str) -> str:
+    """The name of a metric in a sentence."""
     return metric.replace("_", " ")
 
 
-def _value(value: float, metric: str) -> str:
+def value_text(value: float, metric: str) -> str:
+    """A value of a metric in a sentence."""
     return f"{100 * value:.1f}{SPACE}%" if metric in SHARES else number(value)
 
 
@@ -187,11 +189,11 @@ def _difference(change: float, metric: str, what: str) -> str:
 
 def _curve_reading(curves: list[tuple[str, Any, Any]], metric: str, at: int | None) -> str:
     _, labels, values = curves[0]
-    words = _words(metric)
+    words = in_words(metric)
     words = words[0].upper() + words[1:]
     if at is None:
         return f"{words} is not known for the shown round."
-    text = f"{words} is {_value(values[at], metric)} with {plural(int(labels[at]), 'label')}"
+    text = f"{words} is {value_text(values[at], metric)} with {plural(int(labels[at]), 'label')}"
     if at > 0 and np.isfinite(values[0]):
         text += f", {_difference(values[at] - values[0], metric, 'the start')}"
     rivals = [(float(v[same[0]]), name) for name, x, v in curves[1:] if len(same := np.flatnonzero((x == labels[at]) & np.isfinite(v)))]

@@ -8,17 +8,14 @@ from numpy.typing import NDArray
 
 from alviz.data.dataset import Dataset
 from alviz.figures import palette
-from alviz.figures.base import SPACE, Drawing, axis, escape, label, layout, nothing, percent, plural, shorten, spoken, whole_ticks
-from alviz.figures.curves import end_labels, padded
+from alviz.figures.bands import FEW, band_curves
+from alviz.figures.base import SPACE, Drawing, axis, escape, label, layout, nothing, percent, plural, shorten, spoken
 from alviz.figures.embedding import embedding_map
 from alviz.loop.metrics import imbalance_ratio
-from alviz.studies.initial import Band, band
+from alviz.studies.statistics import band
 
 COUNTS_UP_TO = 15
 """With more classes than this the cells hold no numbers and the axis no names; hovering tells both."""
-
-FEW = 5
-"""Seeds below which a reading warns of them."""
 
 REFERENCE = "random"
 """The start that all others are measured against."""
@@ -40,6 +37,8 @@ def pool_counts(counts: Mapping[str, NDArray[np.int64]], class_names: Sequence[s
     if not counts:
         return nothing("Press Start to see how many samples of each class a pool holds.", "pool counts")
     names, table = list(counts), np.stack(list(counts.values()))
+    if not table.any():
+        return nothing("The classes of these samples are not known.", "pool counts")
     k = len(class_names)
     named = k <= COUNTS_UP_TO
     place, rows = np.arange(k, dtype=np.int32), np.arange(len(names), dtype=np.int32)
@@ -79,7 +78,8 @@ def pool_counts(counts: Mapping[str, NDArray[np.int64]], class_names: Sequence[s
 def start_curves(n_labelled: NDArray[np.int64], accuracy: Mapping[str, NDArray[np.float64]]) -> Drawing:
     """Test accuracy over the labels, n_labelled (R + 1,), of the runs from each initial pool, accuracy (S, R + 1), one row a seed.
 
-    Lines: means over the seeds; bands: 95 % bootstrap intervals of the mean (from two seeds on). Rounds that were not measured everywhere are left out.
+    Lines: means over the seeds; bands: 95 % bootstrap intervals of the mean, of fewer than FEW seeds their range. Rounds that were not measured everywhere
+    are left out.
     """
     if not accuracy:
         return nothing("Press Run, or Step for one seed, to see how runs go on from each pool.", "start curves")
@@ -87,84 +87,33 @@ def start_curves(n_labelled: NDArray[np.int64], accuracy: Mapping[str, NDArray[n
     if not len(measured):
         return nothing("No accuracy could be measured: too few of these samples have a known class.", "start curves")
     n_labelled, accuracy = n_labelled[measured], {name: table[:, measured] for name, table in accuracy.items()}
-    figure = _bands("start curves", n_labelled, accuracy, "accuracy, mean over seeds")
+    figure = band_curves("start curves", n_labelled, accuracy, "accuracy, mean over seeds")
     return Drawing(figure, _curves_reading(n_labelled, accuracy))
 
 
-def start_overlap(n_labelled: NDArray[np.int64], overlaps: Mapping[str, NDArray[np.float64]]) -> Drawing:
-    """Jaccard overlap of everything labelled with the run of the same seed that started at random, overlaps (S, R + 1), over the labels (R + 1,)."""
+def start_overlap(n_labelled: NDArray[np.int64], overlaps: Mapping[str, NDArray[np.float64]], n_samples: int) -> Drawing:
+    """Jaccard overlap of everything labelled with the run of the same seed that started at random, overlaps (S, R + 1), over the labels (R + 1,).
+
+    n_samples: of the whole pool. The dotted line is what two sets drawn from it at random share, about n/(2N − n).
+    """
     others = {name: values for name, values in overlaps.items() if name != REFERENCE}
     if not others:
-        message = "Choose a pool beside random, and press Run: the overlap of its runs with those from a random start stands here."
+        message = "Choose a pool beside random, and press Run to see how much of what its runs label is labelled from a random start too."
         return nothing(message, "start overlap")
-    figure = _bands("start overlap", n_labelled, overlaps, "overlap with random start", skip=REFERENCE)
-    return Drawing(figure, _overlap_reading(n_labelled, others))
-
-
-def _bands(
-    revision: str, n_labelled: NDArray[np.int64], values: Mapping[str, NDArray[np.float64]], title: str, skip: str = ""
-) -> dict[str, Any]:
-    """A line with its band per name; `skip` keeps its place among colours and dashes but is not drawn."""
-    k = len(values)
-    data, ends, shown = [], [], []
-    x = n_labelled.astype(np.int32)
-    styles = zip(values.items(), palette.class_colors(k), palette.dashes(k), palette.symbols(k), strict=True)
-    for (name, table), color, dash, symbol in styles:
-        if name == skip:
-            continue
-        found = band(table)
-        low, high = (np.where(np.isfinite(edge), edge, found.mean) for edge in (found.low, found.high))
-        shown += [low, high]
-        if len(table) > 1:
-            data.append(
-                {
-                    "type": "scatter",
-                    "mode": "lines",
-                    "x": np.concatenate([x, x[::-1]]),
-                    "y": np.concatenate([high, low[::-1]]),
-                    "fill": "toself",
-                    "fillcolor": palette.faded(color, 0.16),
-                    "line": {"width": 0},
-                    "hoverinfo": "skip",
-                }
-            )
-        data.append(_mean(name, x, found, table, {"color": color, "width": 2, "dash": dash}, symbol))
-        ends.append((int(x[-1]), float(found.mean[-1]), name, color))
-    data.sort(key=lambda trace: "fill" not in trace)  # lines above all bands
-    least, most = padded(np.concatenate(shown))
-    span = max(least, -0.02), min(most, 1.02)
-    budgets = padded(x)
-    longest = max(len(shorten(name, 18)) for *_, name, _ in ends)
-    return {
-        "data": data,
-        "layout": layout(
-            revision,
-            margin={"l": 8, "r": 22 + 6 * longest, "t": 8, "b": 8},
-            xaxis=axis("labels", range=list(budgets), **whole_ticks(budgets[1] - budgets[0])),
-            yaxis=axis(title, range=list(span), tickformat=".0%" if span[1] - span[0] > 0.05 else ".1%"),
-            annotations=end_labels(ends, span),
-        ),
-    }
-
-
-def _mean(name: str, x: NDArray[Any], found: Band, table: NDArray[np.float64], line: dict[str, Any], symbol: str) -> dict[str, Any]:
-    hover = f"{escape(name)}<br>%{{x:,d}} labels: %{{y:.1%}}"
-    trace: dict[str, Any] = {
+    figure = band_curves("start overlap", n_labelled, overlaps, "overlap with random start", skip=REFERENCE)
+    chance = n_labelled / (2 * n_samples - n_labelled)
+    line = {
         "type": "scatter",
-        "mode": "lines+markers",
-        "name": label(name),
-        "x": x,
-        "y": found.mean,
-        "line": line,
-        "marker": {"color": line["color"], "size": 6, "symbol": symbol},
-        "hovertemplate": hover + f"<br>{plural(len(table), 'seed')}<extra></extra>",
+        "mode": "lines",
+        "name": "by chance",
+        "x": n_labelled.astype(np.int32),
+        "y": chance,
+        "line": {"color": palette.POOL, "width": 1, "dash": "dot"},
+        "hovertemplate": "by chance<br>%{x:,d} labels: %{y:.1%}<extra></extra>",
     }
-    if len(table) > 1:
-        trace["customdata"] = np.stack([found.low, found.high], axis=1)
-        trace["hovertemplate"] = (
-            hover + f"<br>95 % interval %{{customdata[0]:.1%}} … %{{customdata[1]:.1%}}, {len(table)} seeds<extra></extra>"
-        )
-    return trace
+    low, high = figure["layout"]["yaxis"]["range"]
+    figure["layout"]["yaxis"]["range"] = [min(low, float(chance.min())), max(high, float(chance.max()))]
+    return Drawing({**figure, "data": [*figure["data"], line]}, _overlap_reading(n_labelled, others, float(chance[-1])))
 
 
 def _contents_reading(dataset: Dataset, indices: NDArray[np.int64]) -> str:
@@ -174,9 +123,16 @@ def _contents_reading(dataset: Dataset, indices: NDArray[np.int64]) -> str:
     if not (targets >= 0).any():
         return f"{plural(len(indices), 'sample')}; their classes are not known."
     counts = np.bincount(targets[targets >= 0], minlength=dataset.n_classes)
-    top = int(counts.argmax())
+    most = int(counts.max())
+    top = np.flatnonzero(counts == most)
     missing = np.flatnonzero(counts == 0)
-    text = f"{spoken(dataset.class_names[top])} most ({counts[top]:,} of {len(indices):,})"
+    if len(top) == len(counts) > 1:
+        text = f"all classes alike ({most:,} each)"
+    elif most == 1:
+        text = "no class more than once"
+    else:
+        who = f"{len(top)} classes" if len(top) > 2 else " and ".join(spoken(dataset.class_names[c]) for c in top)
+        text = f"{who} most ({most:,} of {len(indices):,}{' each' if len(top) > 1 else ''})"
     if 1 <= len(missing) <= 2:
         text += f", {' and '.join(spoken(dataset.class_names[c]) for c in missing)} missing"
     elif len(missing):
@@ -185,8 +141,6 @@ def _contents_reading(dataset: Dataset, indices: NDArray[np.int64]) -> str:
 
 
 def _counts_reading(names: list[str], table: NDArray[np.int64], class_names: Sequence[str]) -> str:
-    if not table.any():
-        return "The classes of these samples are not known."
     k = len(class_names)
     covered = (table > 0).sum(axis=1)
     best, least = int(covered.max()), int(covered.argmin())
@@ -197,44 +151,66 @@ def _counts_reading(names: list[str], table: NDArray[np.int64], class_names: Seq
     text = f"{found} {verb} covered by {who}"
     if covered[least] < best:
         text += f", only {covered[least]} by {shorten(names[least])}"
-    ratios = np.array([imbalance_ratio(row) for row in table])
-    even = int(np.nanargmin(ratios))
-    return text + (
-        f"; the most even is {shorten(names[even])} (ir{SPACE}{ratios[even]:.2f})." if len(names) > 1 else f"; ir is {ratios[even]:.2f}."
-    )
+    ratios = np.array([imbalance_ratio(row) for row in table]).round(2)
+    least_ir = float(np.nanmin(ratios))
+    even = [shorten(name) for name, ratio in zip(names, ratios, strict=True) if ratio == least_ir]
+    ratio = f"ir{SPACE}{least_ir:.2f}; 0{SPACE}would be the same of every class"
+    if len(even) == len(names) > 1:
+        return f"{text}; one is as even as the other ({ratio})."
+    return f"{text}; the most even {_is(even)} {_listed(even)} ({ratio})." if len(names) > 1 else f"{text} ({ratio})."
 
 
 def _curves_reading(n_labelled: NDArray[np.int64], accuracy: Mapping[str, NDArray[np.float64]]) -> str:
     seeds = len(next(iter(accuracy.values())))
     parts = []
     for at in sorted({0, len(n_labelled) - 1}):
-        means = {name: float(table[:, at].mean()) for name, table in accuracy.items()}
-        best = max(means, key=lambda name: means[name])
-        part = f"with {plural(int(n_labelled[at]), 'label')} {shorten(best)} is best ({100 * means[best]:.1f}{SPACE}%"
-        if best != REFERENCE and REFERENCE in accuracy:
-            gain = band(accuracy[best][:, at] - accuracy[REFERENCE][:, at])
+        means = {name: round(100 * float(table[:, at].mean()), 1) for name, table in accuracy.items()}
+        highest = max(means.values())
+        best = [name for name in means if means[name] == highest]
+        who = "all are level" if len(best) == len(means) > 1 else f"{_listed([shorten(name) for name in best])} {_is(best)} best"
+        part = f"with {plural(int(n_labelled[at]), 'label')} {who} ({highest:.1f}{SPACE}%"
+        if REFERENCE in accuracy and REFERENCE not in best:
+            gain = band(accuracy[best[0]][:, at] - accuracy[REFERENCE][:, at])
             part += f", {_points(float(gain.mean))} above {REFERENCE}"
             if np.isfinite(gain.low):
-                part += f", 95{SPACE}% interval {_points(float(gain.low), '')} … {_points(float(gain.high), '')}"
+                part += f", {interval_name(seeds)} {_points(float(gain.low), '')} … {_points(float(gain.high), '')}"
+                part += ": perhaps by chance" if gain.low <= 0 and seeds >= FEW else ""
         parts.append(part + ")")
     text = "; ".join(parts)
     counted = "one seed, which decides nothing" if seeds == 1 else f"{seeds} seeds" + (", which decide little" if seeds < FEW else "")
-    return f"{text[:1].upper()}{text[1:]}; {counted}."
+    return f"{text[:1].upper()}{text[1:]}; {counted}.{_bands_are(seeds)}"
 
 
-def _overlap_reading(n_labelled: NDArray[np.int64], overlaps: Mapping[str, NDArray[np.float64]]) -> str:
+def interval_name(seeds: int) -> str:
+    """What a band over so many seeds is."""
+    return f"95{SPACE}% interval" if seeds >= FEW else "range"
+
+
+def _bands_are(seeds: int) -> str:
+    if seeds == 1:
+        return ""
+    many = f" Bands: 95{SPACE}% intervals of the mean over the seeds (bootstrap)."
+    return many if seeds >= FEW else f" Bands: from the lowest to the highest seed; {FEW}{SPACE}seeds make an interval."
+
+
+def _overlap_reading(n_labelled: NDArray[np.int64], overlaps: Mapping[str, NDArray[np.float64]], chance: float) -> str:
     last = {name: float(table[:, -1].mean()) for name, table in overlaps.items()}
     most, least = (choose(last, key=lambda name: last[name]) for choose in (max, min))
-    when = f"with {plural(int(n_labelled[-1]), 'label')}"
     first = float(overlaps[most][:, 0].mean())
-    text = f"Of everything labelled, {percent(last[most])} is shared by the runs from {shorten(most)} and from random {when}"
-    text += f" ({percent(first)} in the pool itself)"
+    text = f"With {plural(int(n_labelled[-1]), 'label')} each, {percent(last[most])} of all that the run from {shorten(most)} and the one from random"
+    text += f" have labelled is labelled in both ({percent(first)} in the pools themselves"
     differ = percent(last[least]) != percent(last[most])
-    return text + (f"; least by those from {shorten(least)} ({percent(last[least])})." if differ else ".")
+    text += f"; least with {shorten(least)}: {percent(last[least])})" if differ else ")"
+    seeds = len(overlaps[most])
+    return f"{text}; two random choices share {percent(chance)} (dotted). At 100{SPACE}% the start has left no trace.{_bands_are(seeds)}"
 
 
 def _points(value: float, unit: str = " points") -> str:
     return f"{'−' if value < -0.0005 else ''}{abs(100 * value):.1f}{unit}"
+
+
+def _is(names: list[str]) -> str:
+    return "is" if len(names) == 1 else "are"
 
 
 def _listed(names: list[str]) -> str:

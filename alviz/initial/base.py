@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alviz.data.dataset import Dataset
+from alviz.initial.pictures import SIZE
 from alviz.progress import Progress, silent
 from alviz.registry import Card, Registry
 from alviz.strategies.device import Indices
@@ -43,9 +44,24 @@ def checked(pool: InitialPool, dataset: Dataset, n: int) -> None:
         raise ValueError(f"initial pool {pool.name!r} needs {missing}, which dataset {dataset.name!r} does not have")
 
 
+PART = 1024
+"""Pictures whose pixels are looked at together."""
+
+
 def table_of(dataset: Dataset) -> NDArray[np.float32]:
-    """(n, d) the features, or the flattened pixels in [0, 1] where there are none."""
+    """(n, d) the features; where there are none the flattened pixels in [0, 1], of larger pictures the means of blocks, at most SIZE a side."""
     if dataset.features is not None:
         return dataset.features
     assert dataset.images is not None
-    return dataset.images.reshape(len(dataset), -1).astype(np.float32) / np.float32(255)
+    return np.concatenate([_pixels(dataset.images[start : start + PART]) for start in range(0, len(dataset), PART)])
+
+
+def _pixels(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    step = -(-max(images.shape[1:3]) // SIZE)
+    x = images.astype(np.float32) / np.float32(255)
+    if step > 1:
+        for axis in (1, 2):
+            first = np.arange(0, x.shape[axis], step)
+            width = np.diff(first, append=x.shape[axis]).astype(np.float32)
+            x = np.add.reduceat(x, first, axis=axis) / width.reshape(-1, *[1] * (x.ndim - axis - 1))
+    return x.reshape(len(x), -1)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from alviz.learners import published
 from alviz.learners.adapter import SklearnLearner, as_learner
 from alviz.learners.base import ConstantModel, Embeds, HasCommittee, HasDropout, Learner, Model, PredictsLoss, registry
 from alviz.learners.published import Preset, presets
@@ -23,8 +24,8 @@ def simple() -> list[str]:
 
 
 def create(name: str, **params: Any) -> Learner:
-    """A learner by name. Raises ValueError for an unknown name (with the nearest ones) or parameter."""
-    return registry.create(name, **params)
+    """A learner by name, or by the name of a paper's settings (`presets`). Raises ValueError for an unknown name (with the nearest ones) or parameter."""
+    return published.create(name, **params)
 
 
 def card(name: str) -> Card:

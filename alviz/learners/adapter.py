@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from alviz.learners.base import Array, ConstantModel, Learner, Model, checked, registry
+from alviz.learners import published
+from alviz.learners.base import Array, ConstantModel, Learner, Model, checked
 from alviz.learners.blocks import by_blocks
 from alviz.learners.quiet import quiet
 from alviz.learners.scale import narrow
@@ -87,7 +88,7 @@ def is_classifier(thing: Any) -> bool:
 def as_learner(thing: Any) -> Learner:
     """A Learner from a registry name, a Learner, or a scikit-learn classifier. Raises ValueError for anything else."""
     if isinstance(thing, str):
-        return registry.create(thing)
+        return published.create(thing)
     if isinstance(thing, Learner):
         return thing
     if is_classifier(thing):

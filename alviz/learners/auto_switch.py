@@ -13,7 +13,7 @@ from alviz.learners.base import Array, ConstantModel, Learner, Model, Samples, c
 from alviz.learners.calibration import fold_of
 from alviz.learners.fine_tune import FineTune, FineTuneThresholded
 from alviz.learners.network import Augment
-from alviz.learners.pretrained import DEFAULT, OPTIONS
+from alviz.learners.pretrained import DEFAULT, FEATURES_STAY, OPTIONS
 from alviz.learners.transfer import Transfer
 from alviz.progress import Progress, silent
 from alviz.registry import Card
@@ -60,6 +60,7 @@ class AutoSwitch(Learner):
         "round, which is the one that selects the next queries. Where no scheme is better the cheap one stays.",
         options={
             **OPTIONS,
+            "network": OPTIONS["network"] + FEATURES_STAY,
             "base": "The learner trained on the features.",
             "imbalanced": "Weigh the base's errors by the inverse class frequency (CS-SVM) and threshold fine-tuning (FT-th), as the paper does.",
             "folds": "Splits into 80 % to train on and 20 % to test on: 5 test every label once, 1 is quickest.",

@@ -64,6 +64,11 @@ class Ensemble(Learner):
         reference="Beluch et al. 2018, The Power of Ensembles for Active Learning in Image Classification; papers 002 and 003",
         shines="the steadiest uncertainty of all learners here; made for bald, variation-ratio and the ensemble- strategies",
         fails="members of a base without randomness (knn, SVMs) differ only by the samples they were given",
+        options={
+            "base": "The learner that the members are.",
+            "size": "How many members vote.",
+            "params": "Settings of the base.",
+        },
     )
 
     def __init__(self, base: str | Learner = "mlp", size: int = 5, params: dict[str, Any] | None = None):
@@ -111,7 +116,8 @@ class Ensemble(Learner):
         report = progress or silent
         if (y == y[0]).all():
             return self.base.fit(x, y, n_classes=k, rng=rng, progress=progress)
-        members = []
+        members: list[Model] = []
+        before = previous.members if isinstance(previous, Committee) else (None,) * self.size
         for i, seed in enumerate(each):
             own = np.random.default_rng(seed)
             rows = np.sort(own.integers(len(y), size=len(y)))
@@ -119,7 +125,7 @@ class Ensemble(Learner):
             def share(fraction: float, i: int = i) -> None:
                 report((i + fraction) / self.size)
 
-            members.append(self.base.fit(x[rows], y[rows], n_classes=k, unlabelled=unlabelled, rng=own, progress=share))
+            members.append(self.base.fit(x[rows], y[rows], n_classes=k, unlabelled=unlabelled, previous=before[i], rng=own, progress=share))
         return Committee(members, k)
 
     def dump(self, model: Model) -> dict[str, Array] | None:

@@ -89,6 +89,10 @@ class LinearSVM(Learner):
         reference="Fan et al. 2008, LIBLINEAR; temperature: Guo et al. 2017; used on ImageNet features in papers 000 and 001",
         shines="on features of a pretrained network with few labels, where it is quick and hard to beat",
         fails="where classes need curved borders (circles, xor)",
+        options={
+            "C": "Weight of training errors against the width of the margin: larger follows the labels more closely.",
+            "class_weight": "balanced: the rarer a class, the more its samples count in training; None: all alike.",
+        },
     )
 
     def __init__(self, C: float = 1.0, class_weight: Literal["balanced"] | None = None):

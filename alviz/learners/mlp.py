@@ -115,6 +115,18 @@ class DropoutModel(MLPModel):
         return by_blocks(passes, x, axis=1)
 
 
+OPTIONS = {
+    "hidden": "Units of the hidden layer.",
+    "dropout": "Share of hidden units left out in training; above 0 the model can make stochastic passes.",
+    "optimizer": "adam, or sgd with Nesterov momentum 0.9.",
+    "lr": "Learning rate.",
+    "epochs": "Passes over the labelled samples.",
+    "batch_size": "Samples in a mini-batch.",
+    "weight_decay": "Factor of ½‖w‖² in the loss.",
+}
+"""What the settings do, for cards."""
+
+
 class MLP(Learner):
     """Perceptron with one hidden layer.
 
@@ -132,6 +144,7 @@ class MLP(Learner):
         reference="the perceptron of paper 002, section 3.3; Adam: Kingma & Ba 2015",
         shines="where classes need curved borders; its hidden layer is an embedding of its own",
         fails="on very few labels it is sure of itself without reason; results vary with the first weights",
+        options=OPTIONS,
     )
 
     def __init__(
@@ -198,6 +211,7 @@ class MLPDropout(MLP):
         reference="Gal & Ghahramani 2016, Dropout as a Bayesian Approximation",
         shines="with bald, mean-std, variation-ratio and the -dropout strategies",
         fails="the spread of dropout passes is not a calibrated uncertainty: it hardly grows far from the labelled samples",
+        options=OPTIONS,
     )
 
     def __init__(

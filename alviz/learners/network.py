@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 AT_ONCE = 4_000_000
 """Pixels counted at once."""
 
+LARGEST = 2**28
+"""Numbers in the largest picture that a model of a file is believed to take."""
+
 Optimizer = Literal["adam", "sgd"]
 Schedule = Literal["constant", "plateau"]
 Augment = Literal["none", "shift", "shift+flip"]
@@ -113,9 +116,11 @@ class NetworkLearner(Learner):
         with seeded(rng):
             network = self.network(x, k)
             if self.warm_start and isinstance(previous, NetworkModel):
-                fresh = network.state_dict()  # its head, where a class was added since: the old one has no weights for it
                 known = previous.module.state_dict()
-                network.load_state_dict({name: known[name] if known[name].shape == fresh[name].shape else fresh[name] for name in fresh})
+                for name, fresh in network.state_dict().items():
+                    old = known[name]
+                    into = fresh if fresh.shape == old.shape else fresh[: len(old)]  # the head, where classes were added since
+                    into.copy_(old)
             model = self.trained(network.to(device()), x, y, k, rng, report)
         report(1.0)
         return model
@@ -167,6 +172,8 @@ class NetworkLearner(Learner):
         from alviz.learners.deep.model import DropoutNetworkModel, NetworkModel
 
         shape = tuple(int(side) for side in arrays["shape"])
+        if len(shape) not in (2, 3) or min(shape) < 1 or np.prod(shape, dtype=float) > LARGEST:
+            raise ValueError(f"shape must be that of a picture, (H, W) or (H, W, C), got {shape}")
         with seeded(np.random.default_rng(0)):
             network = self.network(np.zeros((1, *shape), np.uint8), n_classes)
         state = {name.removeprefix("network."): torch.from_numpy(np.array(a)) for name, a in arrays.items() if name.startswith("network.")}

@@ -17,6 +17,9 @@ OPTIONS = {
 }
 """What the settings do, for cards."""
 
+FEATURES_STAY = " A dataset that brings features of its own keeps them."
+"""What learners of features say of `network` beside that."""
+
 
 @dataclass(frozen=True)
 class Backbone:

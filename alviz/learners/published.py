@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from alviz.learners.base import Learner, registry
+
 
 @dataclass(frozen=True)
 class Preset:
-    """A paper's settings of one of our learners: `learners.create(preset.learner, **preset.settings)`.
+    """A paper's settings of one of our learners; `learners.create` takes its name as it takes the learner's.
 
     paper: the reference. places: where each setting stands in it, or what it rests on instead. Settings that are not named keep our defaults.
     """
@@ -110,3 +112,9 @@ presets: Mapping[str, Preset] = MappingProxyType(
     }
 )
 """Name (first author, year, data where it matters) -> settings."""
+
+
+def create(name: str, **params: Any) -> Learner:
+    """A learner by its name or by that of a paper's settings, which `params` go before. Raises ValueError as `learners.create` does."""
+    preset = presets.get(name) if isinstance(name, str) else None
+    return registry.create(name, **params) if preset is None else registry.create(preset.learner, **{**preset.settings, **params})

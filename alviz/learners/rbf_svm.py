@@ -55,6 +55,11 @@ class RBFSVM(Learner):
         reference="Cortes & Vapnik 1995; Platt 1999",
         shines="on few features with curved classes (moons, circles, spirals)",
         fails="slow on large pools; far from every labelled sample all kernels vanish and so does what it knows",
+        options={
+            "C": "Weight of training errors against the width of the margin: larger follows the labels more closely.",
+            "gamma": "The kernel is exp(−gamma ‖x − y‖²); scale: 1, for features scaled to mean squared norm 1.",
+            "class_weight": "balanced: the rarer a class, the more its samples count in training; None: all alike.",
+        },
     )
 
     def __init__(self, C: float = 3.0, gamma: float | Literal["scale"] = "scale", class_weight: Literal["balanced"] | None = None):

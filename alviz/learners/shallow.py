@@ -33,6 +33,10 @@ class Logistic(Learner):
         reference="Cox 1958; a softmax layer on fixed features",
         shines="probabilities are trained for, not added afterwards",
         fails="where classes need curved borders (circles, xor)",
+        options={
+            "C": "Inverse strength of the penalty ½‖w‖² on the weights: larger follows the labels more closely.",
+            "class_weight": "balanced: the rarer a class, the more its samples count in training; None: all alike.",
+        },
     )
 
     def __init__(self, C: float = 10.0, class_weight: Literal["balanced"] | None = None):
@@ -116,6 +120,10 @@ class KNN(Learner):
         reference="Cover & Hart 1967",
         shines="shows directly what a label does: it colours its surroundings",
         fails="probabilities come in steps of 1/k, so many samples tie; distances mean little in many dimensions",
+        options={
+            "n_neighbors": "How many labelled neighbours vote.",
+            "weights": "uniform: all votes count alike; distance: nearer ones count more.",
+        },
     )
 
     def __init__(self, n_neighbors: int = 5, weights: Literal["uniform", "distance"] = "uniform"):
@@ -169,6 +177,11 @@ class Forest(Learner):
         reference="Breiman 2001",
         shines="on tables whose columns have different units: it needs no scaling",
         fails="on features of a network with few labels, where linear learners are better; borders are stair-stepped",
+        options={
+            "n_estimators": "Number of trees.",
+            "max_depth": "Questions in a row that a tree may ask; None: any number.",
+            "class_weight": "balanced: the rarer a class, the more its samples count in training; None: all alike.",
+        },
     )
 
     def __init__(self, n_estimators: int = 100, max_depth: int | None = None, class_weight: Literal["balanced"] | None = None):

@@ -98,7 +98,6 @@ def save(trained: Any, path: str | os.PathLike[str], *, learner: Learner | None 
 
 def load(path: str | os.PathLike[str]) -> SavedModel:
     """The model in a folder that `save` wrote. Raises ValueError where there is none, or it is damaged, saying which file."""
-    from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
     folder = Path(path).expanduser()
@@ -107,20 +106,47 @@ def load(path: str | os.PathLike[str]) -> SavedModel:
         raise ValueError(f"{folder} holds no saved model: it has no {' and no '.join(missing)}")
     try:
         about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-        name, params = about["learner"]["name"], about["learner"]["params"]
-        class_names = tuple(about["class_names"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{folder / ABOUT} is damaged: {error}") from error
-    learner = registry.create(name, **params)
+        class_names = about["class_names"]
+        if not (isinstance(class_names, list) and all(isinstance(name, str) for name in class_names)):
+            raise ValueError(f"class_names must be a list of names, got {class_names!r}"[:200])
+        learner = registry.create(about["learner"]["name"], **about["learner"]["params"])
+    except Exception as error:  # the file may be anybody's, and say anything
+        raise ValueError(f"{folder / ABOUT} is damaged: {_sentence(error)}") from error
     try:
         arrays = load_file(folder / WEIGHTS)
+        _check_classes(arrays)
         model = restored(learner, arrays)
-    except (SafetensorError, KeyError, RuntimeError, ValueError) as error:
-        reason = next(iter(str(error).splitlines()), "its models are not saved")
-        raise ValueError(f"{folder / WEIGHTS} is damaged, or holds no model of learner {name!r}: {reason}") from error
+    except FileNotFoundError:  # of the pretrained network that it was made from: the sentence says which
+        raise
+    except Exception as error:
+        raise ValueError(
+            f"{folder / WEIGHTS} is damaged, or holds no model of learner {learner.name!r}: {_sentence(error) or 'its models are not saved'}"
+        ) from error
     if model.n_classes != len(class_names):
         raise ValueError(f"{folder / ABOUT} names {len(class_names)} classes, and the model knows {model.n_classes}")
-    return SavedModel(model, learner, class_names, about)
+    return SavedModel(model, learner, tuple(class_names), about)
+
+
+def _sentence(error: Exception) -> str:
+    """What an error says, on one line."""
+    if isinstance(error, KeyError):
+        return f"{error.args[0]!r} is missing"
+    return " ".join(str(error).split())
+
+
+def _check_classes(arrays: Mapping[str, Array]) -> None:
+    """Raises ValueError where a model, or a member of one, speaks of classes that it does not have."""
+    n_classes = int(arrays["n_classes"])
+    if int(arrays.get("constant", np.array(-1))) >= n_classes:
+        raise ValueError(f"constant must be less than {n_classes}, got {int(arrays['constant'])}")
+    for name, array in arrays.items():
+        if name.rpartition(".")[2] == "classes" and (
+            array.ndim != 1
+            or not np.issubdtype(array.dtype, np.integer)
+            or (np.diff(array, prepend=-1) <= 0).any()
+            or array[-1:].max(initial=-1) >= n_classes
+        ):
+            raise ValueError(f"{name} must be numbers in 0 … {n_classes - 1}, ascending, got {array.ravel()[:10].tolist()}")
 
 
 def _write(target: Path, arrays: Mapping[str, Array], about: str) -> None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from alviz.data.extractors import Extractor
 from alviz.learners.base import Array, Learner, Model, registry
-from alviz.learners.pretrained import DEFAULT, OPTIONS, Backbone
+from alviz.learners.pretrained import DEFAULT, FEATURES_STAY, OPTIONS, Backbone
 from alviz.progress import Progress
 from alviz.registry import Card
 
@@ -32,6 +32,7 @@ class Transfer(Learner):
         fails="Pictures unlike those the network was trained on: the features cannot learn what the network has not seen.",
         options={
             **OPTIONS,
+            "network": OPTIONS["network"] + FEATURES_STAY,
             "base": "The learner trained on the features.",
             "params": 'Settings of the base; {"class_weight": "balanced"} makes the SVM the cost-sensitive one of the papers.',
         },

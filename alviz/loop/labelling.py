@@ -109,6 +109,15 @@ class Labelling:
         """What stands about a sample, or None."""
         return next((event for event in reversed(standing(self._now.events)) if event.sample == sample), None)
 
+    def recent(self, most: int) -> list[Event]:
+        """What stands about the samples that something was said about last, newest first."""
+        last: dict[int, Event] = {}
+        for event in reversed(standing(self._now.events)):
+            if len(last) == most:
+                break
+            last.setdefault(event.sample, event)
+        return list(last.values())
+
     def standing(self) -> Standing:
         """The numbers of the session."""
         asked = 0 if self.run.pending is None else len(self.run.pending.selection.indices)

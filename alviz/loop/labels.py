@@ -47,14 +47,13 @@ class LabelState:
 
     def append(self, events: Iterable[Event]) -> None:
         """Add events to the log and follow them. An "undo" of rounds takes back everything said after its round, relabels and ignores included."""
-        for event in events:
-            self.events.append(event)
-            if event.kind == "undo":
-                self._clear()
-                for kept in standing(self.events):
-                    self._apply(kept)
-            else:
-                self._apply(event)
+        fresh = list(events)
+        self.events.extend(fresh)
+        if any(event.kind == "undo" for event in fresh):
+            self._clear()
+            fresh = standing(self.events)
+        for event in fresh:
+            self._apply(event)
 
     def _apply(self, event: Event) -> None:
         if event.kind in ("label", "relabel"):

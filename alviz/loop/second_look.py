@@ -10,6 +10,9 @@ from alviz.loop.labels import standing
 from alviz.loop.run import Run
 from alviz.progress import Progress, silent
 
+SURE = 10.0
+"""How many times as probable as the given class another one must be."""
+
 
 @dataclass(frozen=True)
 class Doubt:
@@ -25,9 +28,11 @@ def doubts(run: Run, progress: Progress = silent) -> list[Doubt]:
     """The labels of a run's finished rounds that cross-validation contradicts, the clearest first.
 
     Confident learning (Northcutt, Jiang and Chuang 2021, section 3.1): class j's threshold is the mean probability of j among the samples that were
-    called j; a label is doubted when, of the classes whose threshold a sample's probability reaches, another one is the most probable. Not
-    doubted are labels that a person has confirmed or changed already, and classes of fewer labels than there are folds, which the models
-    could hardly know. Trains five models; `progress` may raise Cancelled. Empty with fewer than two classes.
+    called j; a label is doubted when, of the classes whose threshold a sample's probability reaches, another one is the most probable. Beyond the
+    paper, it must be SURE times as probable as the label: query strategies pick samples that models are unsure of, and of those the thresholds
+    alone let up to a third through. The clearest are those where it is most times as probable. Not doubted are labels that a person has confirmed
+    or changed already, and classes of fewer labels than there are folds, which the models could hardly know. Trains five models; `progress` may
+    raise Cancelled. Empty with fewer than two classes.
     """
     state, dataset = run.state, run.dataset
     labelled = state.labelled
@@ -40,17 +45,15 @@ def doubts(run: Run, progress: Progress = silent) -> list[Doubt]:
     seen_twice = {
         event.sample for event in standing([*state.events, *(() if run.pending is None else run.pending.events)]) if event.kind == "relabel"
     }
-    found = [
+    rows = np.arange(len(given))
+    times = proba[rows, predicted] / np.maximum(proba[rows, given], 1e-12)
+    doubted = np.flatnonzero((predicted >= 0) & (times >= SURE) & (counts[given] >= FOLDS))
+    order = doubted[np.argsort(-times[doubted], kind="stable")]
+    return [
         Doubt(int(labelled[k]), int(given[k]), int(predicted[k]), float(proba[k, predicted[k]]))
-        for k in np.flatnonzero((predicted >= 0) & (counts[given] >= FOLDS))
+        for k in order
         if int(labelled[k]) not in seen_twice
     ]
-    margin = {
-        doubt.sample: float(p[doubt.predicted] - p[doubt.given])
-        for doubt in found
-        for p in (proba[np.searchsorted(labelled, doubt.sample)],)
-    }
-    return sorted(found, key=lambda doubt: (-margin[doubt.sample], doubt.sample))
 
 
 def contradicted(given: NDArray[np.int64], proba: NDArray[np.float64]) -> NDArray[np.int64]:

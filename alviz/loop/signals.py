@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,8 @@ def check_needs(strategy: QueryStrategy, learner: Learner, dataset: Dataset) -> 
     fitting = {name: other for name, other in others.items() if other.takes == "features" or dataset.images is not None}
     capable = [name for name, other in fitting.items() if not unmet(strategy, strategy.learner(other), dataset)]
     hint = f"; learners that do: {', '.join(capable)}" if capable else f", nor does any other on dataset {dataset.name!r}"
+    if "dropout posterior" in needed and "dropout" in signature(type(learner)).parameters:
+        hint = f"; set its dropout above 0, or take one of: {', '.join(capable)}"
     raise ValueError(f"strategy {strategy.name!r} needs {needed}, which learner {learner.name!r} does not give{hint}")
 
 

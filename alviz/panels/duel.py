@@ -14,6 +14,7 @@ from alviz.data.dataset import Dataset
 from alviz.loop import Run
 from alviz.loop.signals import PointSignals
 from alviz.panels.jobs import Job, Lane
+from alviz.panels.pace import known_from
 from alviz.panels.working import Working, readable
 from alviz.progress import Progress
 from alviz.strategies import missing_needs
@@ -220,7 +221,8 @@ class Duel(Working):
         before, width = self.position, (span[1] - span[0]) / len(runs)
         try:
             for k, run in enumerate(runs):
-                run.step(**self.hooks(job, (span[0] + k * width, span[0] + (k + 1) * width)))
+                part = (span[0] + k * width, span[0] + (k + 1) * width)
+                run.step(**self.hooks(job, part, known_from(run.rounds[-1])))
         except BaseException:  # in step means all or none: those that had finished go back
             for run in runs:
                 if run.position > before:

@@ -8,6 +8,7 @@ import ipywidgets as widgets
 
 from alviz.panels.field import Field, option
 from alviz.panels.header import Header, panel
+from alviz.panels.imbalance import is_rule
 from alviz.panels.map import MapPanel
 from alviz.panels.measures import BalancePanel, ConfusionPanel, CurvePanel, WhyPanel
 from alviz.panels.options import in_address, options_of
@@ -15,6 +16,7 @@ from alviz.panels.parts import made
 from alviz.panels.pulse import Pulse
 from alviz.panels.queries import QueriesPanel
 from alviz.panels.settings import SLIDERS, Settings, learner_menu, slider_values, strategy_menu, suggested
+from alviz.panels.source import first_params
 from alviz.panels.theme import style
 from alviz.panels.timeline import Timeline
 from alviz.panels.url import PageUrl
@@ -124,6 +126,7 @@ class Explore:
         self.balance = BalancePanel(workbench)
         self.confusion = ConfusionPanel(workbench)
         self.url = PageUrl()
+        self._awaited = ""
         self.pulse = Pulse()
         workbench.keeps_up = self.pulse.keeps_up
         left = widgets.VBox([panel("Settings", self.settings.widget)])
@@ -150,6 +153,7 @@ class Explore:
         self.url.observe(lambda change: self._open(change["new"]), ["query"])
         workbench.preview()
         workbench.observe(lambda _: self._share(), ["config", "view"])
+        workbench.observe(lambda _: self._came(), ["busy"])
         workbench.observe(lambda _: self.pulse.beat(), ["view"])  # last: after all panels have sent theirs
 
     def _status(self) -> tuple[str, bool, bool]:
@@ -157,7 +161,9 @@ class Explore:
         if view is None:
             return "Choose on the left, then press <b>Start</b>.", False, False
         left = view.rounds[-1].n_labelled < min(view.track.budget, len(view.dataset))
-        line = f"<b>{escape(view.track.label)}</b> on {escape(view.dataset.name)} · <span>{escape(view.status())}</span>"
+        label, learner = view.track.label, view.track.run.base_learner.name
+        teacher = "" if f", {learner}" in label else f" with {escape(learner)}"
+        line = f"<b>{escape(label)}</b>{teacher} on {escape(view.dataset.name)} · <span>{escape(view.status())}</span>"
         if view.track.config and settings_of(view.track.config) != settings_of(self.workbench.config):
             line += ' · <span class="alviz-changed">settings changed: press Start</span>'
         return line, left, len(view.rounds) > 1
@@ -171,7 +177,12 @@ class Explore:
         found: dict[str, Any] = {}
         wrong = []
         for key in [key for key in DEFAULTS if key in query]:  # the learner before the strategy, which must suit it
-            value, field = query[key], self.settings.fields[key]
+            value = query[key]
+            if key == "imbalance":
+                found |= {key: value} if is_rule(value) else {}
+                wrong += [] if is_rule(value) else [f"{key}={value}"]
+                continue
+            field = self.settings.fields[key]
             options = self._menu(key, {**config, **found}, query)
             if field.kind == "number" and value.isdigit() and field.minimum <= int(value) <= field.maximum:
                 found[key] = int(value)
@@ -181,10 +192,12 @@ class Explore:
                 wrong.append(f"{key}={value}")
         if "dataset" in found:
             found = {**suggested(found["dataset"]), **found}
-        params, unusable = slider_values(query, str(found.get("dataset", self.workbench.config["dataset"])))
+        dataset = str(found.get("dataset", self.workbench.config["dataset"]))
+        params, unusable = slider_values(query, dataset)
         chosen, senseless = options_of({**config, **found}, query)
         wrong += unusable + senseless
-        self.workbench.config = {**self.workbench.config, **found, "params": params, "options": chosen}
+        self._awaited = query.get("run", "")
+        self.workbench.config = {**self.workbench.config, **found, "params": {**first_params(dataset), **params}, "options": chosen}
         if wrong:
             self.workbench.notice = f"Left out of the address, because nothing goes by that name or number: {', '.join(wrong)}."
         if "run" in query:
@@ -200,12 +213,19 @@ class Explore:
         entries: list[dict[str, Any]] = self.settings.fields[key].options
         return entries
 
+    def _came(self) -> None:
+        """The run that the address names is there, or cannot be had."""
+        if self._awaited and not self.workbench.busy:
+            self._awaited = ""
+            self._share()
+
     def _share(self) -> None:
         config, view = self.workbench.config, self.workbench.view
         usual = {**DEFAULTS, **suggested(config["dataset"])}
         share = {key: str(config[key]) for key in DEFAULTS if config[key] != usual[key]}
         share |= {key: f"{value:g}" for key, value in config.get("params", {}).items() if key in SLIDERS}
         share |= in_address(config.get("options", {}))
-        if view is not None and view.track.run.id is not None:
-            share["run"] = view.track.run.id
+        run = self._awaited if view is None else view.track.run.id
+        if run:
+            share["run"] = run
         self.url.share = share

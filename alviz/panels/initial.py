@@ -8,11 +8,14 @@ import numpy as np
 
 from alviz import initial as initial_pools
 from alviz import projections
+from alviz.data.dataset import Dataset
 from alviz.figures import Drawing, palette
-from alviz.figures.base import plural, shorten
+from alviz.figures.bands import FEW
+from alviz.figures.base import nothing, plural, shorten
 from alviz.figures.pools import REFERENCE, pool_counts, pool_map, start_curves, start_overlap
 from alviz.panels.field import Field, option
 from alviz.panels.header import Header, panel
+from alviz.panels.imbalance import is_rule
 from alviz.panels.linking import link_selection
 from alviz.panels.plot import Plot
 from alviz.panels.pool_settings import PoolSettings, sizes, suited
@@ -22,10 +25,15 @@ from alviz.panels.starts import DEFAULTS, MOST, Starts
 from alviz.panels.theme import style
 from alviz.panels.thumbnails import Thumbnails
 from alviz.panels.url import PageUrl
-from alviz.studies.initial import Start, band, overlap, together
+from alviz.studies.initial import Start, overlap, together
+from alviz.studies.statistics import band
 
 LEGEND_UP_TO = 10
 """With more classes than this the legend leaves them out."""
+
+IR = "ir, imbalance ratio: standard deviation of the class counts over their mean; 0 where all classes have the same count."
+
+UNLABELLED = "These data have no labels that a run could ask for: label them on the page Label. The pools can be chosen all the same."
 
 
 class PoolMaps:
@@ -73,7 +81,7 @@ class PoolMaps:
         names = starts.names
         dataset, projection = starts.dataset, starts.projection
         ready = dataset is not None and projection is not None and len(projection.points) == len(dataset)
-        self.legend.value = "" if dataset is None else legend(dataset.class_names)
+        self.legend.value = "" if dataset is None else legend(dataset)
         for k, (cell, title, plot, card) in enumerate(zip(self.cells, self.titles, self.plots, self.cards, strict=True)):
             cell.layout.display = None if k < len(names) else "none"
             if k >= len(names):
@@ -86,12 +94,12 @@ class PoolMaps:
                 told = plural(len(one.indices), "sample")
             if one is not None and one.contents.class_counts.any():
                 total = len(one.contents.class_counts)
-                told = f"{one.contents.covered}/{total} classes · ir {one.contents.ir:.2f}"
+                told = f'{one.contents.covered}/{total} classes · <abbr title="{IR}">ir</abbr> {one.contents.ir:.2f}'
             title.value = f'<p class="alviz-pool-title"><b>{escape(names[k])}</b><span>{told}</span></p>'
             card.value = card_html(names[k])
             if ready:
-                nothing = np.empty(0, dtype=np.int64)
-                drawing = pool_map(projection.points, dataset, nothing if one is None else one.indices)  # type: ignore[union-attr, arg-type]
+                indices = np.empty(0, dtype=np.int64) if one is None else one.indices
+                drawing = pool_map(projection.points, dataset, indices)  # type: ignore[union-attr, arg-type]
                 plot.show(drawing.figure, drawing.reading)
 
 
@@ -113,7 +121,7 @@ class PoolFigures:
         link_selection(starts, self.pictures)
         self.which.observe(lambda _: self._picture(), ["value"])
         starts.observe(lambda _: self._count(), ["chosen"])
-        starts.observe(lambda _: self._compare(), ["results"])
+        starts.observe(lambda _: self._compare(), ["results", "dataset"])
         starts.observe(lambda _: self._tell(), ["chosen", "results"])
         self._count()
         self._compare()
@@ -140,6 +148,11 @@ class PoolFigures:
 
     def _compare(self) -> None:
         results: list[dict[str, Start]] = self.starts.results
+        dataset = self.starts.dataset
+        if unlabelled(dataset):
+            show(self.curves, nothing(UNLABELLED))
+            show(self.overlap, nothing(UNLABELLED))
+            return
         names = list(results[0]) if results else []
         labels = (
             together((seed[name] for seed in results for name in names), lambda start: start.n_labelled)[0]
@@ -150,8 +163,8 @@ class PoolFigures:
         shared = {
             name: np.stack([overlap(seed[name].labelled, seed[REFERENCE].labelled)[: len(labels)] for seed in results]) for name in names
         }
-        for plot, drawing in ((self.curves, start_curves(labels, accuracy)), (self.overlap, start_overlap(labels, shared))):
-            show(plot, drawing)
+        show(self.curves, start_curves(labels, accuracy))
+        show(self.overlap, start_overlap(labels, shared, 0 if dataset is None else len(dataset)))
 
     def _tell(self) -> None:
         self.table.value = table_html(self.starts)
@@ -166,11 +179,18 @@ def show(plot: Plot, drawing: Drawing) -> None:
         plot.show(drawing.figure)
 
 
-def legend(class_names: tuple[str, ...]) -> str:
+def unlabelled(dataset: Dataset | None) -> bool:
+    """Whether no sample of the data has a known class, so that no run can go on from a pool."""
+    return dataset is not None and not (dataset.targets >= 0).any()
+
+
+def legend(dataset: Dataset) -> str:
     """What the maps show, in words: the classes with their colours where there are few, and the star."""
-    colors = palette.class_colors(len(class_names))
-    few = zip(class_names, colors, strict=True) if len(class_names) <= LEGEND_UP_TO else ()
+    names = () if unlabelled(dataset) else dataset.class_names
+    few = zip(names, palette.class_colors(len(names)), strict=True) if len(names) <= LEGEND_UP_TO else ()
     classes = "".join(f'<span><b style="color:{color}">●</b> {escape(shorten(name))}</span>' for name, color in few)
+    if len(names) > LEGEND_UP_TO:
+        classes = f"<span>Coloured by class ({len(names)}); point at a sample for its name</span>"
     return f'<p class="alviz-legend">{classes}<span><b class="alviz-star">★</b> in the initial pool</span></p>'
 
 
@@ -202,9 +222,13 @@ def table_html(starts: Starts) -> str:
             cells.append(told)
         rows.append(f"<tr><th>{escape(name)}</th>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>")
     first, last = (next(iter(results[0].values())).n_labelled[at] for at in (0, -1))
-    head = "".join(f"<th>{text}</th>" for text in ("", "classes", "ir", plural(int(first), "label"), plural(int(last), "label")))
+    ratio = f'<abbr title="{IR}">ir</abbr>'
+    head = "".join(f"<th>{text}</th>" for text in ("", "classes", ratio, plural(int(first), "label"), plural(int(last), "label")))
     note = f"Means over {plural(len(results), 'seed')}: classes and ir of the pool, accuracy in % with the pool alone and at the end"
-    note += "; small: 95 % interval of the gain over the random start, in points." if len(results) > 1 else ". One seed decides nothing."
+    small = "95 % interval of the mean" if len(results) >= FEW else "lowest and highest"
+    note += (
+        f"; small: {small} gain in points over the random start of the same seed." if len(results) > 1 else ". One seed decides nothing."
+    )
     return f'<table class="alviz-table alviz-gains"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table><p class="alviz-reading">{note}</p>'
 
 
@@ -224,7 +248,11 @@ class InitialPools:
     def __init__(self, starts: Starts):
         self.starts = starts
         self.header = Header(
-            starts, starts, self._status, ["chosen", "results", "config", "projecting", "projected", "preparing"], self._background
+            starts,
+            starts,
+            self._status,
+            ["dataset", "chosen", "results", "config", "projecting", "projected", "preparing"],
+            self._background,
         )
         tooltips = {
             "Start": "Choose the pools with the settings on the left",
@@ -272,15 +300,15 @@ class InitialPools:
 
     def _status(self) -> tuple[str, bool, bool]:
         starts = self.starts
-        if not starts.chosen:
-            return "Choose up to four initial pools on the left, then press <b>Start</b>.", False, False
-        assert starts.dataset is not None
+        if not starts.chosen or starts.dataset is None:
+            shown = "" if starts.dataset is None else f"{escape(starts.dataset.name)} · "
+            return f"{shown}<span>Choose up to four initial pools on the left, then press <b>Start</b>.</span>", False, False
         samples = plural(len(starts.chosen[0].indices), "sample")
         line = f"{escape(starts.dataset.name)} · <span>{plural(len(starts.chosen), 'pool')} of {samples}</span>"
         line += f" · <span>{len(starts.results)}/{max(int(starts.config['seeds']), len(starts.results))} seeds run</span>"
         if starts.stale:
             line += f' · <span class="alviz-changed">settings changed: press {starts.stale}</span>'
-        return line, True, bool(starts.results)
+        return line, not unlabelled(starts.dataset), bool(starts.results)
 
     def _background(self) -> tuple[str, float] | None:
         return (self.starts.preparing, self.starts.projected) if self.starts.projecting else None
@@ -295,6 +323,8 @@ class InitialPools:
             names = value.split(",")
             if key == "pools" and len(names) <= MOST and len(set(names)) == len(names) and set(names) <= set(initial_pools.available()):
                 found[key] = names
+            elif key == "imbalance" and is_rule(value):
+                found[key] = value
             elif field is None:
                 wrong.append(f"{key}={value}")
             elif field.kind == "number" and value.isdigit() and field.minimum <= int(value) <= field.maximum:
@@ -315,7 +345,7 @@ class InitialPools:
     def _share(self) -> None:
         config = self.starts.config
         usual = {**DEFAULTS, **sizes(config["dataset"])}
-        share = {key: str(config[key]) for key in self.settings.fields if config[key] != usual[key]}
+        share = {key: str(config[key]) for key in ("imbalance", *self.settings.fields) if config[key] != usual[key]}
         if config["pools"] != DEFAULTS["pools"]:
             share["pools"] = ",".join(config["pools"])
         self.url.share = share

@@ -44,8 +44,11 @@ class Label:
         self.line.add_class("alviz-status")
         self.cancel = widgets.Button(description="Cancel", tooltip="Stop what is under way; your answers are kept")
         self.cancel.on_click(lambda _: bench.cancel())
-        row = widgets.HBox([self.line, self.activity.work, self.cancel])
+        self.buttons = widgets.HBox([self.cancel])
+        self.buttons.add_class("alviz-buttons")
+        row = widgets.HBox([self.line, self.activity.work, self.buttons])
         row.add_class("alviz-runbar")
+        row.add_class("alviz-label-top")
         self.top = widgets.VBox([row, self.activity.message])
         self.top.add_class("alviz-topbar")
         self.room = widgets.Box([widgets.VBox([panel("", self.stage)]), self.side.widget])
@@ -61,7 +64,7 @@ class Label:
 
     def _stand(self) -> None:
         bench, session = self.bench, self.bench.session
-        self.cancel.layout.display = None if bench.busy else "none"
+        self.buttons.layout.display = None if bench.busy else "none"
         self.room.layout.display = None if session is not None else "none"
         if session is None:
             self.line.value = "Label pictures: you answer, the model asks for those that help it most."

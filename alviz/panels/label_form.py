@@ -126,7 +126,7 @@ class LabelForm:
         spec = config["dataset"]
         what = spec["params"].get("root", "Practice on Fashion" if spec["name"] == PRACTICE else spec["name"])
         when = time.strftime("%d %b %Y, %H:%M", time.localtime(entry["began"]))
-        line = f"<b>{escape(str(what))}</b><br>{escape(config['annotator'])} · {when} · {plural(entry['rounds'], 'finished round')}"
+        line = f"<b>{escape(str(what))}</b><br>{escape(config['annotator'])} · {when} · {plural(entry['labels'], 'label')}"
         button = widgets.Button(description="Go on", tooltip=f"Go on with this session ({entry['id']})")
         button.on_click(lambda _, run=entry["id"]: self.bench.resume(run))
         row = widgets.HBox([widgets.HTML(line), button])

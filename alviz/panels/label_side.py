@@ -9,13 +9,15 @@ from typing import Any
 import ipywidgets as widgets
 
 from alviz.figures.base import plural
-from alviz.loop.outlook import FEWEST
 from alviz.panels.download import Download
 from alviz.panels.field import Field, option
 from alviz.panels.header import panel
 from alviz.panels.label_stage import LabelStage
 from alviz.panels.label_state import PRACTICE, LabelBench
 from alviz.panels.source import report_html
+
+FEWEST = 30
+"""Fewer labels than this are too few to say how often the model is right."""
 
 
 class LabelSide:
@@ -126,7 +128,7 @@ class LabelSide:
             return f"No model yet: it is trained after the first {session.standing().asked} answers."
         last = run.rounds[-1]
         accuracy = last.metrics["accuracy"]
-        measured = "cross-validated on your labels" if last.cross_validated else "on the test set"
+        measured = "cross-validated on your labels, which are often harder than the rest" if last.cross_validated else "on the test set"
         text = f"{run.learner.name} with {last.n_labelled:,} labels"
         if last.cross_validated and last.n_labelled < FEWEST:
             text += ": too few to measure it."

@@ -9,11 +9,19 @@ import numpy as np
 import traitlets
 
 from alviz.data.dataset import Dataset
+from alviz.loop.labels import Event
 from alviz.panels.label_state import AHEAD, LabelBench
 from alviz.panels.theme import STATIC, Themed, script
+from alviz.studies.export import named
 
 LONGEST = 1600
 """Larger pictures are shrunk to so many pixels before they are sent."""
+
+WHOLE = 8000
+"""The same for a closer look, when the original's own pixels are wanted."""
+
+RECENT = 16
+"""Last answers that the page shows at most, for a second thought."""
 
 
 class LabelStage(Themed):
@@ -21,13 +29,14 @@ class LabelStage(Themed):
 
     From Python: sample: dataset index or None; ahead: those that follow, fetched before their turn. classes, counts: names and labels given so far, in the
     order of the keys 1 … 9, 0. heading, caption, note, word: texts above, below and beside the picture. instead: what stands in the place of a
-    picture. share: of the round. look: a second look at given labels. former, guess: class index to mark, or −1. may_undo. turn: grows with
-    every answer from Python, and frees the keys.
+    picture. share: of the round. look: a second look at given labels; again: at one that was picked by hand. former, guess: class index to mark, or −1.
+    may_undo. recent: the last answers, newest first: {sample, word}. turn: grows with every answer from Python, and frees the keys.
     From the page, as messages: {"kind": "answer", sample, answer: "label" | "skip" | "ignore" | "keep", label}, {"kind": "class", name, sample},
-    {"kind": "undo"}; {"kind": "want", samples} is answered here with one {"kind": "picture"} each.
+    {"kind": "undo"}, {"kind": "again", sample}; {"kind": "want", samples, size: "shown" | "whole" | "small"} is answered here with one
+    {"kind": "picture", sample, size} each.
     """
 
-    _esm = script("label.js")
+    _esm = script("closer.js", "answers.js", "label.js")
     _css = (STATIC / "label.css").read_text(encoding="utf-8")
 
     sample = traitlets.Int(None, allow_none=True).tag(sync=True)
@@ -41,6 +50,8 @@ class LabelStage(Themed):
     instead = traitlets.Unicode("").tag(sync=True)
     share = traitlets.Float(0.0).tag(sync=True)
     look = traitlets.Bool(False).tag(sync=True)
+    again = traitlets.Bool(False).tag(sync=True)
+    recent = traitlets.List(traitlets.Dict()).tag(sync=True)
     former = traitlets.Int(-1).tag(sync=True)
     guess = traitlets.Int(-1).tag(sync=True)
     may_undo = traitlets.Bool(False).tag(sync=True)
@@ -63,9 +74,11 @@ class LabelStage(Themed):
                 self.bench.add_class(str(content["name"]), int(content["sample"]))
             case "undo":
                 self.bench.undo()
+            case "again":
+                self.bench.ask_again(int(content["sample"]))
             case "want":
                 for sample in content["samples"]:
-                    self._painter.submit(self._send_picture, int(sample))
+                    self._painter.submit(self._send_picture, int(sample), str(content["size"]))
                 return
             case _:
                 return
@@ -82,7 +95,9 @@ class LabelStage(Themed):
             sample = queue[0] if queue else None
             self.classes = list(dataset.class_names)
             self.counts = session.class_counts.tolist()
-            self.look = bench.looking is not None
+            self.again = bench.again is not None and not bench.busy
+            self.look = bench.looking is not None and not self.again
+            self.recent = [{"sample": event.sample, "word": self._said(event)} for event in session.recent(RECENT)]
             self.may_undo = bool(session.now.events)
             self.word = bench.word
             self.caption = "" if sample is None else named(dataset, sample)
@@ -104,6 +119,8 @@ class LabelStage(Themed):
                 bench.progress,
                 f"{(bench.phase or 'starting').capitalize()} … Your answers are kept. Undo (u) still works.",
             )
+        if bench.again is not None:
+            return "Once more", 0.0, ""
         if bench.looking is not None:
             total, left = len(bench.looking), len(bench.queue)
             if left == 0:
@@ -123,6 +140,8 @@ class LabelStage(Themed):
         if sample is None or session is None:
             return -1, ""
         names = session.run.dataset.class_names
+        if bench.again is not None and (said := session.said(sample)) is not None:
+            return -1, f"Your answer was: {self._said(said)}. Give another one, or keep it."
         if (doubt := bench.doubt) is not None:
             return doubt.predicted, (
                 f"You said {names[doubt.given]}; models that did not know your label say {names[doubt.predicted]} ({doubt.probability:.0%})."
@@ -135,34 +154,40 @@ class LabelStage(Themed):
         best = int(proba.argmax())
         return best, f"The model says {names[best]} ({proba[best]:.0%})."
 
-    def _send_picture(self, sample: int) -> None:
+    def _said(self, event: Event) -> str:
+        assert self.bench.session is not None
+        if event.label >= 0:
+            return self.bench.session.run.dataset.class_names[event.label]
+        return "skipped" if event.kind == "skip" else "none of these"
+
+    def _send_picture(self, sample: int, size: str) -> None:
         session = self.bench.session
         if session is None or not 0 <= sample < len(session.run.dataset):
             return
         try:
-            content, kind = picture_file(session.run.dataset, sample)
-            self.send({"kind": "picture", "sample": sample, "type": kind, "broken": ""}, [content])
+            content, kind = picture_file(session.run.dataset, sample, size)
+            self.send({"kind": "picture", "sample": sample, "size": size, "type": kind, "broken": ""}, [content])
         except Exception as error:  # whatever is wrong with one file, the page says so and the next one is asked
-            self.send({"kind": "picture", "sample": sample, "type": "", "broken": str(error) or type(error).__name__})
+            self.send({"kind": "picture", "sample": sample, "size": size, "type": "", "broken": str(error) or type(error).__name__})
 
 
-def named(dataset: Dataset, sample: int) -> str:
-    """What a person calls a sample: its file's path inside the folder, or its id."""
-    identity = str(dataset.ids[sample])
-    return identity if dataset.files is None else identity.rpartition("#")[0] or identity
+def picture_file(dataset: Dataset, sample: int, size: str = "shown") -> tuple[bytes, str]:
+    """(bytes, MIME type) of a sample for the page. Raises where it cannot be read.
 
-
-def picture_file(dataset: Dataset, sample: int) -> tuple[bytes, str]:
-    """(bytes, MIME type) of a sample's original for the page: upright, at most LONGEST pixels long. Raises where it cannot be read."""
+    size: "shown": the original, upright, at most LONGEST pixels long; "whole": at most WHOLE; "small": what learners see of it.
+    """
     from PIL import Image
 
-    if dataset.files is not None:
+    longest = WHOLE if size == "whole" else LONGEST
+    if size == "small" and dataset.images is not None:
+        image: Any = Image.fromarray(np.squeeze(dataset.images[sample]))
+    elif dataset.files is not None:
         from alviz.data.decoding import picture
 
-        image: Any = picture(Path(dataset.files[sample]).read_bytes(), LONGEST)
+        image = picture(Path(dataset.files[sample]).read_bytes(), None if size == "whole" else longest)
     else:
         image = Image.fromarray(np.squeeze(dataset.source(sample)))
-    image.thumbnail((LONGEST, LONGEST))
+    image.thumbnail((longest, longest))
     buffer = io.BytesIO()
     if max(image.size) <= 256:  # not one pixel of a small picture is given away
         image.save(buffer, format="PNG", compress_level=1)

@@ -40,7 +40,7 @@ class LabelBench(Working):
 
     config: the form. session: the labelling under way, or None. turn: counts everything that was said or taken back, so that views look again.
     sample: dataset index of the picture asked about, or None; ahead: those after it. looking: labels offered for a second look (None: the
-    queries go on), done: those of them that were decided in this look. outlook: what more labels bring, as of round `foreseen`. word: what
+    queries go on), done: those of them that were decided in this look. again: a sample picked by hand, whose answer may be changed, or None. outlook: what more labels bring, as of round `foreseen`. word: what
     just happened, in words.
     """
 
@@ -48,6 +48,7 @@ class LabelBench(Working):
     session: Labelling | None = traitlets.Any(None, allow_none=True)  # type: ignore[assignment]
     turn = traitlets.Int(0)
     looking: list[Doubt] | None = traitlets.Any(None, allow_none=True)  # type: ignore[assignment]
+    again: int | None = traitlets.Int(None, allow_none=True)  # type: ignore[assignment]
     outlook: Outlook | None = traitlets.Any(None, allow_none=True)  # type: ignore[assignment]
     word = traitlets.Unicode("")
 
@@ -64,6 +65,8 @@ class LabelBench(Working):
         """Dataset indices in the order in which they are asked about, the current one first."""
         if self.session is None or self.busy:
             return []
+        if self.again is not None:
+            return [self.again]
         if self.looking is not None:
             return [doubt.sample for doubt in self.looking if doubt.sample not in self.done]
         return [int(i) for i in self.session.waiting]
@@ -72,14 +75,14 @@ class LabelBench(Working):
     def doubt(self) -> Doubt | None:
         """The label under a second look."""
         queue = self.queue
-        if self.looking is None or not queue:
+        if self.again is not None or self.looking is None or not queue:
             return None
         return next(doubt for doubt in self.looking if doubt.sample == queue[0])
 
     # ---- what is said (each is in the store when it returns; there is nothing else that the next picture could wait for) -----------
 
     def answer(self, sample: int, kind: str, label: int = -1) -> None:
-        """kind: "label" (with `label`), "skip", "ignore", or "keep" for a label that is right after a second look."""
+        """kind: "label" (with `label`), "skip", "ignore", or "keep" for an answer that is right after a second look."""
         session = self.session
         if session is None or not self.queue or self.queue[0] != sample:
             return  # pressed while the page was turning to another picture
@@ -90,7 +93,7 @@ class LabelBench(Working):
 
     def _answer(self, session: Labelling, sample: int, kind: str, label: int) -> str:
         names = session.run.dataset.class_names
-        if self.looking is not None and kind == "skip":
+        if (self.again is not None and kind == "keep") or (self.doubt is not None and kind == "skip"):
             word = "left as it is"
         elif kind == "skip":
             session.skip(sample)
@@ -102,14 +105,27 @@ class LabelBench(Working):
             given = self.doubt.given if kind == "keep" and self.doubt is not None else label
             session.label(sample, given)
             word = names[given]
-        if self.looking is not None:
+        if self.again is not None:
+            self.again = None
+        elif self.looking is not None:
             self.done.add(sample)
         return word
 
+    def ask_again(self, sample: int) -> None:
+        """Offer a sample that has its answer to be answered anew; nothing else of what was said changes."""
+        session = self.session
+        if session is not None and not self.busy and session.said(sample) is not None:
+            self.again = sample
+            self.turn += 1
+
     def add_class(self, name: str, sample: int) -> None:
-        """A new class, which the picture asked about belongs to."""
+        """A new class, which the picture asked about belongs to; or an old one, if that is what the name says but for capitals and spaces."""
         session = self.session
         if session is None or not self.queue or self.queue[0] != sample:
+            return
+        old = [plainly(known) for known in session.run.dataset.class_names]
+        if plainly(name) in old:
+            self.answer(sample, "label", old.index(plainly(name)))
             return
         added: list[int] = []
 
@@ -137,6 +153,7 @@ class LabelBench(Working):
         stood = session.run.position
 
         def take_back() -> str:
+            self.again = None
             sample = session.undo()
             if sample is None:
                 return "nothing left to undo"
@@ -253,7 +270,7 @@ class LabelBench(Working):
     def leave(self) -> None:
         """Close the session; it can be resumed."""
         if not self.busy:
-            self.session, self.looking, self.outlook, self.word = None, None, None, ""
+            self.session, self.looking, self.again, self.outlook, self.word = None, None, None, None, ""
 
     # ---- inside --------------------------------------------------------------------------------------------------------------------
 
@@ -267,7 +284,7 @@ class LabelBench(Working):
 
     def _enter(self, session: Labelling) -> None:
         with self.hold_trait_notifications():
-            self.outlook, self.looking, self.word = None, None, ""
+            self.outlook, self.looking, self.again, self.word = None, None, None, ""
             self.session = session
             self.turn += 1
 
@@ -284,9 +301,14 @@ def class_names(text: str) -> list[str]:
     return list(dict.fromkeys(name for name in names if name))
 
 
+def plainly(name: str) -> str:
+    """A class name without what people do not mean by it: capitals and more than one space."""
+    return " ".join(name.split()).casefold()
+
+
 def sessions(store: Any, most: int = 6) -> list[dict[str, Any]]:
-    """The last sessions of a person in a store, newest first: id, began, dataset, rounds, annotator."""
+    """The last sessions of a person in a store, newest first: as `Store.runs` gives them, and labels (how many there are)."""
     if store is None:
         return []
     found = [entry for entry in store.runs() if entry["config"].get("annotator", "simulated") != "simulated" and entry["config"]["dataset"]]
-    return found[:most]
+    return [{**entry, "labels": store.n_labelled(entry["id"])} for entry in found[:most]]

@@ -1,10 +1,11 @@
 """The parameters of the chosen strategy, learner and initial pool as fields, made from their signatures and explained by their cards."""
 
+import re
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import ipywidgets as widgets
 
-from alviz import strategies
+from alviz import learners, strategies
 from alviz.panels.field import Field, option
 from alviz.panels.parts import REGISTRIES
 from alviz.panels.workbench import Workbench
@@ -13,7 +14,8 @@ from alviz.strategies.base import StrategyName
 MANY = 4
 """Fields above which they are folded away at first."""
 
-_AUTOMATIC = "automatic"
+SHORT = 12
+"""Letters of what None means that a field has room for."""
 
 
 class OptionFields:
@@ -23,6 +25,7 @@ class OptionFields:
         self.workbench = workbench
         self.part = part
         self.fields: dict[str, Field] = {}
+        self.published: Field | None = None
         self.box = widgets.VBox()
         self.box.add_class("alviz-options")
         self.widget = widgets.VBox(layout={"display": "none"})
@@ -39,12 +42,19 @@ class OptionFields:
                 self.fields = {key: field_of(part, name, key) for key in kinds(part, name)}
                 for key, field in self.fields.items():
                     field.observe(lambda change, key=key: self._set(key, change["new"]), ["value"])
-                self.box.children = list(self.fields.values())
+                self.published = published_field(name) if part == "learner" else None
+                if self.published is not None:
+                    self.published.observe(lambda change: self._take(change["new"]), ["value"])
+                self.box.children = [*([] if self.published is None else [self.published]), *self.fields.values()]
                 self._fold(name, len(self.fields) > MANY)
                 self.widget.layout.display = None if self.fields else "none"
             for key, field in self.fields.items():
                 value = chosen.get(key, default(part, name, key))
                 field.value = shown(value) if field.kind == "menu" else "" if field.kind == "text" and value is None else value
+            if self.published is not None:
+                fitting = [entry for entry, settings in published(name).items() if settings == chosen]
+                if self.published.value not in fitting:
+                    self.published.value = next(iter(fitting), "")
         finally:
             self._filling = False
 
@@ -62,6 +72,13 @@ class OptionFields:
         shown = self.box.layout.display == "none"
         self.box.layout.display = None if shown else "none"
         button.description = f"{'▾' if shown else '▸'} Settings of {name}"
+
+    def _take(self, entry: str) -> None:
+        """Set everything as a paper has it."""
+        if self._filling or not entry:
+            return
+        options = {**self.workbench.config.get("options", {}), self.part: published(self.workbench.config[self.part])[entry]}
+        self.workbench.config = {**self.workbench.config, "options": options}
 
     def _chosen(self) -> dict[str, Any]:
         chosen: dict[str, Any] = self.workbench.config.get("options", {}).get(self.part, {})
@@ -106,18 +123,45 @@ def field_of(part: str, name: str, key: str) -> Field:
     """The control for one parameter."""
     kind, optional = kinds(part, name)[key]
     text = REGISTRIES[part].card(name).options.get(key, "")
+    nothing = without(text) if optional else ""
     label = key.replace("_", " ")
     if kind is bool:
         return Field(kind="switch", label=label, help=text)
     if kind is str:
-        return Field(kind="text", label=label, help=text, placeholder=_AUTOMATIC if optional else "")
+        return Field(kind="text", label=label, help=text, placeholder=nothing)
     if kind is StrategyName:
         kind = tuple(other for other in strategies.available() if other != name)
     if isinstance(kind, tuple):
         entries = [option(shown(choice)) for choice in kind]
-        return Field(kind="menu", label=label, help=text, options=[option(_AUTOMATIC), *entries] if optional else entries)
+        return Field(kind="menu", label=label, help=text, options=[option("", nothing), *entries] if optional else entries)
     small = 1 if kind is int else 0.01
-    return Field(kind="number", label=label, help=text, minimum=-1e9, maximum=1e9, step=small, optional=optional)
+    return Field(kind="number", label=label, help=text, minimum=-1e9, maximum=1e9, step=small, optional=optional, placeholder=nothing)
+
+
+def without(text: str) -> str:
+    """What a field says while its parameter is None, from the sentence that explains the parameter."""
+    found = re.search(r"None: ([^.,;()]+)", text)
+    words = found[1].strip() if found else ""
+    return words if 0 < len(words) <= SHORT else "automatic"
+
+
+def published(learner: str) -> dict[str, dict[str, Any]]:
+    """Name -> options of the papers' settings of a learner, as far as they are not its own anyway."""
+    return {
+        name: {key: value for key, value in preset.settings.items() if value != default("learner", learner, key)}
+        for name, preset in learners.presets.items()
+        if preset.learner == learner
+    }
+
+
+def published_field(learner: str) -> Field | None:
+    """The menu of the papers' settings of a learner; None where there are none."""
+    entries = [option(name, title=learners.presets[name].paper) for name in published(learner)]
+    if not entries:
+        return None
+    field = Field(label="as in a paper", help="Sets everything below as a paper says.", options=[option("", "my own settings"), *entries])
+    field.add_class("alviz-wide")
+    return field
 
 
 def default(part: str, name: str, key: str) -> Any:
@@ -127,13 +171,13 @@ def default(part: str, name: str, key: str) -> Any:
 
 def shown(value: Any) -> str:
     """A choice as an entry of a menu."""
-    return _AUTOMATIC if value is None else str(value)
+    return "" if value is None else str(value)
 
 
 def meant(part: str, name: str, key: str, value: Any) -> Any:
     """The parameter's value for what a field, or a page's address, says. Raises ValueError where it says nothing of the kind."""
     kind, optional = kinds(part, name)[key]
-    if optional and value in (None, "", _AUTOMATIC):
+    if optional and value in (None, "", "None"):
         return None
     if isinstance(kind, tuple):
         return next((choice for choice in kind if str(choice) == str(value)), value)

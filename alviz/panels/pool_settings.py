@@ -8,9 +8,10 @@ from alviz import initial as initial_pools
 from alviz import learners
 from alviz.figures.pools import REFERENCE
 from alviz.panels.field import Field, option
-from alviz.panels.settings import IMBALANCES, disabled, initial_menu, is_plane, learner_menu, strategy_menu
+from alviz.panels.imbalance import ImbalanceFields
+from alviz.panels.settings import disabled, initial_menu, is_plane, learner_menu, strategy_menu
 from alviz.panels.source import SourceFields, data_menu, first_params
-from alviz.panels.starts import DEFAULTS, MOST, Starts
+from alviz.panels.starts import DEFAULTS, MOST, Starts, made, settings_of
 
 SIZES = {"plane": 10, "digits": 20}
 """Samples in a pool, and labels per round, that suit a dataset; others: 50."""
@@ -26,13 +27,19 @@ class PoolSettings:
         whole = {"kind": "number", "minimum": 1}
         self.fields = {
             "dataset": Field(label="Data", options=data_menu(), help="What the first samples are chosen from."),
-            "imbalance": Field(
-                label="Class imbalance", options=list(IMBALANCES), help="ir: standard deviation of the class counts over their mean."
-            ),
             "bins": Field(
                 label="Bins of the losses",
                 options=[option("1", "1: hardest first"), *(option(str(n), f"{n}: hard and easy") for n in (2, 5, 10))],
                 help=initial_pools.card("rotation-loss").options["bins"],
+            ),
+            "clusters": Field(
+                label="Clusters",
+                kind="number",
+                optional=True,
+                minimum=1,
+                maximum=10_000,
+                placeholder="as many as classes",
+                help="Of the pools that cluster the data; left empty: as many as there are classes.",
             ),
             "n_initial": Field(label="Samples each", maximum=100_000, help="Samples in every pool.", **whole),
             "seed": Field(label="First seed", kind="number", minimum=0, maximum=2**31 - 1, help="The pools shown are chosen with it."),
@@ -43,6 +50,7 @@ class PoolSettings:
             "seeds": Field(label="Seeds", maximum=1000, help="How many Run goes to: each chooses, trains and queries anew.", **whole),
         }
         self.source = SourceFields(starts)
+        self.imbalance = ImbalanceFields(starts)
         f = self.fields
         pairs = [widgets.HBox([f[a], f[b]]) for a, b in (("n_initial", "seed"), ("n_queries", "steps"))]
         for pair in pairs:
@@ -52,9 +60,10 @@ class PoolSettings:
             [
                 f["dataset"],
                 self.source.widget,
-                f["imbalance"],
+                self.imbalance.widget,
                 *self.pools,
                 f["bins"],
+                f["clusters"],
                 pairs[0],
                 heading,
                 f["learner"],
@@ -64,7 +73,6 @@ class PoolSettings:
             ]
         )
         self.widget.add_class("alviz-settings")
-        self._offer()
         self._show()
         for key, field in self.fields.items():
             field.observe(lambda change, key=key: self._set(key, change["new"]), ["value"])
@@ -76,7 +84,7 @@ class PoolSettings:
 
     def _set(self, key: str, value: Any) -> None:
         starts = self.starts
-        value = int(value) if self.fields[key].kind == "number" or key == "bins" else value
+        value = int(value) if value is not None and (self.fields[key].kind == "number" or key == "bins") else value
         if self._filling or value == starts.config[key]:
             return
         changed = {**starts.config, key: value}
@@ -93,28 +101,33 @@ class PoolSettings:
     def _suit_data(self) -> None:
         """Grey out the pools that cannot choose from the data; take them off the list and say so, where they stand there."""
         starts, dataset = self.starts, self.starts.dataset
-        self._offer()
-        lacking = [name for name in starts.config["pools"] if dataset is not None and initial_pools.unmet(name, dataset)]
-        if lacking and dataset is not None:
-            starts.notice = f"{dataset.name} has no {initial_pools.unmet(lacking[0], dataset)}: left out {', '.join(lacking)}."
-            starts.config = {**starts.config, "pools": [name for name in starts.config["pools"] if name not in lacking] or [REFERENCE]}
+        self._show()
+        if dataset is None:
+            return
+        needs = {name: made(name, starts.config).unmet(dataset) for name in starts.config["pools"]}
+        lacking = [f"{name} needs {missing}" for name, missing in needs.items() if missing]
+        if lacking:
+            starts.notice = f"Left out, because {dataset.name} does not have it: {'; '.join(lacking)}."
+            starts.config = {**starts.config, "pools": [name for name, missing in needs.items() if not missing] or [REFERENCE]}
 
     def _offer(self) -> None:
-        entries = initial_menu(self.starts.dataset)
+        entries = initial_menu(self.starts.dataset, lambda name: made(name, self.starts.config))
         for k, field in enumerate(self.pools):
             field.options = entries if k == 0 else [option("none", "none"), *entries]
 
     def _show(self) -> None:
         """Bring every control in line with the config."""
-        config = self.starts.config
+        config, dataset = self.starts.config, self.starts.dataset
         self._filling = True
         try:
+            self._offer()
             names = [*config["pools"], *["none"] * MOST][:MOST]
             for field, name in zip(self.pools, names, strict=True):
                 field.value = name
-            self.fields["imbalance"].layout.display = "none" if is_plane(config["dataset"]) else None
-            binned = any("bins" in initial_pools.registry.parameters(name) for name in config["pools"])
-            self.fields["bins"].layout.display = None if binned else "none"
+            taken = {key for name in config["pools"] if name != "none" for key in settings_of(name, config)}
+            self.fields["bins"].layout.display = None if "bins" in taken else "none"
+            clustered = taken & {"clusters", "n_clusters"} or (dataset is not None and not dataset.n_classes)
+            self.fields["clusters"].layout.display = None if clustered else "none"
             self.fields["learner"].options = learner_menu(config["dataset"])
             self.fields["strategy"].options = strategy_menu(teacher(config))
             for key, field in self.fields.items():

@@ -28,31 +28,22 @@ class QueriesPanel:
         head.add_class("alviz-panel-head")
         self.selection = widgets.VBox([head, self.chosen])
         self.selection.add_class("alviz-selection")
-        self.made = Thumbnails(label="Pictures that the strategy made up", empty="")
-        subtitle = '<h3 class="alviz-panel-subtitle">Made up by the strategy: each stands for the query in the same place</h3>'
-        self.synthetic = widgets.VBox([widgets.HTML(subtitle), self.made])
-        self.widget = widgets.VBox([self.selection, self.reading, self.queries, self.synthetic])
+        self.widget = widgets.VBox([self.selection, self.reading, self.queries])
         self.widget.add_class("alviz-pictures")
         self.clear.on_click(lambda _: setattr(workbench, "selected", []))
         workbench.observe(lambda _: self._show(), ["view"])
         workbench.observe(lambda _: self._show_selection(), ["view", "selected", "dataset"])
         link_selection(workbench, self.queries)
-        link_selection(workbench, self.made)
         link_selection(workbench, self.chosen)
         self._show()
         self._show_selection()
 
     def _show(self) -> None:
         view = self.workbench.view
-        made = None if view is None else view.round.synthetic
-        self.synthetic.layout.display = "none" if made is None else None
         if view is None:
             self.reading.value = ""
             return
-        finished = view.round
-        fill(self.queries, view.dataset, view, finished.queried)
-        if made is not None:
-            self.made.show(finished.queried, made, [f"for query {k + 1}" for k in range(len(made))])
+        fill(self.queries, view.dataset, view, view.round.queried, beside=view.round.synthetic)
         self.reading.value = f'<p class="alviz-reading">{escape(reading(view))}</p>'
 
     def _show_selection(self) -> None:
@@ -68,10 +59,17 @@ class QueriesPanel:
             fill(self.chosen, dataset, view, np.array(selected, dtype=np.int64), place=True)
 
 
-def fill(grid: Thumbnails, dataset: Dataset, view: View | None, ids: NDArray[np.int64], place: bool = False) -> None:
+def fill(
+    grid: Thumbnails,
+    dataset: Dataset,
+    view: View | None,
+    ids: NDArray[np.int64],
+    place: bool = False,
+    beside: NDArray[np.uint8] | None = None,
+) -> None:
     """Show samples of the pool with what is known about them in the round looked at (view None: before there is a run).
 
-    place: also say whether each is labelled, and since which round.
+    place: also say whether each is labelled, and since which round. beside: pictures in whose place they were asked for.
     """
     finished = None if view is None else view.round
     before = None if view is None or view.shown == 0 else view.rounds[view.shown - 1].probabilities
@@ -95,12 +93,13 @@ def fill(grid: Thumbnails, dataset: Dataset, view: View | None, ids: NDArray[np.
         lines.append(rows)
         flags.append(flag)
     images = None if dataset.images is None else dataset.images[ids]
-    grid.show(ids, images, titles, lines, flags, more)
+    grid.show(ids, images, titles, lines, flags, more, None if beside is None else beside[:MOST])
 
 
 def reading(view: View) -> str:
     """One sentence about this round's queries, and what strategy and learner had to say themselves."""
-    return f"{_counted(view)} {view.round.note}".rstrip()
+    pairs = "" if view.round.synthetic is None else "Left: what the strategy made up; right: what was asked for in its place."
+    return " ".join(filter(None, (_counted(view), view.round.note, pairs)))
 
 
 def _counted(view: View) -> str:

@@ -1,6 +1,8 @@
 """Settings: the pickers for data, learner, strategy, initial pool, budget and seed, bound to a Workbench's config."""
 
 import math
+from collections.abc import Callable
+from functools import cache
 from html import escape
 from types import ModuleType
 from typing import Any
@@ -9,23 +11,17 @@ import ipywidgets as widgets
 
 from alviz import data, initial, learners, strategies
 from alviz.data.dataset import Dataset
+from alviz.figures.base import plural
 from alviz.learners.base import Learner
 from alviz.loop.signals import unmet
 from alviz.panels.field import Field, option
+from alviz.panels.imbalance import ImbalanceFields
 from alviz.panels.options import OptionFields
 from alviz.panels.parts import REGISTRIES, made
-from alviz.panels.source import SourceFields, data_menu, first_params
+from alviz.panels.source import OWN, SourceFields, data_menu, first_params
 from alviz.panels.workbench import DEFAULTS, Workbench
 from alviz.strategies import handbook
 from alviz.strategies.handbook import fields as fields_of
-
-IMBALANCES = (
-    option("none", "as it is"),
-    option("ir=0.5", "thinned to ir = 0.5"),
-    option("ir=0.75", "thinned to ir = 0.75 (papers)"),
-    option("ir=1", "thinned to ir = 1"),
-    option("1:10", "rising 1 : … : 10"),
-)
 
 SLIDERS = {
     "class_ratio": ("Class ratio", 0.02, 1.0, 0.02, "Rarest class against largest class in the pool; 1 = balanced."),
@@ -89,16 +85,16 @@ def learner_menu(dataset: str) -> list[dict[str, Any]]:
     """All learners; those that take pictures are disabled on the plane and on tables, and say why."""
     entries = []
     for name in learners.simple():
-        why = "needs images" if (is_plane(dataset) or dataset == "table") and learners.create(name).takes == "images" else ""
+        why = "needs images" if (is_plane(dataset) or dataset == "table") and learners.create(name).takes != "features" else ""
         entries.append(option(name, title=learners.card(name).idea, disabled=bool(why), why=why))
     return sorted(entries, key=lambda entry: entry["disabled"])
 
 
-def initial_menu(dataset: Dataset | None) -> list[dict[str, Any]]:
-    """All initial pools; those that cannot choose from the dataset (None: not loaded yet) are disabled, at the end, and say why."""
+def initial_menu(dataset: Dataset | None, build: Callable[[str], initial.InitialPool] = initial.create) -> list[dict[str, Any]]:
+    """All initial pools; those that cannot choose from the dataset (None: not loaded yet) are disabled, at the end, and say why. build: makes them."""
     entries = []
     for entry in menu(initial, initial.available()):
-        missing = "" if dataset is None else initial.unmet(entry["value"], dataset)
+        missing = "" if dataset is None else build(entry["value"]).unmet(dataset)
         entries.append({**entry, "disabled": bool(missing), "why": f"needs {missing}" if missing else ""})
     return sorted(entries, key=lambda entry: entry["disabled"])
 
@@ -110,9 +106,30 @@ def strategy_menu(teacher: Learner) -> list[dict[str, Any]]:
         for name in names:
             strategy = handbook.made(name)
             needed = unmet(strategy, strategy.learner(teacher))
-            why = f"needs {needed}" if needed else ""
-            entries.append(option(name, title=strategies.card(name).idea, group=heading, disabled=bool(needed), why=why))
+            why = f"needs {way_out(name, teacher)}" if needed else ""
+            title = f"Needs {needed}, which {teacher.name} does not give." if needed else strategies.card(name).idea
+            entries.append(option(name, title=title, group=heading, disabled=bool(needed), why=why))
     return sorted(entries, key=lambda entry: entry["disabled"])
+
+
+def way_out(name: str, teacher: Learner) -> str:
+    """What to choose, in words, for a strategy that `teacher` as it is set cannot serve."""
+    if "dropout" in learners.registry.parameters(teacher.name) and serves(learners.create(teacher.name, dropout=0.1), name):
+        return f"dropout above 0 (a setting of {teacher.name})"
+    others = sorted(capable(name), key=lambda other: learners.create(other).takes != teacher.takes)
+    return f"a learner like {' or '.join(others[:2])}" if others else "what no learner gives"
+
+
+@cache
+def capable(name: str) -> tuple[str, ...]:
+    """The learners that serve a strategy as they come."""
+    return tuple(other for other in learners.simple() if serves(learners.create(other), name))
+
+
+def serves(teacher: Learner, name: str) -> bool:
+    """Whether a learner gives what a strategy needs."""
+    strategy = handbook.made(name)
+    return not unmet(strategy, strategy.learner(teacher))
 
 
 def disabled(value: str, entries: list[dict[str, Any]]) -> bool:
@@ -128,12 +145,6 @@ class Settings:
         self._filling = False
         self.fields = {
             "dataset": Field(kind="menu", label="Data", help="The pool whose labels are asked for.", options=data_menu()),
-            "imbalance": Field(
-                kind="menu",
-                label="Class imbalance",
-                help="ir: standard deviation of the class counts over their mean.",
-                options=list(IMBALANCES),
-            ),
             "learner": Field(kind="menu", label="Learner", help="What is trained in every round."),
             "strategy": Field(
                 kind="menu", label="Query strategy", help="How the next samples are chosen; the greyed-out ones say what they miss."
@@ -155,6 +166,7 @@ class Settings:
             for key, (label, low, high, step, help) in SLIDERS.items()
         }
         self.source = SourceFields(workbench)
+        self.imbalance = ImbalanceFields(workbench)
         self.options = {part: OptionFields(workbench, part) for part in REGISTRIES}
         self.card = widgets.HTML()
         card = widgets.VBox([self.card])
@@ -167,7 +179,7 @@ class Settings:
                 f["dataset"],
                 self.source.widget,
                 *self.sliders.values(),
-                f["imbalance"],
+                self.imbalance.widget,
                 f["learner"],
                 self.options["learner"].widget,
                 f["strategy"],
@@ -187,6 +199,7 @@ class Settings:
             slider.observe(lambda change, key=key: self._set_parameter(key, change["new"]), ["value"])
         workbench.observe(lambda _: self._show(), ["config"])
         workbench.observe(lambda change: setattr(self.fields["initial"], "options", initial_menu(change["new"])), ["dataset"])
+        workbench.observe(lambda change: self._suit_few(change["new"]), ["dataset"])
         workbench.observe(lambda change: self._lock(change["new"]), ["busy"])
 
     def _set(self, key: str, value: Any) -> None:
@@ -223,7 +236,6 @@ class Settings:
                 slider.layout.display = None if key in parameters else "none"
                 if key in parameters:
                     slider.value = config.get("params", {}).get(key, parameters[key].default)
-            self.fields["imbalance"].layout.display = "none" if is_plane(config["dataset"]) else None
             self.fields["learner"].options = learner_menu(config["dataset"])
             self.fields["strategy"].options = strategy_menu(made("learner", config))
             for key, field in self.fields.items():
@@ -234,7 +246,15 @@ class Settings:
         finally:
             self._filling = False
 
+    def _suit_few(self, dataset: Dataset | None) -> None:
+        """Fewer labels per round where one's own data have less than one round takes."""
+        bench = self.workbench
+        if dataset is not None and bench.view is None and bench.config["dataset"] in OWN and bench.config["n_queries"] > len(dataset):
+            n = max(len(dataset) // 10, 1)
+            bench.config = {**bench.config, "n_queries": n}
+            bench.notice = f"The pool holds {plural(len(dataset), 'sample')} only: {plural(n, 'label')} per round now."
+
     def _lock(self, busy: bool) -> None:
-        options = [field for fields in self.options.values() for field in fields.fields.values()]
+        options = [field for fields in self.options.values() for field in fields.box.children]
         for field in [*self.fields.values(), *self.sliders.values(), *options]:
             field.disabled = busy

@@ -71,7 +71,7 @@ class SourceFields:
                     help=data.card("folder").idea,
                     note="On the machine that alviz runs on; press Enter to read it. The pictures stay where they are.",
                 ),
-                "test": Field(label="Set aside for testing", help=data.card("folder").options["test"], **share),
+                "test": Field(label="Test share", help=data.card("folder").options["test"], **share),
                 "extractor": Field(label="Features", options=extractor_menu(), help="What learners of features see of the pictures."),
             },
             "table": {
@@ -91,10 +91,11 @@ class SourceFields:
                 "features": Field(
                     kind="text", label="Columns of the numbers", placeholder="all that hold numbers", help="Names with commas between them."
                 ),
-                "test": Field(label="Set aside for testing", help=data.card("table").options["test"], **share),
+                "test": Field(label="Test share", help=data.card("table").options["test"], **share),
                 "skip": Field(kind="switch", label="Leave out rows that are not all numbers", help=data.card("table").options["skip"]),
             },
         }
+        self.fields["table"]["test"].add_class("alviz-wide")
         self.report = widgets.HTML()
         self.widget = widgets.VBox([])
         self.widget.add_class("alviz-options")
@@ -133,8 +134,9 @@ class SourceFields:
         value = value.strip() if isinstance(value, str) else value
         if key == "features":
             value = [name.strip() for name in value.split(",") if name.strip()]
-        where = OWN[dataset][0]
-        kept = {name: known for name, known in config.get("params", {}).items() if key != where or name in fields}
+        # Another source, or another column of classes, has other classes than the last run's.
+        other = key in (OWN[dataset][0], "target")
+        kept = {name: known for name, known in config.get("params", {}).items() if not other or name in fields}
         params = {**kept, key: value}
         if value in ("", None, []) or value == default(dataset, key):
             del params[key]

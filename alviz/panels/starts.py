@@ -19,6 +19,7 @@ DEFAULTS: dict[str, Any] = {
     "imbalance": "none",
     "pools": ["random", "kmeans-equal", "typiclust", "rotation-loss"],
     "bins": 1,
+    "clusters": None,
     "n_initial": 50,
     "seed": 0,
     "learner": "linear-svm",
@@ -180,15 +181,19 @@ def wanted(config: dict[str, Any]) -> list[str]:
 
 def made(name: str, config: dict[str, Any]) -> InitialPool:
     """The initial pool `name` with the settings of the page."""
-    has_bins = "bins" in initial.registry.parameters(name)
-    return initial.create(name, **({"bins": int(config["bins"])} if has_bins else {}))
+    return initial.create(name, **settings_of(name, config))
+
+
+def settings_of(name: str, config: dict[str, Any]) -> dict[str, Any]:
+    """What of a config the initial pool `name` takes: bins of its losses, clusters of the data (None: as many as there are classes)."""
+    values = {"bins": int(config["bins"]), "clusters": config["clusters"], "n_clusters": config["clusters"]}
+    return {key: value for key, value in values.items() if key in initial.registry.parameters(name)}
 
 
 def made_of(config: dict[str, Any]) -> dict[str, Any]:
     """What of a config makes other pools."""
-    pools = [name for name in config["pools"] if name != "none"]
-    bins = config["bins"] if any("bins" in initial.registry.parameters(name) for name in pools) else 1
-    return {"source": source_of(config), "pools": pools, "bins": bins, **{key: config[key] for key in ("n_initial", "seed")}}
+    pools = [(name, settings_of(name, config)) for name in config["pools"] if name != "none"]
+    return {"source": source_of(config), "pools": pools, **{key: config[key] for key in ("n_initial", "seed")}}
 
 
 def goes_on(config: dict[str, Any]) -> dict[str, Any]:

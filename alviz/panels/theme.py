@@ -1,9 +1,13 @@
 """The one visual language: the style sheet that every page of alviz wears (the figures take their colours from `alviz.figures.palette`)."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import anywidget
+
+from alviz.panels.turns import TURN, InTurn
 
 STATIC = Path(__file__).parent / "static"
 
@@ -13,12 +17,12 @@ def css() -> str:
     return (STATIC / "theme.css").read_text(encoding="utf-8")
 
 
-def script(name: str) -> str:
-    """The ES module `static/<name>` with what all our modules share (`static/page.js`) put in front of it."""
-    return (STATIC / "page.js").read_text(encoding="utf-8") + (STATIC / name).read_text(encoding="utf-8")
+def script(*names: str) -> str:
+    """The ES module that the files `static/<name>` make in this order, with what all our modules share (`static/page.js`) put in front of it."""
+    return "".join((STATIC / name).read_text(encoding="utf-8") for name in ("page.js", *names))
 
 
-class Themed(anywidget.AnyWidget):
+class Themed(InTurn, anywidget.AnyWidget):
     """A widget whose page wears our style sheet: linked by our own Voila template, and elsewhere (JupyterLab) sent by the first widget that is asked."""
 
     _esm = script("style.js")
@@ -26,6 +30,12 @@ class Themed(anywidget.AnyWidget):
     def __init__(self, **traits: Any) -> None:
         super().__init__(**traits)
         self.on_msg(self._answer)
+
+    @contextmanager
+    def hold_sync(self) -> Iterator[None]:
+        """As in ipywidgets; other threads wait until all is sent."""
+        with TURN, super().hold_sync():
+            yield
 
     def _answer(self, _: Any, content: dict[str, Any], buffers: list[Any]) -> None:
         if content.get("kind") == "need-theme":

@@ -25,6 +25,7 @@ class Thumbnails(Themed):
 
     items = traitlets.List(traitlets.Dict()).tag(sync=True)
     sprite = traitlets.Bytes(b"").tag(sync=True)
+    beside = traitlets.Bytes(b"").tag(sync=True)
     cell = traitlets.List(traitlets.Int(), default_value=[0, 0]).tag(sync=True)
     columns = traitlets.Int(1).tag(sync=True)
     hidden = traitlets.Int(0).tag(sync=True)
@@ -42,15 +43,17 @@ class Thumbnails(Themed):
         lines: Sequence[Sequence[str]] | None = None,
         flags: Sequence[str] | None = None,
         more: int = 0,
+        beside: np.ndarray | None = None,
     ) -> None:
         """Show samples in the given order, in one message; the selection is kept.
 
         ids: dataset indices, m of them. images: uint8 (m, H, W[, C]) with C = 1, 3 or 4, or None (text cards). titles: the first caption line of each,
         "Sample 17" where not given. lines: further caption lines of each; what follows a tab in one is a number at its right end. flags: "right", "wrong" (the model's prediction) or "" for each.
+        beside: pictures of the same form as `images`, each to be shown at the left of its sample's own, or None.
         more: further samples that the caller left out. Only the first `MOST` are shown (and sent); the grid says how many are left out.
         """
         m = len(ids)
-        for name, values in (("images", images), ("titles", titles), ("lines", lines), ("flags", flags)):
+        for name, values in (("images", images), ("beside", beside), ("titles", titles), ("lines", lines), ("flags", flags)):
             if values is not None and len(values) != m:
                 raise ValueError(f"{name} has {len(values)} entries; wanted one for each of the {m} ids")
         count = min(m, MOST)
@@ -70,9 +73,10 @@ class Thumbnails(Themed):
             self.columns = columns
             self.hovered = None
             if images is None or count == 0:
-                self.sprite, self.cell = b"", [0, 0]
+                self.sprite, self.beside, self.cell = b"", b"", [0, 0]
             else:
                 self.sprite = sprite_sheet(images[:count], columns)
+                self.beside = b"" if beside is None else sprite_sheet(beside[:count], columns)
                 self.cell = [int(images.shape[2]), int(images.shape[1])]
 
 

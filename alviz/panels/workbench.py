@@ -17,6 +17,7 @@ from alviz.data.dataset import Dataset
 from alviz.loop import Run
 from alviz.loop.round import Round
 from alviz.panels.jobs import Job, Lane
+from alviz.panels.pace import known_from
 from alviz.panels.parts import REGISTRIES, made
 from alviz.panels.source import unsaid
 from alviz.panels.working import Working, readable
@@ -122,6 +123,7 @@ class Workbench(Working):
         self.observe(self._suit_method, ["dataset"])
         self.observe(self._preview_other, ["config"])
         self.observe(lambda _: self._raise_budget(), ["config"])
+        self.observe(lambda _: self._warm_up(), ["config", "projection"])
 
     # ---- what buttons do (each returns at once; False when something is already under way) ----
 
@@ -166,7 +168,7 @@ class Workbench(Working):
             )
             if self.view is not None and self.view.dataset is not dataset:
                 self.tracks = []
-            self._show(Track(run, self._label(run.name), budget, config), 0)
+            self._show(Track(run, self._label(run.name, config["learner"]), budget, config), 0)
 
         return self.begin(work)
 
@@ -237,7 +239,7 @@ class Workbench(Working):
             config = self.store.config(run)
             if config["dataset"] is None:
                 raise ValueError("this run's data was not made by name: resume it from Python with Run.resume")
-            dataset = data.create(config["dataset"]["name"], **config["dataset"]["params"])
+            dataset = data.create(config["dataset"]["name"], progress=job.progress, **config["dataset"]["params"])
             resumed = Run.resume(self.store.load(run, dataset), dataset, store=self.store)
             settings = {key: (config.get(key) or {}).get("name") for key in ("dataset", "learner", "strategy", "initial")}
             budget = max(int(self.config["budget"]), resumed.n_labelled)
@@ -252,7 +254,9 @@ class Workbench(Working):
                 "seed": resumed.seed,
                 "budget": budget,
             }
-            self._show(Track(resumed, self._label(resumed.name), budget, dict(self.config)), resumed.position)
+            with self._loading:
+                self._loaded = (source_of(self.config), dataset)
+            self._show(Track(resumed, self._label(resumed.name, self.config["learner"]), budget, dict(self.config)), resumed.position)
 
         return self.begin(work)
 
@@ -292,7 +296,7 @@ class Workbench(Working):
 
     def _step(self, track: Track, job: Job, span: tuple[float, float], show: bool = True) -> None:
         run = track.run
-        run.run(until=min(run.n_labelled + run.n_queries, track.budget), **self.hooks(job, span))
+        run.run(until=min(run.n_labelled + run.n_queries, track.budget), **self.hooks(job, span, known_from(run.rounds[-1])))
         if show:
             self.view = View.of(track, run.position)
 
@@ -322,8 +326,11 @@ class Workbench(Working):
             self.view = View.of(track, shown)
         self._refresh_map()
 
-    def _label(self, name: str) -> str:
+    def _label(self, name: str, learner: str = "") -> str:
+        """A run's name in legends; with its learner where that alone tells it from another."""
         taken = {track.label for track in self.tracks}
+        if any(track.label == name and track.config.get("learner", learner) != learner for track in self.tracks if learner):
+            name = f"{name}, {learner}"
         return next(label for k in range(1, 10_000) if (label := name if k == 1 else f"{name} ({k})") not in taken)
 
     def _refresh_map(self) -> None:
@@ -336,9 +343,14 @@ class Workbench(Working):
             if self.projection is None or self._pictured != (dataset, method):
                 self.projection = project(dataset, method, seed=0, progress=job.progress)
                 self._pictured = (dataset, method)
-                warm_up()
 
         self._maps.instead(work)
+
+    def _warm_up(self) -> None:
+        """Import, beside everything else and once there is something to look at, what the first Start would wait for."""
+        if self.projection is not None:
+            networks = made("learner", self.config).takes != "features" or "module" in made("strategy", self.config).needs
+            imported("torch" if networks else "sklearn.svm")
 
     def _preview_other(self, change: Any) -> None:
         if source_of(change["old"]) != source_of(change["new"]):
@@ -360,7 +372,11 @@ class Workbench(Working):
 
     def _map_failed(self, error: Exception) -> None:
         if isinstance(error, Cancelled):
-            self.notice = "The projection was cancelled." if self.preparing == "computing the map" else "Reading was cancelled."
+            self.notice = (
+                "The projection was cancelled."
+                if self.preparing == "computing the map"
+                else "Reading was cancelled: Start reads the data after all."
+            )
             if self.projection is not None:
                 self.method = self.projection.method
         else:
@@ -368,9 +384,9 @@ class Workbench(Working):
 
 
 @cache
-def warm_up() -> None:
-    """Import, beside everything else, what the first Start would wait for."""
-    threading.Thread(target=importlib.import_module, args=("sklearn.svm",), daemon=True).start()
+def imported(module: str) -> None:
+    """Begin to import a module in a thread of its own."""
+    threading.Thread(target=importlib.import_module, args=(module,), daemon=True).start()
 
 
 def source_of(config: dict[str, Any]) -> tuple[str, str, str]:

@@ -2,19 +2,23 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import traitlets
 
 from alviz.loop.round import PHASES
 from alviz.panels.jobs import Job, Lane, Work
+from alviz.panels.pace import UNKNOWN, Pace
+from alviz.panels.turns import InTurn
 from alviz.progress import Cancelled
 
 WORDS = dict(zip(PHASES, ("scoring the pool", "selecting", "labelling", "training", "evaluating"), strict=True))
+NOTHING: Mapping[str, float] = MappingProxyType({})
 
 
-class Working(traitlets.HasTraits):
+class Working(InTurn):
     """busy, phase, progress (0 … 1), left (seconds, NaN = unknown): the job under way. error: a sentence for the user, or ""; notice: the same,
     without alarm. All are set by the job thread; nothing of the engine runs in a widget's callback.
     """
@@ -30,6 +34,7 @@ class Working(traitlets.HasTraits):
         super().__init__(**traits)
         self._jobs = Lane("job", self._job_changed, self._job_progressed, self._job_failed)
         self._began = 0.0
+        self._expected: float | None = None
         self.keeps_up: Callable[[], bool] = lambda: True
         """Whether the page has drawn what it was sent; until then a job of many rounds shows none of those between."""
 
@@ -46,22 +51,36 @@ class Working(traitlets.HasTraits):
         if not self._jobs.wait(timeout):
             raise TimeoutError("the work under way did not finish in time")
 
-    def hooks(self, job: Job, span: tuple[float, float] = (0.0, 1.0)) -> dict[str, Any]:
-        """on_phase, progress and cancel for one step of a Run, which takes the part `span` of the whole job's progress."""
-        share = (span[1] - span[0]) / len(PHASES)
-        low = span[0]
+    def hooks(self, job: Job, span: tuple[float, float] = (0.0, 1.0), known: Mapping[str, float] = NOTHING) -> dict[str, Any]:
+        """on_phase, progress and cancel for one step of a Run, which takes the part `span` of the whole job.
+
+        known: seconds that phases are expected to take (see `Pace`). Progress goes by time: what is left is what remains of this step, and
+        as much again for each further one.
+        """
+        pace, reached = Pace(known), span[0]
+
+        def progress(share: float) -> None:
+            nonlocal reached
+            left, spent = pace.left(share), time.monotonic() - self._began
+            whole = (pace.spent + left) / (span[1] - span[0])
+            self._expected = left + whole * (1 - span[1])
+            if not math.isnan(left):
+                reached = max(reached, spent / max(spent + self._expected, 1e-9))
+            elif pace.long:
+                reached = max(reached, span[0] + (span[1] - span[0]) * UNKNOWN * share)
+            job.progress(reached)
 
         def on_phase(phase: str) -> None:
-            nonlocal low
+            pace.begin(phase)
             self.phase = WORDS[phase]
-            low = span[0] + share * PHASES.index(phase)
 
-        return {"on_phase": on_phase, "progress": lambda fraction: job.progress(low + share * fraction), "cancel": job.cancel}
+        return {"on_phase": on_phase, "progress": progress, "cancel": job.cancel}
 
     def _job_changed(self, busy: bool) -> None:
         with self.hold_trait_notifications():
             if busy:
                 self._began = time.monotonic()
+                self._expected = None
                 self.error = self.notice = ""
             self.phase, self.progress, self.left = "", 0.0, math.nan
             self.busy = busy
@@ -69,8 +88,9 @@ class Working(traitlets.HasTraits):
     def _job_progressed(self, fraction: float) -> None:
         self.progress = fraction
         spent = time.monotonic() - self._began
-        if fraction > 0.02 and spent > 1:
-            self.left = spent * (1 - fraction) / fraction
+        if spent > 1:
+            by_share = spent * (1 - fraction) / fraction if fraction > 0.02 else math.nan
+            self.left = by_share if self._expected is None else self._expected
 
     def _job_failed(self, error: Exception) -> None:
         if isinstance(error, Cancelled):

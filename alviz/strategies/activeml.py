@@ -280,7 +280,7 @@ def offer() -> None:
             fails="Large pools, and it cannot be cancelled once it has begun.",
             deviation="The package chooses, with its own defaults, under this run's model; where it chooses a sample twice, a uniform draw stands "
             "in and the note says so.",
-            options={"cap": "Candidates it looks at, drawn uniformly from larger pools; None takes all of them, however long it takes."},
+            options={"cap": "Candidates it looks at, drawn uniformly from larger pools; None: all of them, however long it takes."},
         )
         type(name, (ActiveML,), {"name": PREFIX + name, "card": card, "served": served, "needs": served.needs, "__module__": __name__})
 

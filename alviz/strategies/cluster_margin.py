@@ -38,7 +38,7 @@ class ClusterMargin(QueryStrategy):
         options={
             "factor": "How many small margins are looked at for each label asked for (the paper: 10 for its large batches; 1.25 for small ones).",
             "size": "The average number of samples in a cluster at which merging stops.",
-            "cap": "The most samples that are clustered hierarchically; None takes all, at O(n²) memory.",
+            "cap": "The most samples that are clustered hierarchically; None: all, at O(n²) memory.",
         },
     )
     needs = ("features", "probabilities")

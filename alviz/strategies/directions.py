@@ -32,7 +32,9 @@ class Directions:
 
     def cosines(self, rows: slice | Indices, others: "Directions", columns: slice | Indices) -> Any:
         """(rows, columns) cosines in the dtype of the products, where the factors live."""
-        parts = [a[rows] @ b[columns].T for a, b in zip(self.scaled, others.scaled, strict=True)]
+        # Products of unit vectors cannot be invalid; OpenBLAS at times says so all the same, of numbers that are in no result (numpy issue 24067).
+        with np.errstate(invalid="ignore"):
+            parts = [a[rows] @ b[columns].T for a, b in zip(self.scaled, others.scaled, strict=True)]
         return parts[0] if len(parts) == 1 else parts[0] * parts[1]
 
     def exact(self, row: int, others: "Directions", columns: Indices) -> Floats:

@@ -32,13 +32,13 @@ class Gaal(QueryStrategy):
         needs="a torch network and its inputs: pictures, or features",
         cost="a small DCGAN, trained once in a run on at most 600 mini-batches (half a minute on two cores for 28 × 28 pixels); per query of b samples "
         "O(steps · b) passes through generator and network and O(n b d)",
-        reference="Zhu and Bento, Generative adversarial active learning (2017), equation 3; the nearest real sample as in Mayer and Timofte, Adversarial sampling for "
+        reference="Zhu and Bento, Generative adversarial active learning (2017), algorithm 1; the nearest real sample as in Mayer and Timofte, Adversarial sampling for "
         "active learning (2020)",
         shines="Shows what the classifier finds hard to tell, even where the pool has no such picture. Queries are found without scoring the pool.",
         fails="What the generator makes is often nothing at all, and nobody can say what it shows; photographs are beyond a small one. The nearest real sample may lie "
         "far from the boundary.",
         deviation="The paper has two classes and a linear SVM on features, whose decision value is brought to 0; with more classes it is the gap between the two "
-        "largest logits. Adam instead of momentum, and the best point on the way counts. Pictures larger than 32 pixels are made at 32 and resized. Labels of fewer than "
+        "largest logits. The search goes by Adam, and the best point on the way counts. Pictures larger than 32 pixels are made at 32 and resized. Labels of fewer than "
         "two classes: no boundary, so picks are drawn uniformly.",
         options={
             "epochs": "Passes over the pool in training the generator, cut at 600 mini-batches of 64 samples.",
@@ -113,15 +113,16 @@ class Bgadl(ScoringStrategy):
         needs="draws of the posterior (a committee or stochastic passes); probabilities, whose entropy decides where the learner gives no draws; any learner",
         cost="BALD's; in every training a generator on at most 200 mini-batches (ten seconds on two cores for 28 × 28 pixels), and a learner on 1 + copies times as many "
         "samples",
-        reference="Tran, Do, Reid and Carneiro, Bayesian generative active deep learning (2019), equations 2 to 6",
+        reference="Tran, Do, Reid and Carneiro, Bayesian generative active deep learning (2019), and the authors' code",
         shines="Few labels and small pictures, where a generator can learn what varies within a class.",
         fails="With some dozens of labels the generator only blurs what it was shown; wrong ones teach the learner wrong classes. It is trained afresh in every round.",
         deviation="The learner is trained on the generated samples after the generator, not together with it, so any learner will do; the critic has the class output of "
-        "an ACGAN, which is the learner itself in the paper. Neighbours are made around all labelled samples in every round, where the paper keeps those of earlier "
-        "rounds. Pictures larger than 32 pixels are made at 32 and resized; features go through perceptrons. One class: nothing is generated.",
+        "an ACGAN, which is the learner itself in the paper. As in the authors' code neighbours are made around all labelled samples anew in every round; theirs trains "
+        "on as many samples from the prior too, and has codes of 100 numbers where ours have 32. Pictures larger than 32 pixels are made at 32 and resized; features go "
+        "through perceptrons. One class: nothing is generated.",
         options={
-            "copies": "Generated samples for each labelled one (the paper: 1).",
-            "epochs": "Passes over the labelled samples in training the generator, cut at 200 mini-batches of 64 samples.",
+            "copies": "Generated samples for each labelled one (the authors: 1).",
+            "epochs": "Passes over the labelled samples in training the generator (the authors: 50), cut at 200 mini-batches of 64 samples.",
         },
     )
     needs = ((*POSTERIORS, "probabilities"),)

@@ -143,7 +143,7 @@ class CoreGcn(CappedStrategy):
         options={
             "method": "core: k-center on the network's hidden features; uncertain: UncertainGCN, the samples that are unlabelled for near certain.",
             "epochs": "Passes over the graph in training (the paper: 200).",
-            "cap": "Larger pools are cut to this many candidates, drawn uniformly (the paper: 10,000); None looks at all.",
+            "cap": "Larger pools are cut to this many candidates, drawn uniformly (the paper: 10,000); None: all of them.",
         },
     )
     needs = ("embeddings",)

@@ -26,7 +26,7 @@ class KCenter(QueryStrategy):
         fails="Loves outliers, and distances in many dimensions say little: below random in several studies with few labels.",
         deviation="The greedy 2-approximation, as in all studies we follow, not the mixed-integer program. With nothing labelled it starts at the "
         "candidate nearest to the candidates' mean, which the paper leaves open. pca=32 reduces the features first, as Zhan et al. (2022) do.",
-        options={"pca": "Dimensions to which PCA reduces the features first; None takes them as they are."},
+        options={"pca": "Dimensions to which PCA reduces the features first; None: as they are."},
     )
     needs = ("embeddings",)
     sharding = "two-rounds"

@@ -39,7 +39,7 @@ class Waal(ScoringStrategy):
         "choice: argmax weight · g(φ(x)) − ½ (‖ln p(x)‖₁ + ‖ln p(x)‖₂)",
         needs="a learner that can be trained with the critic: networks on pictures (lenet, resnet18 …), mlp and mlp-dropout",
         cost="training about three times as long for networks on pictures; seconds instead of a tenth of one for mlp; O(nK) to choose",
-        reference="Shui, Zhou, Gagné and Wang, Deep active learning: unified and principled method for query and training (2020), sections 3 and 4; "
+        reference="Shui, Zhou, Gagné and Wang, Deep active learning: unified and principled method for query and training (2020), and the authors' code; "
         "gradient penalty: Gulrajani et al., Improved training of Wasserstein GANs (2017), equation 3",
         shines="Few labels and few epochs, as the unlabelled samples shape the embedding too: first of all methods in paper 004.",
         fails="Many classes (paper 004): the embedding has to keep too many apart while it is made alike.",

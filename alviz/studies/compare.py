@@ -85,8 +85,8 @@ def table(grid: Comparison, store: Store) -> "pd.DataFrame":
     import pandas as pd
 
     found: dict[str, list[tuple[str, int, dict[str, Any]]]] = {}
-    for cell, run, number, record in store.records(cell.key for cell in grid.cells()):
-        found.setdefault(cell, []).append((run, number, record))
+    for key, run, number, record in store.records(cell.key for cell in grid.cells()):
+        found.setdefault(key, []).append((run, number, record))
     rows = []
     for cell in grid.cells():
         place = {axis: cell.label(axis) for axis in AXES}

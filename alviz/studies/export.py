@@ -7,7 +7,7 @@ import re
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -31,7 +31,8 @@ RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{k}" for port in ("com", "lpt"
 def labels(run: Run) -> "pd.DataFrame":
     """What was said about each sample, answers to the waiting query included: one row per sample, in the order in which it was said.
 
-    id; label (class name, empty where there is none); kind ("label", "relabel", "skip", "ignore"); annotator; time (UTC); round.
+    id; file (its path in the folder, where samples are files); label (class name, empty where there is none); kind ("label", "relabel", "skip",
+    "ignore"); annotator; time (UTC); round.
     """
     import pandas as pd
 
@@ -43,7 +44,7 @@ def labels(run: Run) -> "pd.DataFrame":
     told = last.values()
     return pd.DataFrame(
         {
-            "id": _texts(str(run.dataset.ids[event.sample]) for event in told),
+            **_named(run.dataset, [event.sample for event in told]),
             "label": _texts(names[event.label] if event.label >= 0 else "" for event in told),
             "kind": _texts(event.kind for event in told),
             "annotator": _texts(event.annotator for event in told),
@@ -54,7 +55,7 @@ def labels(run: Run) -> "pd.DataFrame":
 
 
 def predictions(run: Run) -> "pd.DataFrame":
-    """What the last model says about each sample without an answer: id, prediction, probability, then one column "p: class" for each class.
+    """What the last model says about each sample without an answer: id, file, prediction, probability, then one column "p: class" for each class.
 
     Raises ValueError before the first model.
     """
@@ -66,7 +67,7 @@ def predictions(run: Run) -> "pd.DataFrame":
     proba, names = run.rounds[-1].probabilities[rest], run.dataset.class_names
     best = proba.argmax(axis=1)
     table = {
-        "id": _texts(str(run.dataset.ids[i]) for i in rest),
+        **_named(run.dataset, rest),
         "prediction": _texts(names[k] for k in best),
         "probability": proba[np.arange(len(rest)), best],
     }
@@ -118,14 +119,18 @@ def class_folders(
 
     how: "copy" the files, or "link" to them (symbolic links). Samples that have no file of their own are written as PNG. Names that a file
     system refuses are changed, and two samples never share one. The folder appears when it is complete; nothing in it is ever overwritten.
-    Raises ValueError where it exists and is not empty, where nothing is labelled, or where there are no pictures.
+    Raises ValueError where it exists and is not empty, where it lies in the folder that the pictures come from (its copies would join the pool), where
+    nothing is labelled, or where there are no pictures.
     """
-    target = Path(folder).expanduser()
+    target = Path(folder).expanduser().absolute()
     if how not in ("copy", "link"):
         raise ValueError(f"how must be 'copy' or 'link', got {how!r}")
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise ValueError(f"{target} exists already and is not empty; give a new folder")
     state, dataset = LabelState(len(run.dataset), _events(run)), run.dataset
+    root = (dataset.spec or {}).get("params", {}).get("root")
+    if root is not None and target.resolve().is_relative_to(Path(root).resolve()):
+        raise ValueError(f"{target} lies in the folder of the pictures, where copies would join the pool; give a folder outside {root}")
     labelled = state.labelled.tolist()
     if not labelled:
         raise ValueError("nothing is labelled yet")
@@ -194,6 +199,19 @@ def _atomically(target: Path, make: Callable[[Path], Any]) -> None:
             os.replace(partial, target)
     except OSError as error:
         raise ValueError(f"{target} cannot be written: {error.strerror or error}") from error
+
+
+def _named(dataset: Dataset, samples: Iterable[int]) -> dict[str, Any]:
+    """The columns that say which sample a row is about."""
+    which = list(samples)
+    files = {} if dataset.files is None else {"file": _texts(named(dataset, i) for i in which)}
+    return {"id": _texts(str(dataset.ids[i]) for i in which), **files}
+
+
+def named(dataset: Dataset, sample: int) -> str:
+    """What a person calls a sample: its file's path inside the folder, or its id."""
+    identity = str(dataset.ids[sample])
+    return identity if dataset.files is None else identity.rpartition("#")[0] or identity
 
 
 def _events(run: Run) -> list[Event]:

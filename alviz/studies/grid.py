@@ -205,7 +205,9 @@ def _parts(field: str, module: Any, entries: Any) -> tuple[Part, ...]:
     labels = [part.label for part in parts]
     for k, label in enumerate(labels):
         if label in labels[:k]:
-            raise ValueError(f"{field}[{k}] is called {label!r} like {field}[{labels.index(label)}]: leave one out, or give it another label")
+            raise ValueError(
+                f"{field}[{k}] is called {label!r} like {field}[{labels.index(label)}]: leave one out, or give it another label"
+            )
     return tuple(parts)
 
 
@@ -218,7 +220,9 @@ def _check(field: str, module: Any, name: str, params: Mapping[str, Any]) -> Non
     unknown = [key for key in params if key not in allowed]
     if unknown:
         raise ValueError(f"dataset {name!r} has no parameter {unknown[0]!r}; its parameters: {', '.join(allowed)}")
-    needed = [key for key, parameter in module.registry.parameters(name).items() if parameter.default is parameter.empty and key not in params]
+    needed = [
+        key for key, parameter in module.registry.parameters(name).items() if parameter.default is parameter.empty and key not in params
+    ]
     if needed:
         raise ValueError(f"dataset {name!r} needs the parameter {needed[0]!r}")
 

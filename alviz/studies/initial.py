@@ -17,9 +17,6 @@ from alviz.loop.run import Run
 from alviz.progress import Progress, silent
 from alviz.strategies.base import QueryStrategy
 
-DRAWS = 2000
-"""Bootstrap samples of an interval."""
-
 
 @dataclass(frozen=True, eq=False)
 class Contents:
@@ -44,15 +41,6 @@ class Start:
     accuracy: NDArray[np.float64]
     labelled: tuple[NDArray[np.int64], ...]
     contents: Contents
-
-
-@dataclass(frozen=True, eq=False)
-class Band:
-    """(…,) mean over seeds, and low and high of its 95 % interval (NaN with one seed)."""
-
-    mean: NDArray[np.float64]
-    low: NDArray[np.float64]
-    high: NDArray[np.float64]
 
 
 def first_samples(pool: InitialPool, dataset: Dataset, n: int, seed: int, progress: Progress = silent) -> NDArray[np.int64]:
@@ -112,20 +100,6 @@ def overlap(a: Sequence[ArrayLike], b: Sequence[ArrayLike]) -> NDArray[np.float6
     rounds = min(len(a), len(b))
     up_to = [[np.concatenate([np.asarray(one, dtype=np.int64) for one in run[: r + 1]]) for run in (a, b)] for r in range(rounds)]
     return np.array([jaccard(mine, its) for mine, its in up_to])
-
-
-def band(values: ArrayLike, level: float = 0.95, draws: int = DRAWS) -> Band:
-    """Mean over the seeds (axis 0 of values (S, …)) with its percentile bootstrap interval (Efron and Tibshirani 1993, chapter 13): seeds are drawn
-    with replacement `draws` times. The same values give the same interval. Differences between two pools of the same seeds make a paired interval.
-    """
-    table = np.asarray(values, dtype=np.float64)
-    mean = table.mean(axis=0)
-    if len(table) < 2:
-        nothing = np.full_like(mean, np.nan)
-        return Band(mean, nothing, nothing)
-    drawn = np.random.default_rng(0).integers(len(table), size=(draws, len(table)))
-    low, high = np.quantile(table[drawn].mean(axis=1), [(1 - level) / 2, (1 + level) / 2], axis=0)
-    return Band(mean, low, high)
 
 
 def together(starts: Iterable[Start], what: Callable[[Start], NDArray[Any]]) -> NDArray[Any]:

@@ -25,8 +25,11 @@ class Placement:
     def check(self, labelled: list[str]) -> None:
         missing = [name for name in labelled if name not in self._where]
         if missing:
+            many = (
+                f"{len(missing):,} labelled samples of the stored run are" if len(missing) > 1 else "a labelled sample of the stored run is"
+            )
             raise ValueError(
-                f"{len(missing)} labelled samples of the stored run are not in dataset {self._pool!r}, the first is {missing[0]!r}: "
+                f"{many} not in dataset {self._pool!r}, the first is {missing[0]!r}: "
                 "deleted, renamed, changed or set aside for testing since; put them back to go on with the run"
             )
 

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from alviz.learners.published import presets
+
 
 @dataclass(frozen=True)
 class Protocol:
@@ -34,17 +36,22 @@ class Protocol:
         return max(first, 1), max(each, 1)
 
 
-ALAMP = "Aggarwal, Popescu and Hudelot, Optimizing active learning for low annotation budgets (2021), section 4"
-MINORITY = "Aggarwal, Popescu and Hudelot, Minority class oriented active learning for imbalanced datasets (2020), section IV"
+ALAMP = "Aggarwal, Popescu and Hudelot, Optimizing active learning for low annotation budgets (2021), section 5.1"
+MINORITY = "Aggarwal, Popescu and Hudelot, Minority class oriented active learning for imbalanced datasets (2020), section V"
 THESIS = "a thesis on deep active learning in practice"
 INITIAL = "Chandra et al., On initial pools for deep active learning (2020), section 4"
 SURVEY = "Zhan et al., A comparative survey of deep active learning (2022), section 3.1"
+SVM = "C is 1, there it is cross-validated"
 FEATURES = "the features are those of an ImageNet network on Fashion-MNIST"
 IN_ALAMP = ("random", "margin", "k-center", "alamp", "alamp-div", "margin-div", "random-div")
 IN_MINORITY = ("random", "margin", "k-center", "dmcs-random", "dmcs-margin", "cmcs-random", "umcs-random", "cds-bal")
 IN_THESIS = ("random", "k-center", "ensemble-entropy", "variation-ratio")
 IN_SURVEY = ("random", "entropy", "margin", "least-confidence", "k-center", "kmeans", "badge")
-SEVEN = {"learner": {"stem": "7x7", "epochs": 20, "lr": 1e-3}}
+ONE_NETWORK = (
+    "one network for every strategy, and the number of rounds is not stated there; "
+    "the committee is --learner ensemble --set learner.base=lenet --strategy variation-ratio"
+)
+COST_SENSITIVE = {"learner": {"class_weight": "balanced"}}
 
 PROTOCOLS = {
     "alamp-2021": Protocol(
@@ -52,25 +59,27 @@ PROTOCOLS = {
         paper=ALAMP,
         ran_on="CIFAR-100, Food-101, IMN-100 with ImageNet features",
         strategies=IN_ALAMP,
-        departs=FEATURES,
+        departs=f"{FEATURES}; {SVM}",
     ),
     "alamp-2021-imbalanced": Protocol(
-        title="Small budgets, imbalanced classes: a linear SVM on fixed features",
+        title="Small budgets, imbalanced classes: a cost-sensitive linear SVM on fixed features",
         paper=ALAMP,
         ran_on="CIFAR-100, Food-101 thinned to ir 0.74 and 0.79, MIT-67",
         strategies=IN_ALAMP,
         imbalance="ir=0.75",
-        departs=f"{FEATURES}; rounds end when the thinned pool is used up",
+        params=COST_SENSITIVE,
+        departs=f"{FEATURES}; {SVM}; rounds end when the thinned pool is used up",
     ),
     "minority-2020": Protocol(
-        title="Imbalanced classes: strategies that look for the minority",
+        title="Imbalanced classes: strategies that look for the minority, a cost-sensitive linear SVM on fixed features",
         paper=MINORITY,
-        ran_on="CIFAR-100, Food-101 thinned to ir 0.75, MIT-67",
+        ran_on="CIFAR-100, Food-101 thinned to ir 0.74 and 0.79, MIT-67",
         strategies=IN_MINORITY,
         imbalance="ir=0.75",
         n_initial=500,
         n_queries=500,
-        departs=f"{FEATURES}; the thinned pool is used up before fifteen rounds",
+        params=COST_SENSITIVE,
+        departs=f"{FEATURES}; the thinned pool is used up before fifteen rounds; the paper's switch to fine-tuning is --learner auto-switch",
     ),
     "thesis-plane": Protocol(
         title="Two Gaussians in the plane: does a strategy look at the border or at outliers?",
@@ -92,7 +101,7 @@ PROTOCOLS = {
         learner="lenet",
         n_initial=10,
         n_queries=10,
-        departs="one network for every strategy; the number of rounds is not stated there",
+        departs=ONE_NETWORK,
     ),
     "thesis-high": Protocol(
         title="A network on pictures, many labels per round",
@@ -102,19 +111,19 @@ PROTOCOLS = {
         learner="lenet",
         n_initial=0.01,
         n_queries=0.01,
-        departs="one network for every strategy; the number of rounds is not stated there",
+        departs=ONE_NETWORK,
     ),
     "thesis-rare": Protocol(
-        title="One sample in twenty is of the class that matters",
+        title="Two classes, and one sample in twenty is of the one that matters (AP is its average precision)",
         paper=f"{THESIS}, section 4.4",
         ran_on="CIFAR-10, automobile and truck against the rest at 1:19, 50 labels per round",
         strategies=IN_THESIS,
         learner="ensemble",
         dataset="fashion-mini",
-        imbalance="1:19",
+        imbalance="merge=Shirt, Coat; 1:19",
         n_initial=50,
         n_queries=50,
-        departs=f"perceptrons on features instead of networks on pixels; {FEATURES}",
+        departs=f"perceptrons on features instead of networks on pixels; {FEATURES}; with CIFAR-10 give --imbalance 'merge=automobile, truck; 1:19'",
     ),
     "initial-2020": Protocol(
         title="Does it matter how the first labels are chosen?",
@@ -125,7 +134,7 @@ PROTOCOLS = {
         n_initial=0.05,
         n_queries=0.1,
         rounds=5,
-        params={"learner": {"stem": "3x3", "lr": 5e-4, "weight_decay": 5e-4, "augment": "shift+flip"}},
+        params={"learner": presets["chandra-2020-cifar10"].settings},
         departs="the number of rounds and epochs is not stated there; the paper flips without shifting",
     ),
     "survey-2022": Protocol(
@@ -137,7 +146,7 @@ PROTOCOLS = {
         n_initial=500,
         n_queries=250,
         rounds=38,
-        params=SEVEN,
+        params={"learner": presets["zhan-2022-mnist"].settings},
         departs="labels per round are those of the authors' code for the MNIST family (500, then 250 up to 10,000)",
     ),
 }

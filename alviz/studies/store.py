@@ -5,7 +5,7 @@ import json
 import os
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +26,7 @@ from alviz.studies.tables import prepare, tables
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Engine
+
 
 class Overtaken(ValueError):
     """Somebody else wrote to the run since it was opened here."""
@@ -161,6 +162,14 @@ class Store:
                 for i, began, config, n in connection.execute(query)
             ]
 
+    def n_labelled(self, run: str) -> int:
+        """How many samples of a run have a label, those of the round that waits included."""
+        from sqlalchemy import select
+
+        events = self._tables.tables["events"]
+        with self._engine.connect() as connection:
+            return len(_labelled(connection.execute(select(events).where(events.c.run == run).order_by(events.c.seq)).all()))
+
     def has(self, run: str) -> bool:
         """Whether there is a run of that id."""
         from sqlalchemy import select
@@ -197,7 +206,9 @@ class Store:
         place = Placement(stored, dataset)
         records = [(row.round, json.loads(row.record), unpacked(row.arrays)) for row in rows]
         by_program = config.get("annotator", "simulated") == "simulated"
-        place.check(_labelled(log) + [stored[i] for _, _, arrays in records if by_program for i in arrays["queried"][arrays["labels"] >= 0]])
+        place.check(
+            _labelled(log) + [stored[i] for _, _, arrays in records if by_program for i in arrays["queried"][arrays["labels"] >= 0]]
+        )
         if [row.round for row in rows] != list(range(len(rows))):
             raise ValueError(f"run {run!r} in the store is damaged: it has rounds {[row.round for row in rows]}")
         told = [(e, -1 if e.sample is None else place.index(e.sample)) for e in log]
@@ -220,7 +231,18 @@ class Store:
         if cell is not None:
             self._bare.add(run)
         kept = {row.round: unpacked(row.arrays) for row in trained}
-        return StoredRun(run, config, finished, history, waiting, joined=place.joined, gone=place.gone, moved=not place.same, bare=cell is not None, models=kept)
+        return StoredRun(
+            run,
+            config,
+            finished,
+            history,
+            waiting,
+            joined=place.joined,
+            gone=place.gone,
+            moved=not place.same,
+            bare=cell is not None,
+            models=kept,
+        )
 
     def keep_comparison(self, key: str, name: str, grid: dict[str, Any]) -> None:
         """Keep a grid (`Comparison.spec`) under its key; what is there already gets the name."""
@@ -265,7 +287,11 @@ class Store:
         from sqlalchemy import select
 
         runs, rounds = self._tables.tables["runs"], self._tables.tables["rounds"]
-        query = select(runs.c.cell, rounds.c.round, rounds.c.arrays).join(rounds, rounds.c.run == runs.c.id).order_by(runs.c.cell, rounds.c.round)
+        query = (
+            select(runs.c.cell, rounds.c.round, rounds.c.arrays)
+            .join(rounds, rounds.c.run == runs.c.id)
+            .order_by(runs.c.cell, rounds.c.round)
+        )
         for part in _parts(cells):
             for cell, number, arrays in self._all(query.where(runs.c.cell.in_(part))):
                 yield cell, number, unpacked(arrays)
@@ -317,7 +343,9 @@ class Store:
             return self._digests[dataset]
         ids = "\n".join(json.dumps(str(i)) for i in dataset.ids).encode()
         digest = hashlib.sha256(ids).hexdigest()
-        insert = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[connection.dialect.name]  # another worker may do so at this moment
+        insert: Any = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[
+            connection.dialect.name
+        ]  # another worker may do so at this moment
         connection.execute(insert(self._tables.tables["pools"]).values(digest=digest, ids=ids).on_conflict_do_nothing())
         self._ids.setdefault(digest, [str(i) for i in dataset.ids])
         return digest
@@ -331,7 +359,9 @@ class Store:
         said = [event for event in events if event.annotator != "simulated"]
         with self._engine.begin() as connection:
             mine = runs.c.id == run
-            if run in self._known:  # first of all, so that of two that write at once one waits for the other, and then finds that it was overtaken
+            if (
+                run in self._known
+            ):  # first of all, so that of two that write at once one waits for the other, and then finds that it was overtaken
                 mine &= runs.c.writes == self._known[run]
             if connection.execute(runs.update().where(mine).values(writes=runs.c.writes + 1)).rowcount == 0:
                 raise Overtaken

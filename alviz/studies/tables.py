@@ -121,7 +121,9 @@ def _upgrade(connection: "Connection", version: str) -> None:
     config.attributes["connection"] = connection
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     if version not in known:
-        raise ValueError(f"has tables of version {version}; this alviz knows versions up to {VERSION}: take a newer alviz, or another store")
+        raise ValueError(
+            f"has tables of version {version}; this alviz knows versions up to {VERSION}: take a newer alviz, or another store"
+        )
     if version == "0001":
         command.stamp(config, "0001")
     command.upgrade(config, "head")

@@ -1,19 +1,22 @@
 """One cell of a grid, worked on in some process: made, or gone on with, round by round."""
 
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from alviz import data, initial, learners, strategies
 from alviz.data.dataset import Dataset
 from alviz.data.hashing import hash_text
 from alviz.loop.clock import CancelToken
+from alviz.loop.keeping import RunStore
 from alviz.loop.run import Run
 from alviz.progress import Progress
 from alviz.studies.behind import Behind
 from alviz.studies.store import Overtaken, Store
 
 
-def work(cell: str, spec: dict[str, Any], rounds: int, url: str, *, progress: Progress | None = None, cancel: CancelToken | None = None) -> int:
+def work(
+    cell: str, spec: dict[str, Any], rounds: int, url: str, *, progress: Progress | None = None, cancel: CancelToken | None = None
+) -> int:
     """Bring the run of a cell to `rounds` rounds after round 0, or to the end of its pool; gives how many rounds it has then.
 
     spec: of `Cell.spec`. url: the store, which has every round as soon as the next one is finished; a run that is there is gone on with. The data, and
@@ -76,11 +79,12 @@ def _first(key: str, held: _Held) -> Run:
 
 def _begun(cell: str, spec: dict[str, Any], pool: Dataset, behind: Behind, progress: Progress | None, cancel: CancelToken | None) -> Run:
     """The run of the cell where it stopped, or after round 0."""
+    kept = cast(RunStore, behind)  # a run that a program answers asks nothing else of its store
     known = behind.store.run_of(cell)
     if known is not None:
         stored = behind.store.load(known, pool)
         if stored.rounds:
-            return Run.resume(stored, pool, store=behind)
+            return Run.resume(stored, pool, store=kept)
         behind.store.delete(known)  # it was killed before round 0 was kept
     strategy = strategies.create(spec["strategy"]["name"], **spec["strategy"]["params"])
     shared = [spec[part] for part in ("dataset", "imbalance", "learner", "initial", "n_initial", "seed")]
@@ -94,10 +98,10 @@ def _begun(cell: str, spec: dict[str, Any], pool: Dataset, behind: Behind, progr
             n_initial=spec["n_initial"],
             n_queries=spec["n_queries"],
             seed=spec["seed"],
-            store=behind,
+            store=kept,
             progress=progress,
             cancel=cancel,
         )
     run = first.fork(strategy=strategy, n_queries=spec["n_queries"])
-    run.keep(behind)
+    run.keep(kept)
     return run

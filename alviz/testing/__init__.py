@@ -11,6 +11,8 @@ Three lines of pytest check everything that can be checked without knowing what 
         check_strategy_property(MyStrategy)    # needs hypothesis
 
 Both raise AssertionError with a sentence that says what is wrong. Registered strategies are checked by name: `lambda: alviz.strategies.create(name)`.
+Together they ask for nearly a hundred queries, so a strategy that trains at every query is best checked with settings under which it does so
+briefly: `lambda: MyStrategy(epochs=1)`. Nothing that is checked depends on how long it trains.
 
 For tests of your own: `random_pool` and `random_scene` make small pools of made-up signals (also under a model that can be trained again, and
 with true targets for oracles), `pools()` is a hypothesis strategy that draws them with ties, duplicates and degenerate shapes, `selected`

@@ -35,6 +35,16 @@ def test_a_preset_is_the_run_of_its_settings(tmp_path):
     store.close()
 
 
+def test_the_rare_class_has_its_average_precision_in_the_table():
+    done = runner.invoke(cli, ["run", "--preset", "thesis-rare", "--strategy", "random", "--rounds", "1", "--store", "none"])
+    assert done.exit_code == 0, done.output
+    heading, *rows = [line.split() for line in done.output.splitlines()[:3]]
+    same = Run(data.create("fashion-mini", imbalance="merge=Shirt, Coat; 1:19"), learner="ensemble", strategy="random", n_queries=50)
+    same.run(until=100)
+    where = heading.index("AP")
+    assert [row[where] for row in rows] == [f"{r.metrics['average_precision']:.1%}" for r in same.rounds]
+
+
 def test_parameters_and_numbers():
     command = [
         "run",
@@ -66,6 +76,9 @@ def test_parameters_and_numbers():
         (["--dataset", "moons", "--set", "test.n=3"], "with part one of dataset, learner, strategy, initial, got 'test.n=3'"),
         (["--dataset", "moons", "--set", "learner.C=0"], "C must be a number > 0, got 0"),
         (["--dataset", "moons", "--n-queries", "-1"], "--n-queries must be a whole number ≥ 1, got -1"),
+        (["--dataset", "moons", "--n-queries", "0"], "--n-queries must be a whole number ≥ 1, got 0"),
+        (["--dataset", "moons", "--n-initial", "0"], "--n-initial must be a whole number in 1 … 2000, got 0"),
+        (["--dataset", "moons", "--learner", "zhan-2022-mnist"], "learner 'resnet18' takes images, and dataset 'moons' has none"),
         (["--dataset", "moons", "--n-initial", "99999"], "--n-initial must be a whole number in 1 … 2000, got 99999"),
         (["--dataset", "moons", "--strategy", "bald"], "strategy 'bald' needs"),
         (["--dataset", "moons", "--store", "nowhere://x"], "the store nowhere://x cannot be opened"),

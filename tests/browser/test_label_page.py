@@ -161,6 +161,36 @@ def test_a_hundred_classes_are_found_by_typing_and_own_pictures_fit(app_url: str
     assert no_sideways_scrolling(page)
 
 
+def test_an_earlier_answer_is_changed_with_a_click_and_a_picture_is_looked_at_closely(app_url: str, page: Any) -> None:
+    practise(page, app_url)
+    for key in "12":
+        press(page, key)
+        says(page, f"picture {int(key) + 1} of 4")
+    third = picture(page)
+    said = page.locator(".alviz-stage-said")
+    page.wait_for_function("() => [...document.querySelectorAll('.alviz-stage-small')].every(one => one.naturalWidth > 0)")
+    assert said.all_inner_texts() == ["Trouser", "T-shirt/top"]
+    said.nth(1).click()
+    says(page, "Your answer was: T-shirt/top")
+    press(page, "8")
+    says(page, "picture 3 of 4")
+    assert picture(page) == third and said.all_inner_texts() == ["Sneaker", "Trouser"]
+    transform = "() => document.querySelector('.alviz-stage-picture').style.transform"
+    press(page, "z")
+    says(page, "Whole picture")
+    assert page.evaluate(transform) == "scale(3)"
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate("() => document.querySelector('.alviz-stage-picture').style.transformOrigin") == "60% 50%"
+    page.keyboard.press("Escape")
+    assert page.evaluate(transform) == ""
+    page.locator(".alviz-stage-picture").click()
+    assert page.evaluate(transform) == "scale(3)"
+    press(page, "s")
+    says(page, "picture 4 of 4")
+    ready(page)
+    assert page.evaluate(transform) == ""
+
+
 def test_a_second_tab_gets_one_sentence(app_url: str, page: Any) -> None:
     practise(page, app_url)
     other = page.context.new_page()

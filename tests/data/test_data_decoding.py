@@ -148,3 +148,9 @@ def test_alike_agrees_with_comparing_every_pair():
 
 def test_plain_pictures_of_other_brightness_are_not_alike():
     assert alike(np.array([np.full((8, 9), v) for v in (0, 100, 103, 200)], np.uint8)) == [[1, 2]]
+
+
+def test_thousands_of_copies_are_one_group():
+    base = RNG.integers(0, 256, (2, 8, 9), dtype=np.uint8)
+    which = RNG.integers(0, 2, 1000)
+    assert sorted(alike(base[which])) == sorted(np.flatnonzero(which == k).tolist() for k in (0, 1))

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 import alviz
-from alviz.data import content_hash, create, folder, from_folder, thumbnails
+from alviz.data import content_hash, create, folder, from_folder, originals, scan, thumbnails
 from alviz.progress import Cancelled
 from alviz.studies import Store
 
@@ -210,8 +210,10 @@ def test_pictures_that_look_alike_are_listed_and_kept(pets):
 
 def test_nothing_to_read(pets, tmp_path):
     for root, wanted in (
-        (tmp_path / "nowhere", "root must be a folder, got .*, which is not there"),
-        (__file__, "root must be a folder, got .*, which is a file"),
+        (tmp_path / "nowhere", "there is no folder .*nowhere'"),
+        (__file__, ".*test_data_folder.py' is a file, not a folder"),
+        (None, "root must be a folder, got None"),
+        ("", "root must be a folder, got ''"),
         (pets.root, "there is no picture in .* that can be read; it is empty"),
     ):
         with pytest.raises(ValueError, match=wanted):
@@ -396,7 +398,8 @@ def test_a_labelled_file_that_is_gone_is_named(pets, tmp_path, change):
     (pets.root / name).unlink() if change == "deleted" else pets.add(name)
     now = read(pets.root)
     with pytest.raises(
-        ValueError, match=f"1 samples of the stored run are not in dataset 'pets', the first is '{name}#.*': deleted, renamed, changed"
+        ValueError,
+        match=f"a labelled sample of the stored run is not in dataset 'pets', the first is '{name}#.*': deleted, renamed, changed",
     ):
         store.load(run.id, now)
 
@@ -416,3 +419,42 @@ def test_it_stays_out_of_menus_of_what_needs_no_parameter():
     with pytest.raises(ValueError, match="dataset 'folder' needs the parameter 'root'"):
         create("folder")
     assert folder.SIZE == 128
+
+
+def test_the_wrong_folder_and_endless_folders(pets, monkeypatch):
+    monkeypatch.setattr(scan, "MOST_OTHERS", 20)
+    deep = pets.root.joinpath("cat", *["inside"] * 120)
+    deep.mkdir(parents=True)
+    pets.classes(cat=2)
+    (deep / "x.png").write_bytes((pets.root / "cat" / "000.png").read_bytes())
+    assert [one.reason for one in read(pets.root, test=0).report.skipped].count("too deep") == 1
+    for k in range(25):
+        (pets.root / f"{k}.txt").touch()
+    with pytest.raises(ValueError, match=r"does not look like a folder of pictures \(2 pictures among 2\d files so far\)"):
+        read(pets.root)
+
+
+def test_looking_through_folders_can_be_cancelled(pets):
+    pets.classes(cat=2, dog=2)
+
+    def stop(done):
+        raise Cancelled("enough")
+
+    with pytest.raises(Cancelled):
+        scan.scan(pets.root, True, stop)
+
+
+def test_pictures_that_have_no_room_anywhere_are_refused(pets, monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("ALVIZ_CACHE", str(tmp_path / "file"))
+    monkeypatch.setattr(thumbnails, "MOST_IN_MEMORY", 10_000)
+    pets.classes(cat=3)
+    with pytest.raises(ValueError, match=r"3 pictures need 0.0 GB in .*, which cannot be written .*ALVIZ_CACHE"):
+        read(pets.root)
+
+
+def test_files_of_gigabytes_are_no_pictures(pets, monkeypatch):
+    pets.classes(cat=3)
+    monkeypatch.setattr(originals, "MOST_BYTES", 10)
+    with pytest.raises(ValueError, match="skipped: too large: 3"):
+        read(pets.root)

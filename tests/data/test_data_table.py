@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from alviz.data import create, from_table
+from alviz.data import create, from_table, table
+from alviz.progress import Cancelled
 
 
 @pytest.fixture
@@ -117,7 +118,11 @@ def test_rows_with_no_number_are_refused_or_left_out(csv, rows, wanted):
 @pytest.mark.parametrize(
     ("text", "settings", "wanted"),
     [
-        ("", {}, "'table.csv' cannot be read: No columns"),
+        ("", {}, "'table.csv' cannot be read: it is empty"),
+        ("0.5,1\n2,3\n", {}, "'table.csv' cannot be read: its first line holds numbers"),
+        ("a,b\n1,2\n", {"features": []}, "features must be different columns"),
+        ("a,label\n1,2\n", {"features": ["a", "label"]}, "none of them target or id"),
+        ("a,b\n1,2\n", {"features": 3}, "features must be a column of the table, got 3"),
         ("a,b\n", {}, "'table' has no rows"),
         ("a,b\nx,y\n", {}, "no column of the table holds numbers"),
         ("a,b\n1,2\n", {"target": "B2"}, "target must be a column of the table, got 'B2'"),
@@ -167,3 +172,40 @@ def test_the_split_stays_when_rows_are_added_and_the_spec_makes_it_again(csv, mo
     again = create(after.spec["name"], **after.spec["params"])
     assert again.ids == after.ids
     assert again.spec == after.spec
+
+
+def test_semicolons_and_decimal_commas(csv):
+    read = from_table(csv("a;b;label\n1,5;2;x\n3.25;4;y\n"), test=0)
+    assert read.features.tolist() == [[1.5, 2.0], [3.25, 4.0]] and read.class_names == ("x", "y")
+    assert from_table(csv('"a, b","c;d"\n1,2\n'), test=0).features.tolist() == [[1.0, 2.0]]
+
+
+def test_row_numbers_that_were_saved_along_are_left_out(tmp_path):
+    frame = pd.DataFrame({"a": [1.0, 2.0], "b": [3.0, 5.0]})
+    frame.to_csv(tmp_path / "t.csv")
+    read = from_table(tmp_path / "t.csv")
+    assert read.features.tolist() == frame.to_numpy().tolist()
+    assert [one.reason for one in read.report.skipped] == ["no name"]
+
+
+def test_text_in_other_encodings(tmp_path):
+    (tmp_path / "t.csv").write_bytes("a,label\n1,café\n".encode("latin-1"))
+    with pytest.raises(ValueError, match=r"'t.csv' is not text in UTF-8"):
+        from_table(tmp_path / "t.csv")
+    (tmp_path / "t.csv").write_bytes("a,label\n1,café\n".encode("utf-8-sig"))
+    assert from_table(tmp_path / "t.csv").class_names == ("café",)
+
+
+def test_reading_text_reports_progress_and_can_be_cancelled(csv, monkeypatch):
+    monkeypatch.setattr(table, "CHUNK", 10)
+    path = csv("a,label\n" + "".join(f"{i},{'xy'[i % 2]}\n" for i in range(100)))
+    seen = []
+    read = from_table(path, progress=seen.append)
+    assert len(read) + len(read.test) == 100 and seen == sorted(seen) and len(seen) > 10 and seen[-1] == 1.0
+    assert sorted(np.concatenate([read.features, read.test.features])[:, 0].tolist()) == list(range(100))
+
+    def stop(done):
+        raise Cancelled("enough")
+
+    with pytest.raises(Cancelled):
+        from_table(path, progress=stop)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from alviz import initial
 from alviz.data.dataset import Dataset
+from alviz.initial.base import table_of
 from alviz.initial.clusters import allot
 from alviz.progress import Cancelled
 
@@ -110,6 +111,16 @@ def test_proportional_shares(images):
     assert per_blob(dataset, chosen("kmeans-proportional", dataset, 20)) == [12, 6, 2]
     # 0.6·8 = 4.8, 2.4, 0.8, rounded down: 4, 2, 0; two are left for the two largest.
     assert per_blob(dataset, chosen("kmeans-proportional", dataset, 8)) == [5, 3, 0]
+
+
+def test_large_pictures_count_by_the_means_of_their_blocks():
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 70, 50, 3), dtype=np.uint8)
+    dataset = Dataset("large", list("abc"), pixels, None, np.zeros(3, np.int64), ("x",))
+    # At most 32 a side: blocks of 3 × 3 pixels, narrower at the far edges.
+    blocks = [[pixels[:, y : y + 3, x : x + 3].mean(axis=(1, 2)) for x in range(0, 50, 3)] for y in range(0, 70, 3)]
+    wanted = np.array(blocks).transpose(2, 0, 1, 3).reshape(3, -1) / 255
+    assert table_of(dataset).dtype == np.float32
+    np.testing.assert_allclose(table_of(dataset), wanted, rtol=1e-5)
 
 
 def test_within_a_cluster_at_random():

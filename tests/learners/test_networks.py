@@ -304,3 +304,24 @@ def test_a_warm_start_goes_on_from_the_weights_of_the_round_before():
     constant = learners.ConstantModel(0, 3)
     fresh = fit("lenet", x, y, seed=1, changes=still, previous=constant)
     assert same(state(fresh), state(cold))
+
+
+def test_a_warm_start_keeps_what_it_knows_where_a_class_was_added():
+    x, y = blobs(24, 3)
+    first = fit("lenet", x, y, changes={"epochs": 3})
+    more = np.where(np.arange(len(y)) % 8 == 0, 3, y)
+    warm = fit("lenet", x, more, seed=1, changes={"warm_start": True, "epochs": 1, "lr": 1e-30}, previous=first)
+    assert torch.equal(warm.module.head.weight[:3], first.module.head.weight) and len(warm.module.head.weight) == 4
+    assert np.array_equal(warm.embed(x), first.embed(x))
+    np.testing.assert_allclose(warm.logits(x)[:, :3], first.logits(x), atol=1e-6)
+
+
+def test_members_of_a_committee_start_where_they_were():
+    x, y = blobs(24, 3)
+    settings = {"epochs": 1, "batch_size": 8, "warm_start": True}
+    learner = learners.create("ensemble", base="lenet", size=2, params=settings)
+    first = learner.fit(x, y, rng=np.random.default_rng(0))
+    still = learners.create("ensemble", base="lenet", size=2, params={**settings, "lr": 1e-30})
+    warm = still.fit(x, y, previous=first, rng=np.random.default_rng(1))
+    for now, before in zip(warm.members, first.members, strict=True):
+        assert same(state(now), state(before))

@@ -7,6 +7,8 @@ import pytest
 
 from alviz import learners
 from alviz.learners import presets
+from alviz.learners.resnet import ResNet18
+from alviz.registry import spec_of
 
 
 @pytest.mark.parametrize("name", presets)
@@ -28,6 +30,18 @@ def test_the_papers_values():
     assert presets["zhan-2022-mnist"].settings["stem"] == presets["zhan-2022-svhn"].settings["stem"] == "7x7"
     assert presets["zhan-2022-tiny-imagenet"].settings["epochs"] == 40
     assert [presets[f"chandra-2020-{data}"].settings["weight_decay"] for data in ("cifar10", "cifar100")] == [5e-4, 0]
+
+
+def test_a_preset_is_taken_by_its_name_wherever_a_learner_is():
+    named = learners.create("zhan-2022-cifar", epochs=2)
+    assert isinstance(named, ResNet18) and named.stem == "3x3" and named.recipe["augment"] == "shift+flip" and named.recipe["epochs"] == 2
+    again = learners.create(**{"name": (spec := spec_of(named))["name"], **spec["params"]})
+    assert again.recipe == named.recipe and again.stem == named.stem
+    assert learners.as_learner("aggarwal-2020").recipe["epochs"] == 60
+    with pytest.raises(ValueError, match="learner 'resnet18' has no parameter 'bogus'"):
+        learners.create("zhan-2022-cifar", bogus=1)
+    with pytest.raises(ValueError, match="unknown learner"):
+        learners.create(["zhan-2022-cifar"])
 
 
 def test_presets_need_no_torch():

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 
 import alviz
 from alviz import learners
@@ -160,7 +160,10 @@ def test_what_cannot_be_loaded_says_which_file(tmp_path):
     folder = learners.save(model, tmp_path / "taken", learner=learner)
     about, weights = folder / "model.json", folder / "model.safetensors"
     text, content = about.read_text(encoding="utf-8"), weights.read_bytes()
-    for damaged in ("{", "[]", "{}"):
+    bad = [{"class_names": "abcde"}, {"class_names": [1, 2, 3, 4, 5]}, {"learner": {"name": "logistic", "params": [1]}}]
+    bad += [{"learner": {"name": "logistic", "params": {"depth": 3}}}, {"learner": {"name": "nothing", "params": {}}}]
+    hostile = [json.dumps({**json.loads(text), **change}) for change in bad]
+    for damaged in ("{", "[]", "{}", "[" * 100_000, *hostile):
         about.write_text(damaged, encoding="utf-8")
         with pytest.raises(ValueError, match=r"model\.json is damaged"):
             learners.load(folder)
@@ -175,3 +178,27 @@ def test_what_cannot_be_loaded_says_which_file(tmp_path):
     weights.write_bytes(content[:100])
     with pytest.raises(ValueError, match=r"model\.safetensors is damaged"):
         learners.load(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "words"),
+    [
+        ("logistic", {"classes": [0, 2, 99]}, r"classes must be numbers in 0 … 4, ascending, got \[0, 2, 99\]"),
+        ("logistic", {"classes": [0, 0, 3]}, "classes must be numbers in 0 … 4, ascending"),
+        ("mlp", {"classes": [[0, 2], [3, 4]]}, "classes must be numbers in 0 … 4, ascending"),
+        ("logistic", {"constant": 5}, "constant must be less than 5, got 5"),
+        ("logistic", {"n_classes": [5, 5]}, "is damaged, or holds no model"),
+        ("mlp", {"shape": [10**6, 10**6]}, "is damaged, or holds no model"),
+        ("lenet", {"shape": []}, r"shape must be that of a picture, .*, got \(\)"),
+        ("lenet", {"shape": [10**6, 10**6]}, "shape must be that of a picture"),
+        ("lenet", {"shape": [16, 12]}, "size mismatch for mean"),
+        ("lenet", {"network.more": [1.0]}, r'Unexpected key\(s\) in state_dict: "more"'),
+    ],
+)
+def test_weights_that_somebody_changed_are_refused_in_one_line(name, change, words, tmp_path):
+    learner, model, _ = trained(name)
+    file = learners.save(model, tmp_path / "taken", learner=learner) / "model.safetensors"
+    save_file({**load_file(file), **{key: np.array(value) for key, value in change.items()}}, file)
+    with pytest.raises(ValueError, match=words) as refused:
+        learners.load(file.parent)
+    assert "\n" not in str(refused.value) and str(file) in str(refused.value)

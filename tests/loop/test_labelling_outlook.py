@@ -85,7 +85,7 @@ def test_an_estimate_can_be_cancelled() -> None:
     def stop(fraction: float) -> None:
         raise Cancelled
 
-    run = Run(clouds(200, 0.1), n_queries=60)
+    run = Run(clouds(200, 0.1), n_queries=FEWEST)
     for work in (outlook, doubts):
         with pytest.raises(Cancelled):
             work(run, stop)
@@ -121,6 +121,25 @@ def test_slips_of_the_finger_are_found_and_what_was_confirmed_is_not_offered_aga
     session.label(found[1].sample, found[1].given)  # confirmed
     assert [doubt.sample for doubt in doubts(session.run)] == [found[2].sample]
     assert doubts(session.run) == doubts(session.run)
+
+
+def test_right_labels_of_samples_that_lie_between_the_classes_are_not_offered() -> None:
+    """What a query strategy picks is what models are unsure of: the thresholds of confident learning alone doubt a good part of it."""
+    rng = np.random.default_rng(0)
+    targets = np.arange(600) % 2
+    features = rng.normal(size=(600, 2)) + np.stack([3.0 * targets - 1.5, 0 * targets], axis=1)
+    pool = Dataset("near", [str(i) for i in range(600)], None, features.astype(np.float32), targets, ("a", "b"))
+    session = Labelling.start(replace(pool, targets=np.full(600, -1)), ("a", "b"), n_queries=30, learner="logistic")
+    slips: set[int] = set()
+    for _ in range(4):
+        for i in session.waiting.tolist():
+            clear = (features[i, 0] > 1.8) == targets[i] and abs(features[i, 0]) > 1.8
+            if clear and len(slips) < 3:
+                slips.add(i)
+            session.label(i, int(targets[i]) ^ (i in slips))
+        session.proceed()
+    assert {doubt.sample for doubt in doubts(session.run)[:3]} == slips
+    assert len(doubts(session.run)) <= 6
 
 
 def test_classes_of_a_few_labels_are_not_doubted() -> None:

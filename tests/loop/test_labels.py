@@ -42,3 +42,16 @@ def test_a_sample_that_was_left_out_and_is_labelled_later_is_labelled() -> None:
 def test_what_people_said_survives_an_undo() -> None:
     events = [Event(0, 0, "label", 0), Event(1, 1, "label", 1, "ada"), Event(0, -1, "undo"), Event(1, 1, "label", 0, "ada")]
     assert {i: e.label for i, e in said_by_people(events).items()} == {1: 0}
+
+
+def test_events_one_by_one_or_all_at_once_make_the_same_state() -> None:
+    rng = np.random.default_rng(0)
+    events = []
+    for _ in range(300):
+        kind = ("label", "relabel", "skip", "ignore", "undo")[int(rng.integers(5))]
+        events.append(Event(int(rng.integers(4)), int(rng.integers(-1 if kind == "undo" else 0, 12)), kind, int(rng.integers(3))))
+    at_once, one_by_one = LabelState(12, events), LabelState(12)
+    for event in events:
+        one_by_one.append([event])
+    for name in ("labelled_in_round", "labels", "ignored"):
+        assert np.array_equal(getattr(at_once, name), getattr(one_by_one, name))

@@ -1,8 +1,10 @@
+import io
 from dataclasses import replace
 
 import ipywidgets as widgets
 import numpy as np
 import pytest
+from PIL import Image
 
 from alviz import strategies
 from alviz.panels.explore import Explore
@@ -55,25 +57,25 @@ def test_selecting_in_one_view_marks_in_all(page: Explore) -> None:
     assert page.map.plot.selection.tolist() == [5]
 
 
-def test_what_a_strategy_made_up_is_shown_below_what_was_asked_in_its_place(page: Explore) -> None:
+def test_what_a_strategy_made_up_is_shown_beside_what_was_asked_in_its_place(page: Explore) -> None:
     press(page, "Start")
     press(page, "Step")
     panel, view = page.queries, page.workbench.view
-    assert view is not None and panel.synthetic.layout.display == "none"
+    assert view is not None and panel.queries.beside == b""
     made = np.random.default_rng(0).integers(0, 256, (10, 8, 8), dtype=np.uint8)
     last = replace(view.round, synthetic=made, note="Ten were made up.")
     page.workbench.view = replace(view, rounds=(*view.rounds[:-1], last))
-    assert panel.synthetic.layout.display is None
-    assert [item["id"] for item in panel.made.items] == last.queried.tolist()
-    assert panel.made.cell == [8, 8] and "Ten were made up." in panel.reading.value
+    sheet = np.asarray(Image.open(io.BytesIO(panel.queries.beside)))
+    np.testing.assert_array_equal(sheet[:8, 8:16], made[1])
+    assert "Ten were made up. Left: what the strategy made up" in panel.reading.value
     page.workbench.look_at(shown=0)
-    assert panel.synthetic.layout.display == "none"
+    assert panel.queries.beside == b"" and "made up" not in panel.reading.value
 
 
 def test_strategies_a_learner_cannot_serve_are_greyed_out_and_say_why(page: Explore) -> None:
     entries = {entry["value"]: entry for entry in page.settings.fields["strategy"].options}
     assert set(entries) == set(strategies.available())
-    assert entries["bald"]["disabled"] and "posterior" in entries["bald"]["why"]
+    assert entries["bald"]["disabled"] and entries["bald"]["why"] == "needs a learner like ensemble or mlp-dropout"
     assert not entries["margin"]["disabled"]
     page.settings.fields["learner"].value = "ensemble"
     entries = {entry["value"]: entry for entry in page.settings.fields["strategy"].options}
@@ -99,7 +101,7 @@ def test_two_dimensional_pools_have_sliders_and_pictures_have_an_imbalance(page:
     assert page.settings.sliders["overlap"].layout.display == "none"
     page.settings.fields["dataset"].value = "moons"
     assert page.settings.sliders["overlap"].layout.display is None
-    assert page.settings.fields["imbalance"].layout.display == "none"
+    assert page.settings.imbalance.widget.layout.display == "none"
     page.settings.sliders["label_noise"].value = 0.2
     assert page.workbench.config["params"] == {"label_noise": 0.2}
     press(page, "Start")

@@ -1,7 +1,9 @@
+import re
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import alviz
 from alviz import initial
@@ -54,7 +56,8 @@ def test_start_shows_what_round_0_of_a_run_would_label(page: InitialPools) -> No
         run = alviz.Run(dataset, initial=name, n_queries=6, seed=0)
         assert stars(page, k) == run.rounds[0].queried.tolist()
         counts = run.rounds[0].class_counts
-        assert f"{(counts > 0).sum()}/2 classes · ir {counts.std() / counts.mean():.2f}" in page.maps.titles[k].value
+        title = re.sub("<[^>]*>", "", page.maps.titles[k].value)
+        assert f"{(counts > 0).sum()}/2 classes · ir {counts.std() / counts.mean():.2f}" in title
         np.testing.assert_array_equal(page.figures.counts.figure["data"][0]["z"][k], counts)
     assert "3 pools of 6 samples" in page.header.line.value
 
@@ -113,7 +116,7 @@ def test_other_settings_ask_for_the_right_button(page: InitialPools) -> None:
 def test_data_without_pictures_grey_out_and_leave_out_what_needs_them() -> None:
     page = opened(pools=["rotation-loss", "random"])
     assert page.starts.config["pools"] == ["random"]
-    assert "no images: left out rotation-loss" in page.starts.notice
+    assert page.starts.notice == "Left out, because moons does not have it: rotation-loss needs images."
     entries = {entry["value"]: entry for entry in page.settings.pools[0].options}
     assert entries["vae-loss"]["disabled"] and entries["vae-loss"]["why"] == "needs images"
     assert not entries["kmeans-equal"]["disabled"]
@@ -140,6 +143,51 @@ def test_bins_reach_the_pools_that_have_them(monkeypatch: pytest.MonkeyPatch) ->
     assert [item["id"] for item in page.figures.pictures.items] == [n - 1, n - 2, 0, 1]
     page.figures.which.value = "random"
     assert [item["id"] for item in page.figures.pictures.items] == stars(page, 1)
+
+
+@pytest.fixture
+def folder(tmp_path: Any) -> str:
+    """12 pictures, 6 black and 6 white ones, without a class."""
+    root = tmp_path / "pictures"
+    root.mkdir()
+    for k in range(12):
+        Image.fromarray(np.full((8, 8), 255 * (k % 2), dtype=np.uint8)).save(root / f"{k}.png")
+    return str(root)
+
+
+def test_clusters_are_asked_for_where_nobody_knows_the_classes(folder: str) -> None:
+    params = {"root": folder, "extractor": "pixels"}
+    page = opened(dataset="folder", params=params, pools=["kmeans-equal", "random", "probcover"], n_initial=4)
+    assert page.starts.error == ""
+    assert page.starts.config["pools"] == ["random"]
+    assert page.starts.notice.startswith("Left out, because pictures does not have it: kmeans-equal needs the number of classes (or")
+    assert page.settings.fields["clusters"].layout.display is None
+    entries = {entry["value"]: entry for entry in page.settings.pools[0].options}
+    assert entries["kmeans-equal"]["disabled"]
+    page.settings.fields["clusters"].value = 2
+    entries = {entry["value"]: entry for entry in page.settings.pools[0].options}
+    assert not entries["kmeans-equal"]["disabled"] and not entries["probcover"]["disabled"]
+    page.settings.pools[1].value = "kmeans-equal"
+    press(page, "Start")
+    chosen = page.starts.chosen[1].indices
+    black = page.starts.dataset.images[chosen].reshape(4, -1).mean(axis=1) < 128  # type: ignore[union-attr]
+    assert black.sum() == 2
+    page.settings.fields["clusters"].value = 3
+    assert "settings changed: press Start" in page.header.line.value
+    assert dict(page.url.share or {})["clusters"] == "3"
+    page.settings.fields["clusters"].value = None
+    page.header.buttons["Start"].click()
+    page.starts.wait(60)
+    assert "needs the number of classes" in page.starts.error
+
+
+def test_data_without_labels_let_choose_but_not_run(folder: str) -> None:
+    page = opened(dataset="folder", params={"root": folder, "extractor": "pixels"}, pools=["random"], n_initial=4)
+    press(page, "Start")
+    assert page.header.buttons["Run"].disabled and page.header.buttons["Step"].disabled
+    assert not page.figures.counts.figure["data"] and "not known" in page.figures.counts.empty
+    assert "page Label" in page.figures.curves.empty and "page Label" in page.figures.overlap.empty
+    assert "4 samples" in page.maps.titles[0].value
 
 
 def test_bins_are_hidden_where_no_pool_has_them(page: InitialPools) -> None:

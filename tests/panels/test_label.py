@@ -119,8 +119,59 @@ def test_a_new_class_is_given_to_the_picture_asked_about(page: Label) -> None:
     say(page, "class", name="<b>Hat</b>", sample=sample)
     assert page.stage.classes[-1] == "<b>Hat</b>" and page.stage.counts == [*[0] * 10, 1]
     assert session(page).now.labels[sample] == 10
-    say(page, "class", name="Bag", sample=page.stage.sample)
+    say(page, "class", name="  ", sample=page.stage.sample)
     assert "not taken" in page.bench.error and len(page.stage.classes) == 11
+
+
+def test_a_new_class_that_is_an_old_one_but_for_capitals_and_spaces_is_the_old_one(page: Label) -> None:
+    say(page, "class", name=" ankle  BOOT ", sample=page.stage.sample)
+    assert page.bench.error == "" and len(page.stage.classes) == 10
+    assert page.stage.counts[9] == 1 and page.stage.word == "Ankle boot"
+
+
+def test_an_earlier_answer_is_changed_without_undoing_those_after_it(page: Label) -> None:
+    asked = [answer(page, k) for k in range(4)]
+    asked.append(answer(page, kind="skip"))
+    waiting = page.stage.sample
+    assert [(said["sample"], said["word"]) for said in page.stage.recent] == list(
+        zip(reversed(asked), ["skipped", *reversed(page.stage.classes[:4])], strict=True)
+    )
+    say(page, "again", sample=asked[1])
+    assert page.stage.again and page.stage.sample == asked[1] and page.stage.former == 1
+    assert page.stage.note == "Your answer was: Trouser. Give another one, or keep it."
+    answer(page, kind="keep")
+    assert page.stage.sample == waiting and not page.stage.again
+    said = session(page).said(asked[1])
+    assert said is not None and said.kind == "label"
+    say(page, "again", sample=asked[1])
+    answer(page, 7)
+    say(page, "again", sample=asked[4])
+    answer(page, 8)
+    say(page, "again", sample=asked[0])
+    answer(page, kind="ignore")
+    assert page.stage.sample == waiting
+    now = session(page).now
+    assert [int(now.labels[i]) for i in asked[1:]] == [7, 2, 3, 8] and now.ignored[asked[0]]
+    say(page, "undo")
+    assert not session(page).now.ignored[asked[0]] and page.stage.sample == waiting
+    say(page, "again", sample=waiting)  # it has no answer that could be changed
+    assert page.stage.sample == waiting and not page.stage.again
+
+
+def test_an_answer_can_be_changed_when_all_is_answered(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    root = tmp_path / "pictures"
+    root.mkdir()
+    for k in range(4):
+        Image.new("RGB", (30, 30), (60 * k, 0, 0)).save(root / f"{k}.png")
+    page = Label(LabelBench(store=store, pictures="folder", folder=str(root), classes="a\nb", n_queries=4))
+    page.bench.start()
+    page.bench.wait(60)
+    asked = [answer(page, k % 2) for k in range(4)]
+    assert page.stage.heading == "Finished"
+    say(page, "again", sample=asked[0])
+    answer(page, 1)
+    assert page.stage.heading == "Finished" and session(page).run.state.labels[asked[0]] == 1
 
 
 def test_closing_and_coming_back_loses_nothing(page: Label, store: Store) -> None:
@@ -130,6 +181,7 @@ def test_closing_and_coming_back_loses_nothing(page: Label, store: Store) -> Non
     assert run is not None
     later = Label(LabelBench(store=Store(store.url)))
     assert later.form.waiting.children[0].children[0].value.startswith("<b>Practice on Fashion</b><br>ada")
+    assert later.form.waiting.children[0].children[0].value.endswith("2 labels")
     later.url.query = {"run": run}
     later.bench.wait(60)
     assert later.stage.sample == waiting and later.stage.counts[1] == later.stage.counts[2] == 1
@@ -279,11 +331,26 @@ def test_own_pictures_of_all_kinds_are_shown_and_a_broken_one_gets_a_sentence(
     broken = int(session(page).waiting[3])
     Path(dataset.files[broken]).write_bytes(b"no picture any more")
     messages = sent(page.stage, monkeypatch)
-    say(page, "want", samples=[broken, int(session(page).waiting[4]), 10_000])
+    say(page, "want", samples=[broken, int(session(page).waiting[4]), 10_000], size="shown")
     page.stage._painter.submit(lambda: None).result(60)
     (bad, nothing), (good, buffers) = [(c, b) for c, b in messages if c["kind"] == "picture"]
     assert bad["sample"] == broken and bad["broken"] and not nothing
     assert good["broken"] == "" and buffers[0]
+
+
+def test_a_closer_look_gets_the_originals_own_pixels_and_a_small_picture_what_learners_see(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    root = tmp_path / "pictures"
+    root.mkdir()
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    for k in range(2):
+        Image.new("RGB", (2400, 1800), (90 * k, 0, 0)).save(root / f"{k}.jpg", exif=turned)
+    dataset = alviz.data.create("folder", root=str(root), labels=False, test=0.0)
+    sizes = {size: Image.open(io.BytesIO(picture_file(dataset, 0, size)[0])).size for size in ("shown", "whole", "small")}
+    assert sizes == {"shown": (1200, 1600), "whole": (1800, 2400), "small": (128, 128)}
 
 
 def test_only_sessions_of_people_are_offered(store: Store) -> None:

@@ -110,7 +110,7 @@ def test_a_table_is_read_and_refused_in_a_sentence(table):
 
 @pytest.mark.parametrize(
     ("root", "said"),
-    [("/nowhere/at all", "Root must be a folder, got '/nowhere/at all'"), (__file__, "which is a file"), ("", "Say which folder")],
+    [("/nowhere/at all", "There is no folder '/nowhere/at all'"), (__file__, "is a file, not a folder"), ("", "Say which folder")],
 )
 def test_what_cannot_be_read_is_said_and_leaves_the_page_as_it_was(root, said):
     workbench = Workbench()
@@ -160,3 +160,24 @@ def test_long_lists_are_cut():
 
     shown = report_html(Report("pictures", 5, skipped=tuple(Skipped(f"{i}.jpg", "broken") for i in range(1000))))
     assert shown.count("<li>") == 101 and "and 900 more" in shown
+
+
+def test_few_of_ones_own_get_fewer_labels_a_round(pictures, monkeypatch):
+    monkeypatch.setattr("alviz.panels.source.best_extractor", lambda: "pca")
+    workbench = Workbench()
+    _, fields = chosen(workbench, "folder")
+    fields["root"].value = str(pictures)
+    workbench.wait(60)
+    assert workbench.config["n_queries"] == 3 and "32 samples only: 3 labels per round now" in workbench.notice
+    workbench.start()
+    workbench.wait(60)
+    assert workbench.error == "" and workbench.view is not None
+
+
+def test_another_column_of_classes_has_other_classes(table):
+    workbench = Workbench(dataset="table", params={"path": str(table), "features": ["b"], "class_names": ["yes", "no"]})
+    fields = SourceFields(workbench).fields["table"]
+    fields["test"].value = 0.3
+    assert workbench.config["params"]["class_names"] == ["yes", "no"]
+    fields["target"].value = "remark"
+    assert "class_names" not in workbench.config["params"]

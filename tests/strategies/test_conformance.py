@@ -2,12 +2,13 @@
 
 import typing
 
+import numpy as np
 import pytest
 
 from alviz.strategies import QueryStrategy, available, card, create, readable_needs, registry
 from alviz.strategies.needs import WORDS
 from alviz.strategies.pool import SIGNALS
-from alviz.testing import check_strategy, check_strategy_property
+from alviz.testing import check_strategy, check_strategy_property, random_arrays, random_scene, selected
 
 EXPECTED = [
     "active-dpp",
@@ -82,6 +83,22 @@ EXPECTED = [
 ]
 ADAPTED = "skactiveml:"
 NAMES = [name for name in available() if not name.startswith(ADAPTED)]
+QUICK = {
+    "adversarial-bim": {"steps": 10},
+    "bgadl": {"epochs": 2},
+    "ccal": {"epochs": 1},
+    "core-gcn": {"epochs": 10},
+    "disc-al": {"steps": 20},
+    "gaal": {"epochs": 1, "steps": 4},
+    "vaal": {"steps": 4},
+}
+"""Settings under which strategies that train at every query do so briefly: the suite asks for nearly a hundred queries of each, and nothing that it
+checks depends on how long they train. test_defaults asks them as they are."""
+
+
+def made(name, **options):
+    """The strategy, trained briefly."""
+    return create(name, **{**QUICK.get(name, {}), **options})
 
 
 def choices(hint):
@@ -113,12 +130,19 @@ def test_all_are_there():
 @pytest.mark.parametrize("name", NAMES)
 def test_conformance(name):
     assert create(name).name == name
-    check_strategy(lambda: create(name))
+    check_strategy(lambda: made(name))
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_defaults(name):
+    scene = random_scene(random_arrays(), 12)
+    picks = [selected(create(name), scene, 10).indices for _ in range(2)]
+    assert np.array_equal(*picks)
 
 
 @pytest.mark.parametrize(("name", "options"), list(variants()))
 def test_conformance_of_options(name, options):
-    check_strategy(lambda: create(name, **options))
+    check_strategy(lambda: made(name, **options))
 
 
 def numeric():
@@ -143,7 +167,7 @@ def test_wrong_numbers_are_refused(name, key, values):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_any_pool(name):
-    check_strategy_property(lambda: create(name), max_examples=15)
+    check_strategy_property(lambda: made(name), max_examples=15)
 
 
 @pytest.mark.parametrize("name", NAMES)

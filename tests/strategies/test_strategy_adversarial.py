@@ -151,6 +151,8 @@ def test_deviation():
     images = rng.integers(0, 256, size=(50, 4, 5, 3), dtype=np.uint8)
     assert deviation(images) == pytest.approx(np.sqrt((images / 255).var(axis=0).mean()), rel=1e-9)
     assert deviation(np.full((9, 3), 0.1, dtype=np.float32)) == 1.0
+    steps = [create("adversarial-bim", step=0.2).attack(scale * x).step for scale in (1, 50)]
+    np.testing.assert_allclose(steps, 0.2 * np.sqrt(x.astype(np.float64).var(axis=0).mean()) * np.array([1, 50]), rtol=1e-6)
 
 
 # ---- the strategy --------------------------------------------------------------------------------------------------------------------

@@ -109,6 +109,48 @@ def test_views_are_pictures_of_the_same_kind():
     assert torch.allclose(flat, flat[:, :1, :1].expand_as(flat))  # a crop of one grey is one grey
 
 
+def test_encoders_learn_what_is_the_same_picture_and_how_it_was_turned():
+    torch = pytest.importorskip("torch")
+    from alviz.learners.deep.device import device
+    from alviz.strategies.deep import contrast
+    from alviz.strategies.deep.form import Form
+
+    images = alviz.data.create("digits").images
+    seen, held_out = images[:300], images[300:400]
+    form = Form(seen, device())
+    turns = torch.arange(contrastive.TURNS).repeat_interleave(len(held_out)).to(form.where)
+
+    def right(encoder):
+        """(share of pictures that are found again after a crop, a flip and other light; share of turns that are named), both of unseen ones."""
+        x = form.inward(held_out)
+        turned = torch.cat([torch.rot90(x, k, (2, 3)) for k in range(contrastive.TURNS)])
+        rng = np.random.default_rng(1)
+        with torch.no_grad():
+            one, two = (torch.nn.functional.normalize(encoder.eval()(contrast.view(x, rng))[0], dim=1) for _ in range(2))
+            return float(((one @ two.T).argmax(1).cpu() == torch.arange(len(x))).float().mean()), float(
+                (encoder(turned)[1].argmax(1) == turns).float().mean()
+            )
+
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        encoder = contrast.Encoder(form.shape[0], form.shape[1], contrastive.TURNS).to(form.where)
+        before = right(encoder)
+        contrast._train(encoder, seen, form, contrastive.TURNS, 30, np.random.default_rng(0), lambda share: None)
+    after = right(encoder)
+    print(before, after)
+    assert after[0] > 2 * before[0] and after[1] > 0.6 > 0.4 > before[1]
+
+
+def test_turned_codes_are_those_of_turned_pictures():
+    contrast = pytest.importorskip("alviz.strategies.deep.contrast")
+    x = alviz.data.create("digits").images[:9]
+    every = np.concatenate([np.rot90(x, k, axes=(1, 2)) for k in range(4)])
+    codes = contrast.codes(every, 4, 1, np.random.default_rng(0), lambda share: None)
+    for k in range(4):
+        np.testing.assert_allclose(codes[:9, k], codes[9 * k : 9 * k + 9, 0], atol=1e-5)
+        assert k == 0 or np.abs(codes[:9, k] - codes[:9, 0]).max() > 1e-2
+
+
 @pytest.fixture(scope="module")
 def mismatched():
     """Handwritten digits of which only 0, 1 and 2 are asked for: the others have no label that anybody would give."""

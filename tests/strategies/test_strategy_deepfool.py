@@ -106,6 +106,18 @@ def test_on_a_border_the_distance_is_nothing():
     assert not distance.any() and not margin.any()
 
 
+def test_a_pixel_at_its_end_takes_no_part():
+    # The border lies beyond black for the first pixel and beyond white for the second: the way leads along the other two, in one step.
+    weights, bias = np.array([[0.0, 0.0, 0.0, 0.0], [-2.0, 3.0, 0.3, -0.4]]), np.array([0.0, -3.1])
+    x = np.array([[[0, 255], [102, 102]]], dtype=np.uint8)
+    net = nn.Sequential(nn.Flatten(), linear(weights, bias))
+    distance, margin, change = collected(net, x, np.arange(2), DeepFool(steps=1, pictures=True, overshoot=0.02, classes=1))
+    gap = 3.1 - (3.0 + 0.4 * 0.3 - 0.4 * 0.4)
+    np.testing.assert_allclose(distance, gap / 0.5, rtol=1e-4)
+    np.testing.assert_allclose(change.ravel(), [0, 0, gap * 0.3 / 0.25, -gap * 0.4 / 0.25], atol=1e-5)
+    assert margin >= 0
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 def test_on_pictures_the_label_changes(channels):
     grey, y = bars(80, 5)

@@ -71,6 +71,25 @@ def test_made_up_pictures_lie_nearer_to_the_boundary_than_the_pool(synthesis, pi
     assert ours.max() < np.median(theirs)
 
 
+def test_the_generator_learns_what_pictures_of_the_pool_look_like(synthesis, pictures):
+    from alviz.strategies.deep.generator import LATENT, Generator
+
+    form, generator = next(value for key, value in synthesis._cache.items() if key[0] == "gaal")
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        z, untrained = torch.randn(100, LATENT).to(form.where), Generator(form.shape).to(form.where)
+    real = pictures.test.images.reshape(60, -1) / 255
+
+    def away(generator):
+        """Root mean square difference of made-up pictures from the real one, of those that it has not seen, that is most like each."""
+        with torch.no_grad():
+            made = form.stored(generator(z)).reshape(100, -1) / 255
+        return np.sqrt(((made[:, None] - real[None]) ** 2).mean(axis=2)).min(axis=1)
+
+    print(np.median(away(generator)), np.median(away(untrained)))
+    assert np.median(away(generator)) < 0.6 * np.median(away(untrained))
+
+
 def test_the_search_reaches_the_boundary(synthesis, pictures):
     from alviz.strategies.deep.gaal import at_boundary
 

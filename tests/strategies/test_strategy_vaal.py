@@ -9,7 +9,7 @@ from alviz.data import from_arrays
 from alviz.progress import silent
 from alviz.strategies import create
 from alviz.strategies.arrays import Arrays
-from alviz.strategies.deep.vae import NOISE, Settings, Vae, _shrunk, unlabelled_logits
+from alviz.strategies.deep.vae import NOISE, WIDTH, Settings, Vae, _shrunk, unlabelled_logits
 from alviz.strategies.pool import PoolView
 
 QUICK = Settings(epochs=40, steps=120, latent=8, beta=1.0, lr=1e-3, batch_size=64)
@@ -82,6 +82,32 @@ def test_the_bound_is_the_sum_of_error_and_divergence():
     ours = torch.distributions.Normal(given[1], (given[2] / 2).exp())
     divergence = torch.distributions.kl_divergence(ours, torch.distributions.Normal(0.0, 1.0)).sum(dim=1).mean()
     assert float(blind.loss(*given, beta=2.0)) == pytest.approx(2 * float(divergence), rel=1e-5)
+
+
+def test_the_encoder_wants_labelled_of_both_sides_and_the_discriminator_the_truth(monkeypatch):
+    asked = []
+
+    def watched(logits, target, ask=torch.nn.functional.binary_cross_entropy_with_logits):
+        loss = ask(logits, target)
+        asked.append((target.tolist(), leaves(loss.grad_fn)))
+        return loss
+
+    def leaves(node):
+        """Shapes of all weights that a loss has gradients for."""
+        found, left = set(), [node]
+        while left:
+            node = left.pop()
+            if hasattr(node, "variable"):
+                found.add(tuple(node.variable.shape))
+            left += [after for after, _ in node.next_functions if after is not None]
+        return found
+
+    monkeypatch.setattr(torch.nn.functional, "binary_cross_entropy_with_logits", watched)
+    x, _ = shifted_features(0, n=40, d=5)
+    unlabelled_logits(x[:10], x[10:], Settings(9, 2, 3, 1.0, 1e-3, 4), np.random.default_rng(0), silent)
+    encoder = {(WIDTH, 5), (2 * 3, WIDTH)}
+    assert [target for target, _ in asked] == 2 * [[1.0] * 8, [1.0] * 4 + [0.0] * 4]
+    assert [encoder <= reached for _, reached in asked] == 2 * [True, False]
 
 
 @pytest.mark.parametrize(

@@ -149,5 +149,5 @@ def test_a_cluster_that_loses_a_worker_gives_the_same_table(grid: Comparison, un
 
 
 def test_a_cluster_that_is_not_there_is_said(grid: Comparison, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="no Dask scheduler answers at 'tcp://127.0.0.1:9'"):
+    with pytest.raises(ValueError, match=r"no Dask scheduler answers at 'tcp://127.0.0.1:9'"):
         go_on(grid, Store(f"sqlite:///{tmp_path / 'runs.db'}"), scheduler="tcp://127.0.0.1:9")

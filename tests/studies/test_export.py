@@ -199,3 +199,38 @@ def test_the_model_comes_back_and_says_the_same(session: Labelling, pool: Datase
     assert np.array_equal(loaded.predict_proba(pool.features), session.run.model().predict_proba(pool.features))
     with pytest.raises(ValueError, match="no model yet"):
         export.model_archive(Labelling.start(pool, NAMES, n_queries=5).run)
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Labelling:
+    """Two of four own pictures labelled."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "pictures" / "site #1").mkdir(parents=True)
+    for k in range(4):
+        Image.new("RGB", (20, 20), (60 * k, 0, 0)).save(tmp_path / "pictures" / "site #1" / f"{k}.png")
+    dataset = alviz.data.create("folder", root=str(tmp_path / "pictures"), labels=False, test=0.0)
+    session = Labelling.start(dataset, ["a", "b"], n_queries=2)
+    for i in session.waiting.tolist():
+        session.label(i, 0)
+    session.proceed()
+    return session
+
+
+def test_tables_name_the_files_of_own_pictures(own: Labelling) -> None:
+    labels, predictions = export.labels(own.run), export.predictions(own.run)
+    assert sorted([*labels["file"], *predictions["file"]]) == [f"site #1/{k}.png" for k in range(4)]
+    assert all(identity.startswith(f"{file}#") for identity, file in zip(labels["id"], labels["file"], strict=True))
+
+
+def test_class_folders_never_lie_among_the_pictures_where_they_would_join_the_pool(own: Labelling, tmp_path: Path) -> None:
+    before = sorted((tmp_path / "pictures").rglob("*"))
+    for inside in (tmp_path / "pictures" / "sorted", tmp_path / "out" / ".." / "pictures" / "site #1" / "sorted"):
+        with pytest.raises(ValueError, match="folder of the pictures, where copies would join the pool"):
+            export.class_folders(own.run, inside)
+    assert sorted((tmp_path / "pictures").rglob("*")) == before
+
+
+def test_a_relative_folder_is_named_in_full(own: Labelling, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    target, _ = export.class_folders(own.run, "sorted")
+    assert target == tmp_path / "sorted" and len(list(target.rglob("*.png"))) == 2

@@ -7,7 +7,7 @@ import alviz
 from alviz import initial
 from alviz.data.dataset import Dataset
 from alviz.progress import Cancelled
-from alviz.studies.initial import band, contents, first_samples, overlap, started, together
+from alviz.studies.initial import contents, first_samples, overlap, started, together
 
 
 def labelled(targets, k=3):
@@ -39,36 +39,6 @@ def test_overlap_by_hand():
     # After round 0: {0, 1} and {1, 2}: 1 of 3. After round 1: {0, 1, 2} and {1, 2, 3}: 2 of 4. After round 2: {0, 1, 2, 3} twice.
     assert overlap([[0, 1], [2], [3]], [[1, 2], [3], [0]]).tolist() == [1 / 3, 2 / 4, 1.0]
     assert overlap([[0], [1]], [[1]]).tolist() == [0.0]
-
-
-def test_intervals():
-    values = np.random.default_rng(0).normal(loc=3.0, scale=2.0, size=(40, 2))
-    found = band(values)
-    np.testing.assert_allclose(found.mean, values.mean(axis=0))
-    # The bootstrap distribution of a mean is nearly normal with the standard error σ/√n.
-    error = values.std(axis=0) / np.sqrt(40)
-    np.testing.assert_allclose(found.low, found.mean - 1.96 * error, atol=0.25 * error.max())
-    np.testing.assert_allclose(found.high, found.mean + 1.96 * error, atol=0.25 * error.max())
-    np.testing.assert_array_equal(band(values).low, found.low)
-    alone = band(values[:1])
-    assert np.isnan(alone.low).all() and np.isnan(alone.high).all()
-    np.testing.assert_array_equal(alone.mean, values[0])
-
-
-def test_intervals_cover_the_true_mean_about_as_often_as_they_say():
-    rng = np.random.default_rng(1)
-    samples = rng.normal(size=(30, 400))
-    found = band(samples)
-    covered = ((found.low <= 0) & (found.high >= 0)).mean()
-    # 95 % nominal, a little less with 30 seeds; 400 trials have a standard error of 1.1 points.
-    assert 0.89 <= covered <= 0.98
-
-
-def test_paired_differences_are_judged_seed_by_seed():
-    seeds = np.random.default_rng(2).normal(scale=5.0, size=(10, 1))
-    better = band(seeds + 0.5 - seeds)
-    assert better.low[0] == pytest.approx(0.5) and better.high[0] == pytest.approx(0.5)
-    assert band(seeds + 0.5).high[0] - band(seeds + 0.5).low[0] > 2
 
 
 def test_a_start_is_the_run_with_the_same_settings(moons):

@@ -42,15 +42,14 @@ function render({ model, el }) {
     say();
     el.title = model.get("help");
     input.disabled = model.get("disabled");
+    input.placeholder = model.get("placeholder");
     if (words) {
-      input.placeholder = model.get("placeholder");
       input.spellcheck = false;
       if (kind === "lines") input.rows = 4;
     } else if (kind !== "menu" && kind !== "switch") {
       input.min = model.get("minimum");
       input.max = model.get("maximum");
       input.step = model.get("step");
-      input.placeholder = model.get("optional") ? "automatic" : "";
     }
     setValue();
   };

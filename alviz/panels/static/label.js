@@ -3,10 +3,6 @@
 const DIGITS = "1234567890";
 const KEPT = 12;  // pictures kept beyond those ahead: undo goes back to them
 
-function make(tag, className, text = "") {
-  return Object.assign(document.createElement(tag), { className, textContent: text });
-}
-
 function typing(target) {
   return target instanceof Element && target.closest("input:not([type=checkbox]):not([type=range]), textarea, select, [contenteditable]") !== null;
 }
@@ -45,7 +41,10 @@ export default {
     const caption = make("p", "alviz-stage-caption");
     const note = make("p", "alviz-stage-note");
     const left = make("div", "alviz-stage-left");
-    left.append(frame, caption, note);
+    const recent = make("div", "alviz-stage-recent");
+    recent.setAttribute("role", "group");
+    recent.setAttribute("aria-label", "Your last answers, newest first");
+    left.append(frame, caption, note, recent);
 
     const filter = make("input", "alviz-stage-filter");
     filter.type = "search";
@@ -86,10 +85,11 @@ export default {
     const undo = () => { if (model.get("may_undo") && sent !== model.get("turn")) say({ kind: "undo" }); };
 
     const commands = {
-      keep: { key: "k", label: "Keep the label", run: () => answer("keep"), when: () => model.get("look") },
+      keep: { key: "k", label: () => (model.get("again") ? "Keep it" : "Keep the label"), run: () => answer("keep"), when: () => model.get("look") || model.get("again") },
       skip: { key: "s", label: () => (model.get("look") ? "Decide later" : "Skip"), run: () => answer("skip"), title: () => (model.get("look") ? "Leave the label as it is for now" : "You cannot tell; it is not asked again") },
       ignore: { key: "n", label: "None of these", run: () => answer("ignore"), title: "It belongs to no class: leave it out" },
       undo: { key: "u", label: "Undo", run: undo, title: "Take the last answer back, again and again" },
+      closer: { key: "z", label: () => (closer.times() ? "Whole picture" : "Closer"), run: () => closer.toggle(), title: "Or click the picture: it follows the pointer and the arrow keys, the wheel changes the size" },
     };
     const textOf = (value) => (typeof value === "function" ? value() : value ?? "");
     for (const command of Object.values(commands)) {
@@ -103,7 +103,7 @@ export default {
       const open = ready();
       for (const { button } of cells) button.disabled = !open;
       for (const [name, { button, when }] of Object.entries(commands)) {
-        button.disabled = name === "undo" ? !model.get("may_undo") || sent === model.get("turn") : !open;
+        button.disabled = name === "undo" ? !model.get("may_undo") || sent === model.get("turn") : name === "closer" ? picture.hidden : !open;
         button.hidden = when ? !when() : false;
       }
       added.disabled = add.disabled = !open;
@@ -224,7 +224,7 @@ export default {
       } else if (command) command.run();
       else if (key === "/" && !filter.hidden) filter.focus();
       else if (key === "+" && !added.disabled) added.focus();
-      else return;
+      else if (!closer.takes(key)) return;
       event.preventDefault();
       event.stopPropagation();
     }
@@ -243,7 +243,7 @@ export default {
       const wanted = [model.get("sample"), ...model.get("ahead")].filter((sample) => sample !== null);
       const missing = wanted.filter((sample) => !pictures.has(sample));
       for (const sample of missing) pictures.set(sample, null);
-      if (missing.length) model.send({ kind: "want", samples: missing });
+      if (missing.length) model.send({ kind: "want", samples: missing, size: "shown" });
       const spare = [...pictures.keys()].filter((sample) => !wanted.includes(sample));
       for (const sample of spare.slice(0, Math.max(0, spare.length - KEPT))) {
         const old = pictures.get(sample);
@@ -254,16 +254,22 @@ export default {
 
     async function receive(content, buffers) {
       if (content.kind !== "picture") return;
-      const { sample, broken, type } = content;
+      const { sample, size, broken, type } = content;
+      if (size === "small") {
+        if (!broken) receiveSmall(sample, URL.createObjectURL(new Blob([bytesOf(buffers[0])], { type })));
+        return;
+      }
+      if (size === "whole" && (broken || !pictures.get(sample)?.image)) return;  // the one that is shown will do
       if (broken) pictures.set(sample, { broken });
       else {
         const image = new Image();
         image.src = URL.createObjectURL(new Blob([bytesOf(buffers[0])], { type }));
         try {
           await image.decode();
-          pictures.set(sample, { image });
+          URL.revokeObjectURL(pictures.get(sample)?.image?.src);
+          pictures.set(sample, { image, whole: size === "whole" });
         } catch {
-          pictures.set(sample, { broken: "the browser cannot show it" });
+          if (size !== "whole") pictures.set(sample, { broken: "the browser cannot show it" });
         }
       }
       if (sample === model.get("sample")) show();
@@ -281,11 +287,28 @@ export default {
     const resized = new ResizeObserver(fit);
     resized.observe(frame);
 
+    const closer = closerLook(frame, picture, () => {
+      const found = pictures.get(model.get("sample"));
+      if (closer.times() && found?.whole === false) {
+        found.whole = true;
+        model.send({ kind: "want", samples: [model.get("sample")], size: "whole" });
+      }
+      drawCommands();
+    });
+    const { drawRecent, receiveSmall, forgetSmalls } = lastAnswers(model, recent, (sample) => { if (sent !== model.get("turn")) say({ kind: "again", sample }); });
+
+    // The stage is as high as the window has room below the top bar, and stays while the side scrolls; messages in the bar come and go.
+    const page = el.closest(".alviz-page");
+    const above = page?.querySelector(".alviz-topbar");
+    const placed = new ResizeObserver(() => page.style.setProperty("--alviz-topbar", `${above.offsetHeight}px`));
+    if (above && !inLab()) placed.observe(above);
+
     function show() {
       const sample = model.get("sample");
       const found = sample === null ? null : pictures.get(sample);
       picture.hidden = !found?.image;
       instead.hidden = Boolean(found?.image);
+      if (shown !== sample || !found?.image) closer.magnify(0);
       shown = found ? sample : null;
       if (found?.image) {
         picture.src = found.image.src;
@@ -294,6 +317,14 @@ export default {
       } else if (found) instead.textContent = `This picture cannot be shown: ${found.broken}. Skip it, or leave it out.`;
       else instead.textContent = sample === null ? model.get("instead") : "Loading the picture …";
       lock();
+    }
+
+    function drawCommands() {
+      for (const command of Object.values(commands)) {
+        command.button.replaceChildren(make("kbd", "alviz-stage-key", command.key), document.createTextNode(textOf(command.label)));
+        command.button.title = textOf(command.title);
+        command.button.setAttribute("aria-keyshortcuts", command.key);
+      }
     }
 
     function draw() {
@@ -307,11 +338,7 @@ export default {
       fill.style.width = `${share}%`;
       bar.setAttribute("aria-valuenow", share);
       el.classList.toggle("alviz-stage-waiting", model.get("sample") === null);
-      for (const command of Object.values(commands)) {
-        command.button.replaceChildren(make("kbd", "alviz-stage-key", command.key), document.createTextNode(textOf(command.label)));
-        command.button.title = textOf(command.title);
-        command.button.setAttribute("aria-keyshortcuts", command.key);
-      }
+      drawCommands();
       mark();
       fetchAhead();
       show();
@@ -327,22 +354,27 @@ export default {
         draw();
       });
     };
-    const drawn = ["sample", "ahead", "heading", "word", "caption", "note", "share", "instead", "look", "may_undo", "former", "guess", "turn"];
+    const drawn = ["sample", "ahead", "heading", "word", "caption", "note", "share", "instead", "look", "again", "may_undo", "former", "guess", "turn"];
     for (const name of drawn) model.on(`change:${name}`, redraw);
     model.on("change:classes", buildClasses);
     model.on("change:counts", drawCounts);
+    model.on("change:recent", drawRecent);
     model.on("msg:custom", receive);
     buildClasses();
     draw();
+    drawRecent();
 
     return () => {
       listening.removeEventListener("keydown", onKey);
       resized.disconnect();
+      placed.disconnect();
       for (const name of drawn) model.off(`change:${name}`, redraw);
       model.off("change:classes", buildClasses);
       model.off("change:counts", drawCounts);
+      model.off("change:recent", drawRecent);
       model.off("msg:custom", receive);
       for (const old of pictures.values()) if (old?.image) URL.revokeObjectURL(old.image.src);
+      forgetSmalls();
     };
   },
 };

@@ -30,9 +30,9 @@ export default {
 
     let cells = [];  // {id, button}
     let anchor = 0;  // where a shift-click's range starts
-    let url = null;
+    let [url, beside] = [null, null];
 
-    function picture(index) {
+    function picture(index, url) {
       const [width, height] = model.get("cell");
       const columns = model.get("columns");
       // whole multiples keep small pictures sharp; big ones shrink to the size that small ones grow to
@@ -53,7 +53,11 @@ export default {
       const button = node("button", "alviz-thumbnail");
       button.type = "button";
       button.tabIndex = index === 0 ? 0 : -1;
-      if (url) button.append(picture(index));
+      if (beside) {
+        const pair = node("span", "alviz-thumbnail-pair");
+        pair.append(picture(index, beside), node("span", "alviz-thumbnail-arrow", "→"), picture(index, url));
+        button.append(pair);
+      } else if (url) button.append(picture(index, url));
       const [mark, meaning] = FLAGS[item.flag] ?? ["", ""];
       const title = node("span", "alviz-thumbnail-title", item.title);
       button.append(title, ...item.lines.map(lineOf));
@@ -68,16 +72,23 @@ export default {
       return { id: item.id, button };
     }
 
+    function forget() {
+      [url, beside].filter(Boolean).forEach((address) => URL.revokeObjectURL(address));
+    }
+
     function build() {
-      if (url) URL.revokeObjectURL(url);
-      const sprite = model.get("sprite");
-      url = sprite?.byteLength ? URL.createObjectURL(new Blob([bytesOf(sprite)], { type: "image/png" })) : null;
+      forget();
+      [url, beside] = ["sprite", "beside"].map((name) => {
+        const sheet = model.get(name);
+        return sheet?.byteLength ? URL.createObjectURL(new Blob([bytesOf(sheet)], { type: "image/png" })) : null;
+      });
       const items = model.get("items");
       cells = items.map(cell);
       anchor = 0;
       grid.replaceChildren(...cells.map(({ button }) => button));
       grid.hidden = items.length === 0;
       grid.classList.toggle("alviz-thumbnails-text", !url);
+      grid.classList.toggle("alviz-thumbnails-pairs", Boolean(beside));
       empty.hidden = items.length > 0;
       note.hidden = model.get("hidden") === 0;
       note.textContent = `and ${model.get("hidden").toLocaleString("en")} more`;
@@ -159,7 +170,7 @@ export default {
         build();
       });
     };
-    for (const name of ["items", "sprite", "cell", "columns", "hidden"]) model.on(`change:${name}`, rebuild);
+    for (const name of ["items", "sprite", "beside", "cell", "columns", "hidden"]) model.on(`change:${name}`, rebuild);
     for (const name of ["selected", "pointed"]) model.on(`change:${name}`, mark);
     for (const name of ["empty", "label"]) model.on(`change:${name}`, words);
     words();
@@ -167,7 +178,7 @@ export default {
 
     return () => {
       cancelAnimationFrame(building);
-      if (url) URL.revokeObjectURL(url);
+      forget();
     };
   },
 };

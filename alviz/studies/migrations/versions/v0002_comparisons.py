@@ -5,6 +5,7 @@ A grid of runs writes thousands of rounds: packing them as .npz and writing a li
 
 import io
 import json
+from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
@@ -48,7 +49,7 @@ def upgrade() -> None:
         where = " AND ".join(f"{key} = :{key}" for key in keys)
         for found in connection.execute(sa.text(f"SELECT {', '.join(keys)} FROM {table}")).mappings().all():
             place = dict(found)
-            blob = connection.execute(sa.text(f"SELECT arrays FROM {table} WHERE {where}"), place).scalar()
+            blob: Any = connection.execute(sa.text(f"SELECT arrays FROM {table} WHERE {where}"), place).scalar()
             with np.load(io.BytesIO(bytes(blob)), allow_pickle=False) as arrays:
                 blob = packed({name: arrays[name] for name in arrays.files})
             connection.execute(sa.text(f"UPDATE {table} SET arrays = :blob WHERE {where}"), {**place, "blob": blob})
