@@ -355,6 +355,21 @@ class Run:
                 store.add_class(stored.id, k, dataset.class_names[k])
         return run
 
+    @classmethod
+    def replay(cls, stored: StoredRun, dataset: Dataset, **hooks: Any) -> "Run":
+        """Make a run of a grid again, up to where it stands, with all that its store has left out; it is not stored itself.
+
+        hooks: on_phase, progress, cancel, as `step` takes them. Raises ValueError where a part was not made by name.
+        """
+        config = stored.config
+        parts = {part: made(part, config[part]) for part in ("learner", "strategy", "initial")}
+        numbers = {key: config[key] for key in ("n_queries", "n_initial", "seed", "name")}
+        run = cls(dataset.with_classes(config["class_names"]), **parts, **numbers, **hooks)
+        while run.position < len(stored.rounds) - 1:
+            run.step(**hooks)
+        run.id = stored.id
+        return run
+
     # ---- taking a run away ---------------------------------------------------------------------------------------------------------
 
     def to_frame(self) -> "pd.DataFrame":

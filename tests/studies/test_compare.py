@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 import alviz
+from alviz.panels.workbench import Workbench
 from alviz.studies import Store
 from alviz.studies.compare import go_on, standing, table
 from alviz.studies.grid import Comparison, parse
@@ -87,6 +88,31 @@ def test_a_longer_grid_goes_on_from_a_shorter_one(grid: Comparison, undisturbed:
     assert standing(grid, store).done == 4 * 3
     go_on(grid, store, workers=0)
     pd.testing.assert_frame_equal(results(grid, store), results(grid, undisturbed), check_exact=True)
+
+
+def test_a_cell_can_be_looked_at_in_explore_at_any_round(grid: Comparison, undisturbed: Store) -> None:
+    cell = next(cell for cell in grid.cells() if cell.strategy.name == "alamp" and cell.learner.name == "mlp")
+    run = undisturbed.run_of(cell.key)
+    assert run is not None
+    workbench = Workbench(store=undisturbed)
+    assert workbench.resume(run)
+    workbench.wait(60)
+    assert workbench.error == "" and workbench.view is not None
+    pool = workbench.view.dataset
+    stored = undisturbed.load(run, pool)
+    assert [r.queried.tolist() for r in workbench.view.rounds] == [r.queried.tolist() for r in stored.rounds]
+    assert all(len(r.probabilities) == len(pool) for r in workbench.view.rounds)
+    assert workbench.config["learner"] == "mlp" and workbench.config["options"]["learner"] == {"epochs": 20}
+
+
+def test_a_stored_cell_resumed_by_hand_goes_back_and_on_too(grid: Comparison, undisturbed: Store) -> None:
+    cell = next(cell for cell in grid.cells() if cell.strategy.name == "alamp" and cell.seed == 1)
+    pool = alviz.data.create("gaussians", n=300, n_test=100)
+    run = alviz.Run.resume(undisturbed.load(str(undisturbed.run_of(cell.key)), pool), pool)
+    picks = [r.queried.tolist() for r in run.rounds]
+    run.goto(2)
+    run.goto(6)
+    assert [r.queried.tolist() for r in run.rounds] == picks
 
 
 CLIENT = """
