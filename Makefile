@@ -28,6 +28,11 @@ test: $(TEST_READY) lint ## run the linters and every test, those in a browser i
 	  echo "== Installing chromium for the browser tests"; \
 	  apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; \
 	else echo "== The browser tests need Chromium; as root: apt-get install chromium"; fi
+	@if command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "== Installing PostgreSQL for the tests of the store"; \
+	  apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql; \
+	else echo "== The tests of the store on PostgreSQL need it; as root: apt-get install postgresql"; fi
 	@echo "== Tests"
 	@exec $(VENV)/bin/python -m pytest $(ARGS)
 

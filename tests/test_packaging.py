@@ -38,11 +38,11 @@ def test_the_version_is_said_once_the_same() -> None:
     assert PROJECT["project"]["version"] == alviz.__version__
 
 
-def test_ci_runs_make_test_with_browser_tests_required() -> None:
+def test_ci_runs_make_test_with_browser_and_postgres_required() -> None:
     script = ROOT / ".ci" / "run"
     assert script.stat().st_mode & 0o111
     commands = [line for line in script.read_text().splitlines() if line and not line.startswith("#")]
-    assert commands[-1] == "exec env ALVIZ_BROWSER_TESTS=required make test"
+    assert commands[-1] == "exec env ALVIZ_BROWSER_TESTS=required ALVIZ_POSTGRES_TESTS=required make test"
 
 
 @pytest.fixture(scope="module")

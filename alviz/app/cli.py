@@ -130,6 +130,75 @@ def run(
     console.print(running.summary(made))
 
 
+@cli.command()
+def compare(
+    grid: Annotated[str, typer.Argument(help="The grid: a .toml or .json file.")],
+    workers: Annotated[
+        int | None, typer.Option(help="Processes; one per core when left out, 0: this one.", min=0, show_default=False)
+    ] = None,
+    threads: Annotated[int, typer.Option(help="Threads for arithmetic in each process.", min=1)] = 1,
+    scheduler: Annotated[str, typer.Option(help="A running Dask cluster, such as tcp://host:8786.", show_default=False)] = "",
+    table: Annotated[str, typer.Option(help="Write one row per round to this .csv or .parquet file.", show_default=False)] = "",
+    store: Annotated[str, typer.Option(help="Database to keep the runs in (an SQLAlchemy URL).", show_default=False)] = "",
+) -> None:
+    """Make every run of a grid, or go on with it where it stopped."""
+    from alviz.app import comparing
+
+    try:
+        from alviz.studies import Store
+        from alviz.studies.grid import read
+
+        wanted, kept = read(grid), Store(store or None)
+        reached = comparing.drive(wanted, kept, console, workers=workers, threads=threads, scheduler=scheduler)
+        found = comparing.whole(wanted, kept)
+        if table:
+            comparing.write(found, table)
+    except KeyboardInterrupt:
+        console.print("Stopped. The same command goes on from here.")
+        raise typer.Exit(130) from None
+    except (ValueError, OSError) as error:
+        _refuse(str(error))
+    console.print(comparing.summary(wanted, found), soft_wrap=False)
+    if reached.failed:
+        _refuse(f"{len(reached.failed):,} of {reached.cells:,} runs could not be made; the same command tries them again.")
+
+
+@cli.command()
+def runs(
+    dataset: Annotated[str, typer.Option(help="Only runs on this dataset.", show_default=False)] = "",
+    strategy: Annotated[str, typer.Option(help="Only runs of this query strategy.", show_default=False)] = "",
+    learner: Annotated[str, typer.Option(help="Only runs of this learner.", show_default=False)] = "",
+    export: Annotated[str, typer.Option(help="Write the list to this .csv or .parquet file.", show_default=False)] = "",
+    delete: Annotated[list[str] | None, typer.Option(help="Forget this run; its id, once or several times.", show_default=False)] = None,
+    store: Annotated[str, typer.Option(help="The database (an SQLAlchemy URL).", show_default=False)] = "",
+) -> None:
+    """List the runs that are kept, newest first; export or forget them."""
+    from alviz.app import comparing
+
+    wanted = {"dataset": dataset, "strategy": strategy, "learner": learner}
+    try:
+        from alviz.studies import Store
+
+        kept = Store(store or None)
+        for run in delete or []:
+            kept.config(run)  # an unknown one is refused before anything is lost
+        for run in delete or []:
+            kept.delete(run)
+        if delete:
+            console.print(f"Forgot {len(delete)} run{'s' if len(delete) > 1 else ''}.")
+            return
+        shown, found = comparing.runs(
+            kept, lambda entry: all(not name or entry[key].split(" (")[0] == name for key, name in wanted.items())
+        )
+        if export:
+            import pandas as pd
+
+            comparing.write(pd.DataFrame(found), export)
+    except (ValueError, OSError) as error:
+        _refuse(str(error))
+    console.print(shown if found else "No run is kept" + (" that fits." if any(wanted.values()) else "."), soft_wrap=False)
+
+
 def _refuse(sentence: str) -> None:
     Console(stderr=True, highlight=False, soft_wrap=True).print(sentence, style="red", markup=False)
     raise typer.Exit(2)

@@ -32,7 +32,7 @@ class StoredRun:
     """A run as a store gives it back for a dataset: indices are that dataset's.
 
     joined: samples of the dataset that the store does not know; gone: unlabelled ones that it knows and the dataset has not; moved: there are such, or the order is
-    another. models: round -> the arrays of its model, for the last rounds, where the learner gives any.
+    another; bare: its rounds have neither probabilities (none are there: (0, K)) nor scores nor a confusion matrix. models: round -> the arrays of its model, for the last rounds, where the learner gives any.
     """
 
     id: str
@@ -43,6 +43,7 @@ class StoredRun:
     joined: int
     gone: int
     moved: bool
+    bare: bool
     models: Mapping[int, Arrays]
 
 

@@ -1,10 +1,11 @@
 """Run: one active-learning run that can be driven, undone, branched and resumed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from alviz import data, learners, strategies
 from alviz import initial as initial_pools
@@ -163,7 +164,7 @@ class Run:
         r = self.position if round is None else round
         model = self.model(r)
         state = self.state if r == self.position else LabelState(len(self.dataset), [e for e in self.state.events if e.round <= r])
-        previous = self._rounds[r - 1].probabilities if r > 0 else None
+        now, previous = self._probabilities(r), self._probabilities(r - 1) if r > 0 else None
         done = 0.0
 
         def report(share: float) -> None:
@@ -179,12 +180,12 @@ class Run:
                 len(self.dataset), [*state.events, *(Event(r, int(i), "label", int(y)) for i, y in zip(extra, labels, strict=True))]
             )
             changed = self._train(r, together, model, within)
-            return ModelSignals(self.dataset, self.learner, changed, None, self._rounds[r].probabilities, passes, refit, within)
+            return ModelSignals(self.dataset, self.learner, changed, None, now, passes, refit, within)
 
         def passes() -> np.random.Generator:
             return self._rng(r + 1, 0)
 
-        source = ModelSignals(self.dataset, self.learner, model, self._rounds[r].probabilities, previous, passes, refit)
+        source = ModelSignals(self.dataset, self.learner, model, now, previous, passes, refit)
         labelled = state.labelled
         return PoolView(
             source,
@@ -304,13 +305,18 @@ class Run:
         twin.pending = None
         twin._cache = {}
         twin.parent = (self.id, r)
-        twin.store, twin.id = self.store, None
-        if twin.store is not None:
-            twin.id = twin.store.create({**twin.config(), "parent": list(twin.parent)}, twin.dataset)
-            for finished, model in zip(twin._rounds, twin._models, strict=True):
-                arrays = dumped(twin.learner, model) if model is not None and finished.index >= r - 1 else None
-                twin.store.commit(twin.id, finished, [event for event in twin.state.events if event.round == finished.index], arrays)
+        twin.store, twin.id = None, None
+        if self.store is not None:
+            twin.keep(self.store, {"parent": list(twin.parent)})
         return twin
+
+    def keep(self, store: RunStore, more: Mapping[str, Any] | None = None) -> str:
+        """Keep this run in `store` from now on, its rounds so far included; gives its id. more: what its stored settings say beside its own."""
+        self.store, self.id = store, store.create({**self.config(), **(more or {})}, self.dataset)
+        for finished, model in zip(self._rounds, self._models, strict=True):
+            arrays = dumped(self.learner, model) if model is not None and finished.index >= self.position - 1 else None
+            store.commit(self.id, finished, [event for event in self.state.events if event.round == finished.index], arrays)
+        return self.id
 
     @classmethod
     def resume(
@@ -348,6 +354,21 @@ class Run:
         if store is not None:  # classes that came with new samples keep their places from now on
             for k in range(len(known), dataset.n_classes):
                 store.add_class(stored.id, k, dataset.class_names[k])
+        return run
+
+    @classmethod
+    def replay(cls, stored: StoredRun, dataset: Dataset, **hooks: Any) -> "Run":
+        """Make a run of a grid again, up to where it stands, with all that its store has left out; it is not stored itself.
+
+        hooks: on_phase, progress, cancel, as `step` takes them. Raises ValueError where a part was not made by name.
+        """
+        config = stored.config
+        parts = {part: made(part, config[part]) for part in ("learner", "strategy", "initial")}
+        numbers = {key: config[key] for key in ("n_queries", "n_initial", "seed", "name")}
+        run = cls(dataset.with_classes(config["class_names"]), **parts, **numbers, **hooks)
+        while run.position < len(stored.rounds) - 1:
+            run.step(**hooks)
+        run.id = stored.id
         return run
 
     # ---- taking a run away ---------------------------------------------------------------------------------------------------------
@@ -477,6 +498,14 @@ class Run:
             rng=self._rng(r, 3),
             progress=progress,
         )
+
+    def _probabilities(self, r: int) -> NDArray[np.float32]:
+        """What the model of round r says about the pool; predicted again where the store has not kept it."""
+        finished = self._rounds[r]
+        if len(finished.probabilities) == 0:
+            again = predicted(self.model(r), inputs(self.dataset, self.learner), silent).astype(np.float32)
+            self._rounds[r] = replace(finished, probabilities=again)
+        return self._rounds[r].probabilities
 
     def _before(self, r: int) -> Model | None:
         """The model that round r starts from; it may know fewer classes, if some were added since."""

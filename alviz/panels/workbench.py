@@ -240,7 +240,11 @@ class Workbench(Working):
             if config["dataset"] is None:
                 raise ValueError("this run's data was not made by name: resume it from Python with Run.resume")
             dataset = data.create(config["dataset"]["name"], progress=job.progress, **config["dataset"]["params"])
-            resumed = Run.resume(self.store.load(run, dataset), dataset, store=self.store)
+            stored = self.store.load(run, dataset)
+            if stored.bare:  # a cell of a grid
+                resumed = Run.replay(stored, dataset, **self.hooks(job))
+            else:
+                resumed = Run.resume(stored, dataset, store=self.store)
             settings = {key: (config.get(key) or {}).get("name") for key in ("dataset", "learner", "strategy", "initial")}
             budget = max(int(self.config["budget"]), resumed.n_labelled)
             params = dict(config["dataset"]["params"])

@@ -1,16 +1,16 @@
 """The store: every committed round and every label of a person, in a database, before the user sees it as done."""
 
 import hashlib
-import io
 import json
 import os
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,68 +20,90 @@ from alviz.loop.keeping import Arrays, Pending, StoredRun
 from alviz.loop.labels import Event, standing
 from alviz.loop.round import Round
 from alviz.strategies.base import Selection
+from alviz.studies.packing import packed, unpacked
+from alviz.studies.placement import Placement
+from alviz.studies.tables import prepare, tables
 
 if TYPE_CHECKING:
-    from sqlalchemy import MetaData
     from sqlalchemy.engine import Connection, Engine
 
-CHANGED = "this run was changed in another tab or process since it was opened here: reload it to go on from there"
 
-VERSION = 1
-"""Version of the tables, kept in the database."""
+class Overtaken(ValueError):
+    """Somebody else wrote to the run since it was opened here."""
+
+    def __init__(self) -> None:
+        super().__init__("this run was changed in another tab or process since it was opened here: reload it to go on from there")
 
 
 class Store:
     """Runs in a database. url: any SQLAlchemy URL; default an SQLite file in the user's data folder (environment: ALVIZ_STORE).
 
-    Samples are stored by their ids, arrays as .npy without pickle, settings as JSON. Several processes may write; of two that go on with the same
-    run, the one that comes later is refused with a ValueError, so that neither writes over what the other did. Raises ValueError when the
-    database cannot be opened or was written by another version.
+    Samples are stored by their ids, arrays as safetensors, settings as JSON. The log has what people said; what a program answered stands in its
+    rounds. Several processes may write; of two that go on with the same run, the one that comes later is refused with a ValueError, so that
+    neither writes over what the other did. A database of an older version is brought up to date. Raises ValueError when it cannot be opened.
     """
 
     def __init__(self, url: str | None = None):
-        from sqlalchemy import create_engine, event, select
+        from sqlalchemy import create_engine, event
         from sqlalchemy.exc import SQLAlchemyError
 
         self.url = url or os.environ.get("ALVIZ_STORE") or default_url()
+        self._tables = tables()
+        self._pool_of: dict[str, str] = {}
+        self._known: dict[str, int] = {}
+        self._ids: dict[str, list[str]] = {}
+        self._digests: WeakKeyDictionary[Dataset, str] = WeakKeyDictionary()
+        self._bare: set[str] = set()
         try:
             self._engine: Engine = create_engine(self.url)
             if self._engine.dialect.name == "sqlite":
                 event.listen(self._engine, "connect", _sqlite_settings)
-            self._tables = _tables()
-            self._pool_of: dict[str, str] = {}
-            self._known: dict[str, int] = {}
-            self._ids: dict[str, list[str]] = {}
-            self._tables.create_all(self._engine)
-            about = self._tables.tables["about"]
-            with self._engine.begin() as connection:
-                found = connection.execute(select(about.c.version)).scalar()
-                if found is None:
-                    connection.execute(about.insert().values(version=VERSION))
-        except SQLAlchemyError as error:
+            prepare(self._engine)
+        except (SQLAlchemyError, ImportError) as error:
             raise ValueError(f"the store {_without_password(self.url)} cannot be opened: {str(error).splitlines()[0]}") from error
-        if found not in (None, VERSION):
-            raise ValueError(f"the store {_without_password(self.url)} has tables of version {found}; this alviz reads version {VERSION}")
+        except ValueError as error:
+            raise ValueError(f"the store {_without_password(self.url)} {error}") from error
 
-    def create(self, config: dict[str, Any], dataset: Dataset) -> str:
-        """Start a run on `dataset`; gives its id."""
+    def create(self, config: dict[str, Any], dataset: Dataset, cell: str | None = None) -> str:
+        """Start a run on `dataset`; gives its id.
+
+        cell: the cell of a grid that it is, which no other run may be (Overtaken). Of its rounds neither probabilities nor scores are kept: a grid has
+        thousands, and a run that is looked at can be made again.
+        """
+        from sqlalchemy.exc import IntegrityError
+
         run = uuid.uuid4().hex[:12]
         runs = self._tables.tables["runs"]
-        with self._engine.begin() as connection:
-            digest = self._keep_pool(connection, dataset)
-            connection.execute(runs.insert().values(id=run, pool=digest, config=json.dumps(config), began=time.time()))
+        try:
+            with self._engine.begin() as connection:
+                digest = self._keep_pool(connection, dataset)
+                connection.execute(runs.insert().values(id=run, pool=digest, config=json.dumps(config), began=time.time(), cell=cell))
+        except IntegrityError as error:
+            raise Overtaken from error
         self._known[run] = 0
+        self._pool_of[run] = self._digests[dataset] = digest
+        if cell is not None:
+            self._bare.add(run)
         return run
+
+    def run_of(self, cell: str) -> str | None:
+        """The id of the run that is this cell of a grid, if it has begun."""
+        from sqlalchemy import select
+
+        runs = self._tables.tables["runs"]
+        with self._engine.connect() as connection:
+            found: str | None = connection.execute(select(runs.c.id).where(runs.c.cell == cell)).scalar()
+        return found
 
     def commit(self, run: str, finished: Round, events: list[Event], model: Arrays | None = None) -> None:
         """Keep a finished round, its label events and its model, all or nothing; of models that of the round before is kept too, older ones go."""
         rounds, models = self._tables.tables["rounds"], self._tables.tables["models"]
         with self._writing(run, events) as connection:
             connection.execute(rounds.delete().where((rounds.c.run == run) & (rounds.c.round == finished.index)))
-            connection.execute(rounds.insert().values(run=run, **_round_row(finished)))
+            connection.execute(rounds.insert().values(run=run, **_round_row(finished, run in self._bare)))
             connection.execute(models.delete().where((models.c.run == run) & (models.c.round != finished.index - 1)))
             if model is not None:
-                connection.execute(models.insert().values(run=run, round=finished.index, arrays=_packed(model)))
+                connection.execute(models.insert().values(run=run, round=finished.index, arrays=packed(model)))
             self._set_pending(connection, run, None)
 
     def keep_pending(self, run: str, pending: Pending, events: list[Event]) -> None:
@@ -101,7 +123,7 @@ class Store:
         with self._writing(run) as connection:
             config = self._config(connection, run)
             if len(config["class_names"]) != index:
-                raise ValueError(CHANGED)
+                raise Overtaken
             config["class_names"].append(name)
             connection.execute(runs.update().where(runs.c.id == run).values(config=json.dumps(config)))
 
@@ -113,7 +135,7 @@ class Store:
             connection.execute(runs.update().where(runs.c.id == run).values(pool=digest))
             for finished in rounds:
                 where = (table.c.run == run) & (table.c.round == finished.index)
-                connection.execute(table.update().where(where).values(**_round_row(finished)))
+                connection.execute(table.update().where(where).values(**_round_row(finished, run in self._bare)))
             self._set_pending(connection, run, pending)
         self._pool_of[run] = digest
 
@@ -170,8 +192,9 @@ class Store:
 
         config = self.config(run)
         t = self._tables.tables
-        rounds, events, pending, models = t["rounds"], t["events"], t["pending"], t["models"]
+        runs, rounds, events, pending, models = t["runs"], t["rounds"], t["events"], t["pending"], t["models"]
         with self._engine.connect() as connection:
+            writes, cell, began = connection.execute(select(runs.c.writes, runs.c.cell, runs.c.began).where(runs.c.id == run)).one()
             self._pool_of.pop(run, None)  # another process may have moved the run to a larger pool
             stored = self._names(connection, run)
             rows = connection.execute(
@@ -180,17 +203,23 @@ class Store:
             log = connection.execute(select(events).where(events.c.run == run).order_by(events.c.seq)).all()
             waits = connection.execute(select(pending.c.record, pending.c.arrays).where(pending.c.run == run)).first()
             trained = connection.execute(select(models.c.round, models.c.arrays).where(models.c.run == run)).all()
-        place = _Placement(stored, dataset)
-        place.check(_labelled(log))
+        place = Placement(stored, dataset)
+        records = [(row.round, json.loads(row.record), unpacked(row.arrays)) for row in rows]
+        by_program = config.get("annotator", "simulated") == "simulated"
+        place.check(
+            _labelled(log) + [stored[i] for _, _, arrays in records if by_program for i in arrays["queried"][arrays["labels"] >= 0]]
+        )
         if [row.round for row in rows] != list(range(len(rows))):
             raise ValueError(f"run {run!r} in the store is damaged: it has rounds {[row.round for row in rows]}")
         told = [(e, -1 if e.sample is None else place.index(e.sample)) for e in log]
         history = [Event(e.round, i, e.kind, e.label, e.annotator, e.time) for e, i in told if i is not None]
-        finished = [place.round(row.round, json.loads(row.record), _unpacked(row.arrays)) for row in rows]
+        finished = [place.round(*record) for record in records]
+        if by_program:
+            history = _with_answers(finished, history, began)
         waiting = None
         if waits is not None:
             record = json.loads(waits.record)
-            arrays = place.picks(_unpacked(waits.arrays), "indices", "gains", "synthetic")
+            arrays = place.picks(unpacked(waits.arrays), "indices", "gains", "synthetic")
             more = {name: arrays.get(name) for name in ("gains", "synthetic")}
             selection = Selection(arrays["indices"], place.whole(arrays["scores"], np.nan), **more, note=record.get("note", ""))
             said = [event for event in standing(history) if event.round >= record["round"]]
@@ -198,9 +227,78 @@ class Store:
             history = [event for event in history if id(event) not in taken]
             events_here = tuple(replace(event, round=record["round"]) for event in said)
             waiting = Pending(record["round"], selection, record["strategy"], record["seconds"], events_here)
-        self._known[run] = max((e.seq for e in log), default=0)
-        kept = {row.round: _unpacked(row.arrays) for row in trained}
-        return StoredRun(run, config, finished, history, waiting, joined=place.joined, gone=place.gone, moved=not place.same, models=kept)
+        self._known[run] = writes
+        if cell is not None:
+            self._bare.add(run)
+        kept = {row.round: unpacked(row.arrays) for row in trained}
+        return StoredRun(
+            run,
+            config,
+            finished,
+            history,
+            waiting,
+            joined=place.joined,
+            gone=place.gone,
+            moved=not place.same,
+            bare=cell is not None,
+            models=kept,
+        )
+
+    def keep_comparison(self, key: str, name: str, grid: dict[str, Any]) -> None:
+        """Keep a grid (`Comparison.spec`) under its key; what is there already gets the name."""
+        from sqlalchemy import select
+
+        table = self._tables.tables["comparisons"]
+        with self._engine.begin() as connection:
+            if connection.execute(select(table.c.key).where(table.c.key == key)).first() is None:
+                connection.execute(table.insert().values(key=key, name=name, grid=json.dumps(grid), began=time.time()))
+            else:
+                connection.execute(table.update().where(table.c.key == key).values(name=name, grid=json.dumps(grid)))
+
+    def comparisons(self) -> list[dict[str, Any]]:
+        """All grids, newest first: key, name, grid, began (seconds since the epoch)."""
+        from sqlalchemy import select
+
+        table = self._tables.tables["comparisons"]
+        query = select(table.c.key, table.c.name, table.c.grid, table.c.began).order_by(table.c.began.desc())
+        with self._engine.connect() as connection:
+            return [{**row, "grid": json.loads(row["grid"])} for row in connection.execute(query).mappings()]
+
+    def counts(self, cells: Iterable[str]) -> dict[str, int]:
+        """cell -> how many rounds it has, for those that have begun."""
+        from sqlalchemy import func, select
+
+        runs, rounds = self._tables.tables["runs"], self._tables.tables["rounds"]
+        query = select(runs.c.cell, func.count()).join(rounds, rounds.c.run == runs.c.id).group_by(runs.c.cell)
+        return {cell: n for part in _parts(cells) for cell, n in self._all(query.where(runs.c.cell.in_(part)))}
+
+    def records(self, cells: Iterable[str]) -> list[tuple[str, str, int, dict[str, Any]]]:
+        """(cell, run, round, what is recorded of the round but for arrays) of all rounds of these cells, each cell's in order."""
+        from sqlalchemy import select
+
+        runs, rounds = self._tables.tables["runs"], self._tables.tables["rounds"]
+        columns = (runs.c.cell, runs.c.id, rounds.c.round, rounds.c.record)
+        query = select(*columns).join(rounds, rounds.c.run == runs.c.id).order_by(runs.c.cell, rounds.c.round)
+        found = (row for part in _parts(cells) for row in self._all(query.where(runs.c.cell.in_(part))))
+        return [(cell, run, number, json.loads(record)) for cell, run, number, record in found]
+
+    def arrays(self, cells: Iterable[str]) -> Iterator[tuple[str, int, dict[str, NDArray[Any]]]]:
+        """(cell, round, its arrays: queried, as places in the stored pool, labels, class_counts, recall) of all rounds of these cells, each cell's in order."""
+        from sqlalchemy import select
+
+        runs, rounds = self._tables.tables["runs"], self._tables.tables["rounds"]
+        query = (
+            select(runs.c.cell, rounds.c.round, rounds.c.arrays)
+            .join(rounds, rounds.c.run == runs.c.id)
+            .order_by(runs.c.cell, rounds.c.round)
+        )
+        for part in _parts(cells):
+            for cell, number, arrays in self._all(query.where(runs.c.cell.in_(part))):
+                yield cell, number, unpacked(arrays)
+
+    def _all(self, query: Any) -> Sequence[Any]:
+        with self._engine.connect() as connection:
+            return connection.execute(query).all()
 
     def delete(self, run: str) -> None:
         """Forget a run."""
@@ -239,36 +337,40 @@ class Store:
 
     def _keep_pool(self, connection: "Connection", dataset: Dataset) -> str:
         """Keep the ids of a pool, if they are new; gives their digest."""
-        from sqlalchemy import select
+        from sqlalchemy.dialects import postgresql, sqlite
 
-        pools = self._tables.tables["pools"]
+        if dataset in self._digests:
+            return self._digests[dataset]
         ids = "\n".join(json.dumps(str(i)) for i in dataset.ids).encode()
         digest = hashlib.sha256(ids).hexdigest()
-        if connection.execute(select(pools.c.digest).where(pools.c.digest == digest)).first() is None:
-            connection.execute(pools.insert().values(digest=digest, ids=ids))
+        insert: Any = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[
+            connection.dialect.name
+        ]  # another worker may do so at this moment
+        connection.execute(insert(self._tables.tables["pools"]).values(digest=digest, ids=ids).on_conflict_do_nothing())
         self._ids.setdefault(digest, [str(i) for i in dataset.ids])
         return digest
 
     @contextmanager
     def _writing(self, run: str, events: Sequence[Event] = ()) -> "Iterator[Connection]":
-        """A transaction on a run that begins with `events` in its log. Raises ValueError where somebody else wrote to it since we last did."""
+        """A transaction on a run that begins with what people said of `events` in its log. Raises ValueError where somebody else wrote to it since we did."""
         from sqlalchemy import func, select
-        from sqlalchemy.exc import IntegrityError
 
         log, runs = self._tables.tables["events"], self._tables.tables["runs"]
+        said = [event for event in events if event.annotator != "simulated"]
         with self._engine.begin() as connection:
-            last = connection.execute(select(func.max(log.c.seq)).where(log.c.run == run)).scalar() or 0
-            pool = connection.execute(select(runs.c.pool).where(runs.c.id == run)).scalar()
-            if last != self._known.get(run, last) or pool != self._pool_of.get(run, pool):
-                raise ValueError(CHANGED)
-            if events:
-                rows = self._log_rows(run, events, last + 1, self._names(connection, run))
-                try:
-                    connection.execute(log.insert(), rows)
-                except IntegrityError as error:  # the same lines of the log were written at this very moment
-                    raise ValueError(CHANGED) from error
+            mine = runs.c.id == run
+            if (
+                run in self._known
+            ):  # first of all, so that of two that write at once one waits for the other, and then finds that it was overtaken
+                mine &= runs.c.writes == self._known[run]
+            if connection.execute(runs.update().where(mine).values(writes=runs.c.writes + 1)).rowcount == 0:
+                raise Overtaken
+            if said:
+                last = connection.execute(select(func.max(log.c.seq)).where(log.c.run == run)).scalar() or 0
+                connection.execute(log.insert(), self._log_rows(run, said, last + 1, self._names(connection, run)))
             yield connection
-        self._known[run] = last + len(events)
+        if run in self._known:
+            self._known[run] += 1
 
     def _log_rows(self, run: str, events: Sequence[Event], first: int, names: Sequence[str]) -> list[dict[str, Any]]:
         return [
@@ -301,56 +403,14 @@ class Store:
         arrays: dict[str, Any] = {"indices": selection.indices, "scores": selection.scores}
         more = {"gains": selection.gains, "synthetic": selection.synthetic}
         arrays |= {name: array for name, array in more.items() if array is not None}
-        connection.execute(table.insert().values(run=run, record=json.dumps(record), arrays=_packed(arrays)))
+        connection.execute(table.insert().values(run=run, record=json.dumps(record), arrays=packed(arrays)))
 
 
-class _Placement:
-    """Moves stored rows to the places that their ids have in a dataset."""
-
-    def __init__(self, stored: list[str], dataset: Dataset):
-        now = [str(i) for i in dataset.ids]
-        self._where = {name: i for i, name in enumerate(now)}
-        self._pool = dataset.name
-        self._to = np.array([self._where.get(name, -1) for name in stored], dtype=np.int64)
-        self._n = len(now)
-        self.same = stored == now
-        self.gone = int((self._to < 0).sum())
-        self.joined = self._n - (len(stored) - self.gone)
-
-    def check(self, labelled: list[str]) -> None:
-        missing = [name for name in labelled if name not in self._where]
-        if missing:
-            many = (
-                f"{len(missing):,} labelled samples of the stored run are" if len(missing) > 1 else "a labelled sample of the stored run is"
-            )
-            raise ValueError(
-                f"{many} not in dataset {self._pool!r}, the first is {missing[0]!r}: "
-                "deleted, renamed, changed or set aside for testing since; put them back to go on with the run"
-            )
-
-    def index(self, name: str) -> int | None:
-        return self._where.get(name)
-
-    def picks(self, arrays: dict[str, NDArray[Any]], indices: str, *beside: str) -> dict[str, NDArray[Any]]:
-        """The arrays of a batch, with `indices` those of the dataset, and without the samples that are gone."""
-        now = self._to[arrays[indices]]
-        there = now >= 0
-        return {**arrays, indices: now[there], **{name: arrays[name][there] for name in beside if name in arrays}}
-
-    def whole(self, rows: NDArray[Any], filling: float) -> NDArray[Any]:
-        if self.same:
-            return rows
-        out = np.full((self._n, *rows.shape[1:]), filling, dtype=rows.dtype)
-        out[self._to[self._to >= 0]] = rows[self._to >= 0]
-        return out
-
-    def round(self, index: int, record: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Round:
-        arrays = self.picks(arrays, "queried", "labels", "gains", "synthetic")
-        arrays["probabilities"] = self.whole(arrays["probabilities"], 1.0 / arrays["probabilities"].shape[1])
-        if "scores" in arrays:
-            arrays["scores"] = self.whole(arrays["scores"], np.nan)
-        fields: dict[str, Any] = {**record, **arrays}
-        return Round(index=index, **fields)
+def _parts(cells: Iterable[str]) -> Iterator[list[str]]:
+    """The cells, as many at a time as every database takes in one question."""
+    keys = list(cells)
+    for start in range(0, len(keys), 500):
+        yield keys[start : start + 500]
 
 
 def _labelled(log: Sequence[Any]) -> list[str]:
@@ -362,7 +422,20 @@ def _labelled(log: Sequence[Any]) -> list[str]:
     return [str(name[k]) for k, event in said.items() if event.kind in ("label", "relabel")]
 
 
-def _round_row(finished: Round) -> dict[str, Any]:
+def _with_answers(rounds: Sequence[Round], log: Sequence[Event], time: float) -> list[Event]:
+    """What a program answered in the rounds and what people said that still stands, in the order of the rounds. time: of the answers."""
+    said = standing(log)
+    known = {(event.round, event.sample) for event in said}
+    answers = [
+        Event(finished.index, i, "label" if label >= 0 else "skip", label, time=time)
+        for finished in rounds
+        for i, label in zip(finished.queried.tolist(), finished.labels.tolist(), strict=True)
+        if (finished.index, i) not in known
+    ]
+    return sorted([*answers, *said], key=lambda event: event.round)
+
+
+def _round_row(finished: Round, bare: bool) -> dict[str, Any]:
     record = {
         "strategy": finished.strategy,
         "note": finished.note,
@@ -371,10 +444,11 @@ def _round_row(finished: Round) -> dict[str, Any]:
         "seconds": dict(finished.seconds),
         "cross_validated": finished.cross_validated,
     }
-    arrays = {name: getattr(finished, name) for name in _ARRAYS if getattr(finished, name) is not None}
-    return {"round": finished.index, "record": json.dumps(record), "arrays": _packed(arrays)}
+    arrays = {name: getattr(finished, name) for name in (_BARE if bare else _ARRAYS) if getattr(finished, name) is not None}
+    return {"round": finished.index, "record": json.dumps(record), "arrays": packed(arrays)}
 
 
+_BARE = ("queried", "labels", "class_counts", "recall")
 _ARRAYS = ("queried", "labels", "class_counts", "probabilities", "recall", "confusion", "scores", "gains", "synthetic")
 
 
@@ -387,73 +461,11 @@ def default_url() -> str:
     return f"sqlite:///{folder / 'runs.db'}"
 
 
-def _tables() -> "MetaData":
-    from sqlalchemy import Column, Float, ForeignKey, Integer, LargeBinary, MetaData, String, Table, Text
-
-    tables = MetaData()
-    Table("about", tables, Column("version", Integer, primary_key=True))
-    Table("pools", tables, Column("digest", String(64), primary_key=True), Column("ids", LargeBinary, nullable=False))
-    Table(
-        "runs",
-        tables,
-        Column("id", String(12), primary_key=True),
-        Column("pool", String(64), ForeignKey("pools.digest"), nullable=False),
-        Column("config", Text, nullable=False),
-        Column("began", Float, nullable=False),
-    )
-    Table(
-        "rounds",
-        tables,
-        Column("run", String(12), ForeignKey("runs.id"), primary_key=True),
-        Column("round", Integer, primary_key=True),
-        Column("record", Text, nullable=False),
-        Column("arrays", LargeBinary, nullable=False),
-    )
-    Table(
-        "models",
-        tables,
-        Column("run", String(12), ForeignKey("runs.id"), primary_key=True),
-        Column("round", Integer, primary_key=True),
-        Column("arrays", LargeBinary, nullable=False),
-    )
-    Table(
-        "events",
-        tables,
-        Column("run", String(12), ForeignKey("runs.id"), primary_key=True),
-        Column("seq", Integer, primary_key=True),
-        Column("round", Integer, nullable=False),
-        Column("sample", Text),
-        Column("kind", String(8), nullable=False),
-        Column("label", Integer, nullable=False),
-        Column("annotator", Text, nullable=False),
-        Column("time", Float, nullable=False),
-    )
-    Table(
-        "pending",
-        tables,
-        Column("run", String(12), ForeignKey("runs.id"), primary_key=True),
-        Column("record", Text, nullable=False),
-        Column("arrays", LargeBinary, nullable=False),
-    )
-    return tables
-
-
 def _sqlite_settings(connection: Any, _record: Any) -> None:
     cursor = connection.cursor()
     for setting in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
         cursor.execute(f"PRAGMA {setting}")
     cursor.close()
-
-
-def _packed(arrays: dict[str, NDArray[Any]]) -> bytes:
-    buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **arrays)
-    return buffer.getvalue()
-
-
-def _unpacked(blob: bytes) -> dict[str, NDArray[Any]]:
-    with np.load(io.BytesIO(blob), allow_pickle=False) as arrays:
-        return {name: arrays[name] for name in arrays.files}
 
 
 def _without_password(url: str) -> str:
