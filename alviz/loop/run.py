@@ -185,7 +185,7 @@ class Run:
         def passes() -> np.random.Generator:
             return self._rng(r + 1, 0)
 
-        source = ModelSignals(self.dataset, self.learner, model, now, previous, passes, refit)
+        source = ModelSignals(self.dataset, self.learner, model, now, previous, passes, refit, report)
         labelled = state.labelled
         return PoolView(
             source,

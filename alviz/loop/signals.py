@@ -94,18 +94,23 @@ def flattened(images: Array) -> NDArray[np.float32]:
 
 def predicted(model: Model, x: Array, progress: Progress) -> NDArray[np.float64]:
     """model.predict_proba(x), a part at a time, so that it can be cancelled; a model's rows do not depend on how they are asked for."""
-    parts, size = [], getattr(model, "at_once", PART)
-    for start in range(0, len(x), size):
-        progress(start / len(x))
-        parts.append(np.asarray(model.predict_proba(x[start : start + size])))
-    return np.concatenate(parts)
+    return in_parts(model.predict_proba, x, getattr(model, "at_once", PART), progress)
+
+
+def in_parts(ask: Callable[[Any], Array], x: Any, size: int, progress: Progress, axis: int = 0) -> Array:
+    """ask(x), asked `size` rows at a time and joined along `axis`."""
+    parts = []
+    for start in range(0, max(len(x), 1), size):
+        progress(start / max(len(x), 1))
+        parts.append(np.asarray(ask(x[start : start + size])))
+    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis)
 
 
 class ModelSignals:
     """A SignalSource over `dataset` under `model`.
 
     probabilities, previous: (n, K) of this and last round's model on the whole pool (previous None in a first round; probabilities None: the
-    model is asked for the rows that are wanted, each time, reporting to `progress`). rng: makes the
+    model is asked for the rows that are wanted, each time). progress: told how far the model is with what it is asked. rng: makes the
     generator for stochastic passes (the same each time, so that asking twice gives the same). refit: trains on extra labels.
     """
 
@@ -154,7 +159,7 @@ class ModelSignals:
                 return self._take(self._previous, signal, indices)
             case "embeddings":
                 if isinstance(self.model, Embeds):
-                    return self.model.embed(self._x(indices))
+                    return self._asked(self.model.embed, indices)
                 if self.dataset.features is None and "embeddings" in self.learner.provides:  # a constant model knows no better than pixels
                     return flattened(self._x(indices))
                 return self._take(self.dataset.features, signal, indices)
@@ -167,13 +172,13 @@ class ModelSignals:
             return np.asarray(model.predict_proba(self._x(indices)))[None]
         match signal:
             case "committee_posterior":
-                return np.asarray(model.committee_proba(self._x(indices)))
+                return self._asked(model.committee_proba, indices, axis=1)
             case "dropout_posterior":
-                return np.asarray(model.dropout_proba(self._x(indices), DRAWS, self._rng()))
+                return self._asked(lambda x: model.dropout_proba(x, DRAWS, self._rng()), indices, axis=1)
             case "predicted_loss":
-                return np.asarray(model.predicted_loss(self._x(indices)))
+                return self._asked(model.predicted_loss, indices)
             case "critic":
-                return np.asarray(model.critic(self._x(indices)))
+                return self._asked(model.critic, indices)
         raise MissingSignal(f"there is no array signal {signal!r}")
 
     def predict(self, features: Array) -> Array:
@@ -187,6 +192,11 @@ class ModelSignals:
             raise MissingSignal(f"learner {self.learner.name!r} has no torch module")
         model: Any = self.model
         return None if isinstance(model, ConstantModel) else model.module
+
+    def _asked(self, ask: Callable[[Any], Array], indices: Indices | None, axis: int = 0) -> Array:
+        """What the model says of the rows; a slow one is asked for some at a time, so that it can be cancelled."""
+        x = self._x(indices)
+        return in_parts(ask, x, getattr(self.model, "at_once", max(len(x), 1)), self._progress, axis)
 
     def _x(self, indices: Indices | None) -> Array:
         x = inputs(self.dataset, self.learner)

@@ -241,10 +241,8 @@ class Workbench(Working):
                 raise ValueError("this run's data was not made by name: resume it from Python with Run.resume")
             dataset = data.create(config["dataset"]["name"], progress=job.progress, **config["dataset"]["params"])
             stored = self.store.load(run, dataset)
-            if stored.bare:  # a cell of a grid
-                resumed = Run.replay(stored, dataset, **self.hooks(job))
-            else:
-                resumed = Run.resume(stored, dataset, store=self.store)
+            again = stored.bare  # a cell of a grid, of which the store has the picks and measures only
+            resumed = Run.replay(stored, dataset, **self.hooks(job)) if again else Run.resume(stored, dataset, store=self.store)
             settings = {key: (config.get(key) or {}).get("name") for key in ("dataset", "learner", "strategy", "initial")}
             budget = max(int(self.config["budget"]), resumed.n_labelled)
             params = dict(config["dataset"]["params"])

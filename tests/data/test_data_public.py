@@ -220,7 +220,7 @@ def test_a_download_happens_when_asked_and_only_once(nowhere, monkeypatch):
 
     def download(root, download):
         calls.append((root, download))
-        write_idx(nowhere / "work" / root / "MNIST" / "raw", MNIST, 10)
+        write_idx(Path(root) / "MNIST" / "raw", MNIST, 10)
 
     monkeypatch.setattr(torchvision.datasets, "MNIST", download)
     for _ in range(2):

@@ -15,6 +15,7 @@ from alviz.studies import Store
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("ALVIZ_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("alviz.data.extractors.pixels.SIDE", 8)  # 192 numbers a picture instead of 3,072: pca is quick
 
 
 @pytest.fixture
