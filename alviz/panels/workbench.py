@@ -298,7 +298,11 @@ class Workbench(Working):
 
     def _step(self, track: Track, job: Job, span: tuple[float, float], show: bool = True) -> None:
         run = track.run
-        run.run(until=min(run.n_labelled + run.n_queries, track.budget), **self.hooks(job, span, known_from(run.rounds[-1])))
+        hooks = self.hooks(job, span, known_from(run.rounds[-1]))
+        if track.budget - run.n_labelled >= run.n_queries:
+            run.step(**hooks)  # one round, also where the oracle does not know every answer
+        else:
+            run.run(until=track.budget, **hooks)
         if show:
             self.view = View.of(track, run.position)
 

@@ -1,6 +1,5 @@
 """Explore and Toy in a real Chromium, as a visitor meets them."""
 
-import re
 from typing import Any
 
 import pytest

@@ -232,5 +232,5 @@ def test_a_download_happens_when_asked_and_only_once(nowhere, monkeypatch):
         raise OSError("no route to host\nand more")
 
     monkeypatch.setattr(torchvision.datasets, "MNIST", fails)
-    with pytest.raises(FileNotFoundError, match=r"mnist could not be downloaded to .*: no route to host$"):
+    with pytest.raises(FileNotFoundError, match=r"mnist could not be downloaded to .*: no route to host and more$"):
         create("mnist", root=nowhere / "other", download=True)

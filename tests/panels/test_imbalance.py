@@ -62,3 +62,12 @@ def test_rules_travel_in_the_address(page):
     assert "imbalance=<b>" in bench.notice
     for one in (first, second):
         one.settings.imbalance.workbench.wait(60)
+
+
+def test_a_step_is_one_round_also_among_strangers():
+    bench = Workbench(imbalance="ood=Bag, Coat", n_queries=20, budget=60)
+    for press in (bench.start, bench.step):
+        press()
+        bench.wait(60)
+    assert bench.error == "" and bench.view is not None
+    assert len(bench.view.rounds) == 2 and bench.view.rounds[1].n_labelled < 40
