@@ -35,7 +35,7 @@ def test_pools_are_chosen_seen_and_run_over_seeds(app_url: str, page: Any) -> No
     press(page, "Run")
     says(page, "2/2 seeds run")
     says(page, "2 seeds, which decide little")
-    says(page, "is shared by the runs from")
+    says(page, "have labelled is labelled in both")
     assert page.locator(".alviz-gains tbody tr").count() == 3
     page.get_by_label("Pool", exact=True).select_option("typiclust")
     page.get_by_text("How it chooses").nth(2).click()
