@@ -89,20 +89,18 @@ def chromium() -> Iterator[Any]:
 def page(chromium: Any) -> Iterator[Any]:
     """A fresh page of 1280 × 800. Afterwards no error may have been logged, and nothing asked of another machine.
 
-    Requests that leave this machine hang, as behind a firewall. A test that means to cause errors clears ``page.errors``,
-    or, where they may come late, says in ``page.meant`` what is in their text.
+    Requests that leave this machine hang, as behind a firewall. A test that means to cause an error clears ``page.errors``.
     """
     context = chromium.new_context(viewport={"width": 1280, "height": 800}, color_scheme="light")
     page = context.new_page()
-    page.errors, page.outside, page.meant = [], [], ""
+    page.errors, page.outside = [], []
     page.set_default_timeout(60_000)
     page.route(lambda url: not url.startswith(LOCAL), lambda route: None)
     page.on("request", lambda request: None if request.url.startswith(LOCAL) else page.outside.append(request.url))
     page.on("console", lambda message: page.errors.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: page.errors.append(str(error)))
     yield page
-    errors = [error for error in page.errors if not page.meant or page.meant not in error]
-    outside = list(page.outside)
+    errors, outside = list(page.errors), list(page.outside)
     context.close()
     assert errors == []
     assert outside == []
