@@ -44,6 +44,9 @@ WANTED = {"k-center": 20, "badge": 200, "typiclust": 10, "probcover": 10, "max-h
 """How many times quicker than scikit-activeml's, at the small size."""
 
 
+BUSY = 3.0
+"""Load average above which something else has run too: such a figure is an upper bound."""
+
 NETWORK = {"module", "predicted_loss", "critic"}
 """Needs that plain arrays cannot serve."""
 
@@ -71,6 +74,8 @@ def measured(name: str, size: str, timeout: float) -> dict[str, Any]:
     elif done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1][:120]
         figures["theirs_problem" if figures else "problem"] = "killed (memory)" if done.returncode == -9 else last
+    if os.getloadavg()[0] > BUSY:
+        figures["busy"] = True
     return figures
 
 
@@ -90,7 +95,7 @@ def shown(figures: dict[str, Any] | None) -> str:
         return str(figures["problem"])
     seconds = figures["seconds"]
     text = f"{seconds:.2g}" if seconds < 10 else f"{seconds:.0f}"
-    return f"{text} s, {figures['bytes'] / 1e9:.1f} GB" + ("*" if figures["note"] else "")
+    return f"{text} s, {figures['bytes'] / 1e9:.1f} GB" + ("*" if figures["note"] else "") + ("†" if figures.get("busy") else "")
 
 
 def report(kept: dict[str, dict[str, Any]]) -> None:
@@ -102,7 +107,11 @@ def report(kept: dict[str, dict[str, Any]]) -> None:
         scalable = handbook.made(name).scalable
         rows.append([name, "yes" if scalable else "", *(shown(cases.get(size)) for size in SIZES)])
     main = table(["strategy", "scalable", *heads], rows)
-    write_section("times", main + "\n\n\\* not every candidate was looked at; the selection says how many.", DOCUMENT)
+    write_section(
+        "times",
+        main + "\n\n\\* not every candidate was looked at; the selection says how many. † beside other work: an upper bound.",
+        DOCUMENT,
+    )
     rows = [[name, *(ratio(kept.get(name, {}).get(size, {})) for size in THEIRS)] for name in own()]
     heads = [head for head, size in zip(heads, SIZES, strict=True) if size in THEIRS]
     write_section("ratios", table(["strategy", *heads], [row for row in rows if any(row[1:])]), DOCUMENT)
@@ -120,7 +129,8 @@ def report(kept: dict[str, dict[str, Any]]) -> None:
         if handbook.made(name).scalable and "seconds" in quarter and "seconds" in large:
             growth = large["seconds"] / quarter["seconds"]
             within = "yes" if large["bytes"] <= MEMORY else "no"
-            grown.append([name, f"{quarter['seconds']:.2f} s", f"{large['seconds']:.2f} s", f"{growth:.1f} ×", within])
+            mark = "†" if quarter.get("busy") or large.get("busy") else ""
+            grown.append([name, f"{quarter['seconds']:.2f} s", f"{large['seconds']:.2f} s", f"{growth:.1f} ×{mark}", within])
     head = ["scalable strategy", "250,000", "1,000,000", "growth (4 × is linear)", "inside 6 GB"]
     write_section("growth", table(head, grown), DOCUMENT)
 
@@ -132,12 +142,12 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=[])
     parser.add_argument("--timeout", type=float, default=1_200)
     parser.add_argument("--write", action="store_true", help="write docs/selection.md from what is kept")
-    parser.add_argument("--missing", action="store_true", help="only what has not been measured yet")
+    parser.add_argument("--missing", action="store_true", help="only what has not been measured yet, or beside other work")
     args = parser.parse_args()
     kept: dict[str, dict[str, Any]] = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
     for size in filter(None, args.sizes.split(",")):
         for name in args.only or own():
-            if args.missing and size in kept.get(name, {}):
+            if args.missing and size in kept.get(name, {}) and not kept[name][size].get("busy"):
                 continue
             figures = measured(name, size, args.timeout)
             kept.setdefault(name, {})[size] = figures
