@@ -163,6 +163,9 @@ ROUND_METRICS: tuple[Metric, ...] = (
 )
 """What a Run measures after every round unless it is told otherwise."""
 
+SMALLER_IS_BETTER = frozenset({"log_loss", "calibration_error", "ir"})
+"""Names of the metrics of which less is better."""
+
 
 def metric_name(metric: Metric) -> str:
     """The name a metric is stored under: its `__name__`."""
