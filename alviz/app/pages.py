@@ -15,6 +15,7 @@ class Page:
 
 PAGES = (
     Page("explore", "Explore", "Step through active learning on real pictures and look inside every choice."),
+    Page("compare", "Compare", "Run many strategies over many seeds, and see which differences hold."),
     Page("label", "Label", "Name your own pictures: the model asks for those that help it most."),
     Page("initial", "Initial pools", "Choose the first samples before there is any model, and see what a good start is worth."),
     Page("toy", "Toy", "Watch strategies compete on a plane, where every decision can be seen."),

@@ -1,8 +1,9 @@
-"""Panels: ipywidgets views over one state. `explore()`, `label()`, `initial()` and `toy()` are the pages, for Voila and for a JupyterLab cell."""
+"""Panels: ipywidgets views over one state. `explore()`, `compare()`, `label()`, `initial()` and `toy()` are the pages, for Voila and for a JupyterLab cell."""
 
+from alviz.panels.compare import compare
 from alviz.panels.explore import explore
 from alviz.panels.initial import initial
 from alviz.panels.label import label
 from alviz.panels.toy import toy
 
-__all__ = ["explore", "initial", "label", "toy"]
+__all__ = ["compare", "explore", "initial", "label", "toy"]

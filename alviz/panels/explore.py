@@ -75,11 +75,11 @@ class History:
         self.which.value = view.track.label
 
 
-def explore(store: Any = "default", **config: Any) -> widgets.VBox:
+def explore(store: Any = "default", run: str = "", **config: Any) -> widgets.VBox:
     """The Explore page as a widget, for a notebook cell or Voila.
 
     config: settings to begin with (dataset, imbalance, learner, strategy, initial, n_queries, budget, seed). store: where runs are kept (a
-    `Store`; None keeps nothing; by default the user's own, or nothing where that cannot be opened).
+    `Store`; None keeps nothing; by default the user's own, or nothing where that cannot be opened). run: the id of a kept run to go on with.
     """
     problem = ""
     if store == "default":
@@ -87,7 +87,10 @@ def explore(store: Any = "default", **config: Any) -> widgets.VBox:
     workbench = Workbench(store=store, **config)
     if problem:
         workbench.notice = problem
-    return Explore(workbench).widget
+    page = Explore(workbench)
+    if run:
+        workbench.resume(run)
+    return page.widget
 
 
 def open_store() -> tuple[Any, str]:
@@ -198,10 +201,13 @@ class Explore:
         wrong += unusable + senseless
         self._awaited = query.get("run", "")
         self.workbench.config = {**self.workbench.config, **found, "params": {**first_params(dataset), **params}, "options": chosen}
+        shown = query.get("round", "")
+        if shown and not shown.isdigit():
+            wrong.append(f"round={shown}")
         if wrong:
             self.workbench.notice = f"Left out of the address, because nothing goes by that name or number: {', '.join(wrong)}."
         if "run" in query:
-            self.workbench.resume(query["run"])
+            self.workbench.resume(query["run"], int(shown) if shown.isdigit() else None)
 
     def _menu(self, key: str, config: dict[str, Any], query: dict[str, str]) -> list[dict[str, Any]]:
         """The entries of a menu under what the address has said so far."""
@@ -228,4 +234,6 @@ class Explore:
         run = self._awaited if view is None else view.track.run.id
         if run:
             share["run"] = run
+        if view is not None and view.shown < len(view.rounds) - 1:
+            share["round"] = str(view.shown)
         self.url.share = share

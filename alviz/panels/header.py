@@ -1,9 +1,9 @@
 """Header: status, the five buttons, progress and messages of a page."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
-from typing import Protocol
+from typing import Any
 
 import ipywidgets as widgets
 
@@ -17,26 +17,6 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.0f} h"
 
 
-class Drives(Protocol):
-    """What the buttons press."""
-
-    def start(self) -> bool:
-        """A new run."""
-        ...
-
-    def step(self) -> bool:
-        """One round."""
-        ...
-
-    def undo(self) -> bool:
-        """The last round taken back."""
-        ...
-
-    def run_to_end(self) -> bool:
-        """Rounds until the budget is spent."""
-        ...
-
-
 TOOLTIPS = {
     "Start": "A new run with the settings on the left",
     "Step": "One round: score, select, label, train, evaluate",
@@ -44,6 +24,8 @@ TOOLTIPS = {
     "Run": "Rounds until the budget is spent",
     "Cancel": "Stop what is under way; the run stays as it was",
 }
+ACTIONS = {"Start": "start", "Step": "step", "Undo": "undo", "Run": "run_to_end"}
+"""The methods that the buttons call."""
 
 
 def panel(title: str, *children: widgets.Widget, controls: widgets.Widget | None = None, inline: bool = False) -> widgets.VBox:
@@ -104,23 +86,24 @@ class Activity:
 class Header:
     """The top of a page. status() -> (html, may step, may undo) says where the run stands; watch: the traits it depends on.
 
-    background() -> (words, share) of work beside the job, such as a map being computed, or None.
+    background() -> (words, share) of work beside the job, such as a map being computed, or None. tooltips: name -> tooltip of the buttons that there are.
     """
 
     def __init__(
         self,
         state: Working,
-        drives: Drives,
+        drives: Any,
         status: Callable[[], tuple[str, bool, bool]],
         watch: list[str],
         background: Callable[[], tuple[str, float] | None] = lambda: None,
+        tooltips: Mapping[str, str] = TOOLTIPS,
     ):
         self.state, self._status, self._background = state, status, background
-        self.buttons = {name: widgets.Button(description=name, tooltip=tooltip) for name, tooltip in TOOLTIPS.items()}
-        self.buttons["Start"].add_class("alviz-primary")
-        actions = {"Start": drives.start, "Step": drives.step, "Undo": drives.undo, "Run": drives.run_to_end, "Cancel": state.cancel}
-        for name, action in actions.items():
-            self.buttons[name].on_click(lambda _, action=action: action())
+        self.buttons = {name: widgets.Button(description=name, tooltip=tooltip) for name, tooltip in tooltips.items()}
+        next(iter(self.buttons.values())).add_class("alviz-primary")
+        for name, button in self.buttons.items():
+            action = state.cancel if name == "Cancel" else getattr(drives, ACTIONS[name])
+            button.on_click(lambda _, action=action: action())
         self.line = widgets.HTML()
         self.line.add_class("alviz-status")
         self.activity = Activity(state, watch, background)
@@ -138,7 +121,7 @@ class Header:
         html, may_step, may_undo = self._status()
         busy = self.state.busy
         self.line.value = html
-        self.buttons["Start"].disabled = busy
-        self.buttons["Step"].disabled = self.buttons["Run"].disabled = busy or not may_step
-        self.buttons["Undo"].disabled = busy or not may_undo
-        self.buttons["Cancel"].disabled = not busy and self._background() is None
+        able = {"Start": not busy, "Step": may_step and not busy, "Undo": may_undo and not busy, "Run": may_step and not busy}
+        able["Cancel"] = busy or self._background() is not None
+        for name, button in self.buttons.items():
+            button.disabled = not able[name]

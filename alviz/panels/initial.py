@@ -33,6 +33,14 @@ LEGEND_UP_TO = 10
 
 IR = "ir, imbalance ratio: standard deviation of the class counts over their mean; 0 where all classes have the same count."
 
+TOOLTIPS = {
+    "Start": "Choose the pools with the settings on the left",
+    "Step": "One more seed: a run from every pool, over all rounds",
+    "Undo": "Take the last seed's runs back",
+    "Run": "As many seeds as are set on the left",
+    "Cancel": "Stop what is under way; pools and seeds that are finished stay",
+}
+
 UNLABELLED = "These data have no labels that a run could ask for: label them on the page Label. The pools can be chosen all the same."
 
 
@@ -253,16 +261,8 @@ class InitialPools:
             self._status,
             ["dataset", "chosen", "results", "config", "projecting", "projected", "preparing"],
             self._background,
+            TOOLTIPS,
         )
-        tooltips = {
-            "Start": "Choose the pools with the settings on the left",
-            "Step": "One more seed: a run from every pool, over all rounds",
-            "Undo": "Take the last seed's runs back",
-            "Run": "As many seeds as are set on the left",
-            "Cancel": "Stop what is under way; pools and seeds that are finished stay",
-        }
-        for name, tooltip in tooltips.items():
-            self.header.buttons[name].tooltip = tooltip
         self.settings = PoolSettings(starts)
         self.maps = PoolMaps(starts)
         self.figures = PoolFigures(starts)

@@ -226,8 +226,8 @@ class Workbench(Working):
 
         return self.begin(work)
 
-    def resume(self, run: str) -> bool:
-        """Go on with a run of the store."""
+    def resume(self, run: str, shown: int | None = None) -> bool:
+        """Go on with a run of the store. shown: the round looked at first (default: the last)."""
 
         def work(job: Job) -> None:
             if self.store is None:
@@ -258,7 +258,8 @@ class Workbench(Working):
             }
             with self._loading:
                 self._loaded = (source_of(self.config), dataset)
-            self._show(Track(resumed, self._label(resumed.name, self.config["learner"]), budget, dict(self.config)), resumed.position)
+            track = Track(resumed, self._label(resumed.name, self.config["learner"]), budget, dict(self.config))
+            self._show(track, resumed.position if shown is None else min(shown, resumed.position))
 
         return self.begin(work)
 
