@@ -144,7 +144,7 @@ def _curves_reading(curves: Curves, order: list[str], at: int, reference: str | 
     first = order[0]
     labels = plural(int(curves.budgets[at]), "label")
     best = band(curves.values[first][:, at])
-    text = f"With {labels} {shorten(first)} is best ({value_text(float(best.mean), curves.metric)}"
+    text = f"With {labels} {shorten(first)} is best ({value_text(float(best.mean), curves.metric)} {in_words(curves.metric)}"
     rival = reference if reference and reference != first else (order[1] if len(order) > 1 else None)
     if rival is not None:
         gain = band(curves.sign * (curves.values[first] - curves.values[rival])[:, at])

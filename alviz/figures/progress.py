@@ -8,8 +8,11 @@ from numpy.typing import NDArray
 from alviz.figures import palette
 from alviz.figures.base import CLEAR, SPACE, Drawing, axis, escape, label, layout, name_rows, nothing, percent, plural
 
-NAMED_UP_TO = 30
-"""Columns up to which every one has its number."""
+MARKED_UP_TO = 30
+"""Columns up to which there is room for a mark in every cell."""
+
+TICKS = 15
+"""Columns that have their number, at most."""
 
 
 def grid_progress(
@@ -40,7 +43,7 @@ def grid_progress(
             "zmin": 0,
             "zmax": 1,
             "showscale": False,
-            "xgap": 2,
+            "xgap": 2 if len(columns) <= MARKED_UP_TO else 0,
             "ygap": 2,
             "colorscale": [(0.0, palette.faded("#808080", 0.16)), (0.001, palette.faded(palette.MAIN, 0.25)), (1.0, palette.MAIN)],
             "hoverinfo": "text",
@@ -49,7 +52,7 @@ def grid_progress(
     ]
     for where, mark, color in marks:
         y, x = np.nonzero(where)
-        if len(y) and len(columns) <= NAMED_UP_TO:
+        if len(y) and len(columns) <= MARKED_UP_TO:
             data.append(
                 {
                     "type": "scatter",
@@ -66,7 +69,7 @@ def grid_progress(
         i, j = chosen
         box = {"x0": j - 0.5, "x1": j + 0.5, "y0": i - 0.5, "y1": i + 0.5}
         shapes = [{"type": "rect", **box, "line": {"color": palette.ACCENT, "width": 2}, "fillcolor": CLEAR}]
-    every = max(1, -(-len(columns) // NAMED_UP_TO))
+    every = max(1, -(-len(columns) // TICKS))
     ticks = list(range(0, len(columns), every))
     look = layout(
         "progress",
@@ -77,6 +80,7 @@ def grid_progress(
             tickvals=ticks,
             ticktext=[label(columns[j], 8) for j in ticks],
             tickmode="array",
+            tickangle=0,
             fixedrange=True,
         ),
         yaxis={**name_rows([label(name, 40) for name in rows]), "fixedrange": True},

@@ -29,6 +29,7 @@ TOOLTIPS = {
 }
 WORTH = (option("aubc", "on average"), option("final", "at the end"))
 NOBODY = "nobody"
+EMPTY = "Put a grid together on the left and press Run: the curves of all strategies, and who is better, grow here."
 WISHES = ("metric", "measure", "arms", "reference", "setting")
 
 
@@ -39,7 +40,9 @@ class Runs:
         self.comparing = comparing
         self.plot = Plot(empty="Put a grid together on the left.")
         self.told = widgets.HTML()
-        self.round = Field(kind="number", label="Round", minimum=0, help="The round that Explore shows first; there you can step to any other.")
+        self.round = Field(
+            kind="number", label="Round", minimum=0, help="The round that Explore shows first; there you can step to any other."
+        )
         self.link = widgets.HTML()
         self.opening = widgets.HBox([self.round, self.link], layout={"display": "none"})
         self.opening.add_class("alviz-controls")
@@ -118,16 +121,26 @@ class Findings:
         self._filling = False
         self.fields = {
             "metric": Field(label="Measure", help="What is measured after every round."),
-            "measure": Field(label="of a run", options=list(WORTH), help="A run is worth its mean over the budget (AUBC), or its last round."),
+            "measure": Field(
+                label="of a run", options=list(WORTH), help="A run is worth its mean over the budget (AUBC), or its last round."
+            ),
             "arms": Field(label="Compare", help="The axis of the grid whose places are compared with each other."),
             "reference": Field(label="with", help="Who the others are measured against."),
             "setting": Field(label="Setting", help="Of the figures that show one setting: data, imbalance, learner …"),
         }
         self.controls = widgets.HBox(list(self.fields.values()))
         self.controls.add_class("alviz-controls")
-        self.doubt = widgets.HTML(layout={"display": "none"})
+        self.doubt = widgets.HTML()
+        self.asked = panel("What is asked", self.controls, self.doubt)
         self.plots = {view.name: Plot(height="clamp(240px, 38vh, 460px)", empty="Press Run.") for view in VIEWS}
-        self.panels = {view.name: panel(view.title, widgets.HTML(f'<p class="alviz-help">{escape(view.help)}</p>'), self.plots[view.name]) for view in VIEWS}
+        figures = {
+            view.name: panel(view.title, widgets.HTML(f'<p class="alviz-help">{escape(view.help)}</p>'), self.plots[view.name])
+            for view in VIEWS
+        }
+        self.curves = figures["curves"]
+        columns = (("labels", "penalties", "ranks"), ("wins", "overlap", "time"))
+        self.more = widgets.Box([widgets.VBox([figures[name] for name in names]) for names in columns])
+        self.more.add_class("alviz-halves")
         for key, field in self.fields.items():
             field.observe(lambda change, key=key: self._wish(key, change["new"]), ["value"])
         comparing.observe(lambda _: self._show(), ["question"])
@@ -139,20 +152,24 @@ class Findings:
 
     def _show(self) -> None:
         asked = self.comparing.question
-        self.controls.layout.display = None if asked is not None else "none"
+        self.asked.layout.display = self.more.layout.display = None if asked is not None else "none"
         doubt = "" if asked is None else asked.doubt()
         self.doubt.value = f'<div class="alviz-notice" role="status">{escape(doubt)}</div>' if doubt else ""
         self.doubt.layout.display = None if doubt else "none"
         if asked is None:
-            for plot in self.plots.values():
-                plot.show({}, "")
+            self.plots["curves"].empty = EMPTY
+            self.plots["curves"].show({}, "")
             return
         self._filling = True
         try:
             arms = [str(place) for place in places(asked.grid, asked.arms)]
             menus = {
                 "metric": [option(name, in_words(name)) for name in metrics_of(asked.table)],
-                "arms": [option(axis, axis.replace("n_queries", "labels a round").replace("initial", "initial pool")) for axis in ARMS if axis in varied(asked.grid)],
+                "arms": [
+                    option(axis, axis.replace("n_queries", "labels a round").replace("initial", "initial pool"))
+                    for axis in ARMS
+                    if axis in varied(asked.grid)
+                ],
                 "reference": [option(NOBODY), *(option(arm) for arm in arms)],
                 "setting": [option(name) for name in asked.settings],
             }
@@ -196,13 +213,9 @@ class Compare:
         self.pulse = Pulse()
         comparing.keeps_up = self.pulse.keeps_up
         left = widgets.VBox([panel("Grid", self.settings.widget)])
-        shown = self.findings.panels
-        halves = widgets.Box([widgets.VBox([shown[name] for name in names]) for names in (("labels", "penalties", "ranks"), ("wins", "overlap", "time"))])
-        halves.add_class("alviz-halves")
-        first = widgets.Box([shown["curves"], panel("Runs", self.runs.widget)])
+        first = widgets.Box([self.findings.curves, panel("Runs", self.runs.widget)])
         first.add_class("alviz-halves")
-        asked = panel("What they say", self.findings.controls, self.findings.doubt)
-        right = widgets.VBox([first, asked, halves])
+        right = widgets.VBox([self.findings.asked, first, self.findings.more])
         columns = widgets.Box([left, right])
         columns.add_class("alviz-columns")
         columns.add_class("alviz-two")

@@ -10,6 +10,7 @@ import traitlets
 
 from alviz.figures.base import plural, shorten
 from alviz.panels.jobs import Job, Lane
+from alviz.panels.workbench import imported
 from alviz.panels.working import Working, readable
 from alviz.progress import Cancelled
 from alviz.studies.compare import go_on, table
@@ -59,6 +60,7 @@ class Comparing(Working):
         self._reader = Lane("reading", lambda busy: setattr(self, "reading", busy), lambda share: None, self._reading_failed)
         self.observe(lambda _: self._check(), ["spec"])
         self.observe(lambda _: self._wish(), ["wishes"])
+        imported("scipy.stats")  # beside everything else, before the first figure would wait for it
         self._check()
         self._list()
 
@@ -129,10 +131,11 @@ class Comparing(Working):
     def _read(self, grid: Comparison, store: Store) -> None:
         """What the store has of the grid."""
         counts = store.counts(cell.key for cell in grid.cells())
+        if grid is self.grid:
+            self.counts = counts
         asked = self._asked(grid, store) if counts else None
         if grid is self.grid:
-            with self.hold_trait_notifications():
-                self.counts, self.question = counts, asked
+            self.question = asked
 
     def _asked(self, grid: Comparison, store: Store) -> Question | None:
         found = table(grid, store)
@@ -193,7 +196,13 @@ def title_of(grid: Comparison) -> str:
     if grid.name:
         return grid.name
     said = varied(grid)
-    words = {"strategy": "strategies", "learner": "learners", "initial": "initial pools", "n_queries": "batch sizes", "imbalance": "imbalances"}
+    words = {
+        "strategy": "strategies",
+        "learner": "learners",
+        "initial": "initial pools",
+        "n_queries": "batch sizes",
+        "imbalance": "imbalances",
+    }
     compared = next((axis for axis in ARMS if axis in said), None)
     data = ", ".join(shorten(str(place), 20) for place in places(grid, "dataset")[:2])
     more = len(places(grid, "dataset")) - 2

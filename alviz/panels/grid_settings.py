@@ -11,9 +11,10 @@ import ipywidgets as widgets
 from alviz import data, initial, learners
 from alviz.panels.comparing import FIRST, Comparing, title_of
 from alviz.panels.field import Field, option
+from alviz.panels.fold import fold
 from alviz.panels.imbalance import IMBALANCES
-from alviz.panels.several import Several
 from alviz.panels.settings import menu, strategy_menu
+from alviz.panels.several import Several
 from alviz.studies.executors import cores
 from alviz.studies.grid import FIELDS, parse
 
@@ -31,9 +32,13 @@ class GridSettings:
         self.comparing = comparing
         self._filling = False
         self.which = Field(label="Comparison", help="One that is kept, to look at it or go on with it, or a new one.")
-        self.name = Field(kind="text", label="Name", placeholder="may be left empty", help="What the comparison is called in lists and reports.")
+        self.name = Field(
+            kind="text", label="Name", placeholder="may be left empty", help="What the comparison is called in lists and reports."
+        )
         self.parts = {
-            "datasets": Several(label="Data", placeholder="Add data …", help="Every strategy runs on each of them.", options=menu(data, data.available())),
+            "datasets": Several(
+                label="Data", placeholder="Add data …", help="Every strategy runs on each of them.", options=menu(data, data.available())
+            ),
             "imbalances": Several(
                 label="Class imbalance",
                 free=True,
@@ -41,30 +46,50 @@ class GridSettings:
                 options=list(IMBALANCES),
                 help="Make-ups of the pool: none, ir=0.75, 1:19, power-law=50 …; each is a setting of its own.",
             ),
-            "learners": Several(label="Learners", placeholder="Add a learner …", options=menu(learners, learners.simple()), help="What is trained in every round."),
-            "strategies": Several(label="Query strategies", placeholder="Add a strategy …", help="What is compared. The greyed-out ones say what a learner does not give."),
+            "learners": Several(
+                label="Learners",
+                placeholder="Add a learner …",
+                options=menu(learners, learners.simple()),
+                help="What is trained in every round.",
+            ),
+            "strategies": Several(
+                label="Query strategies",
+                placeholder="Add a strategy …",
+                help="What is compared. The greyed-out ones say what a learner does not give.",
+            ),
             "initial": Several(
-                label="Initial pools", placeholder="Add an initial pool …", options=menu(initial, initial.available()), help="How round 0 is chosen."
+                label="Initial pools",
+                placeholder="Add an initial pool …",
+                options=menu(initial, initial.available()),
+                help="How round 0 is chosen.",
             ),
             "n_queries": Several(label="Labels per round", free=True, placeholder="Add a number …", help="Round 0 takes as many."),
         }
         self.numbers = {
             "rounds": Field(kind="number", label="Rounds", minimum=1, maximum=10_000, help="After round 0."),
-            "seeds": Field(kind="number", label="Seeds", minimum=1, maximum=10_000, help="With the same seed every strategy has the same first labels and test set."),
+            "seeds": Field(
+                kind="number",
+                label="Seeds",
+                minimum=1,
+                maximum=10_000,
+                help="With the same seed every strategy has the same first labels and test set.",
+            ),
         }
         self.workers = Field(kind="number", label="Processes", minimum=1, maximum=cores(), help="How many runs are made at a time.")
         self.text = Field(
             kind="lines",
-            label="The grid as text (JSON)",
-            help="As `alviz compare` takes it in a file. Settings of a strategy, learner or dataset stand beside its name, as in {\"name\": \"knn\", \"n_neighbors\": 3}.",
+            label="Grid (JSON)",
+            help='As `alviz compare` takes it in a file. Settings of a strategy, learner or dataset stand beside its name, as in {"name": "knn", "n_neighbors": 3}.',
         )
         self.problem = widgets.HTML(layout={"display": "none"})
         pairs = [widgets.HBox([self.numbers["rounds"], self.numbers["seeds"]])]
         for pair in pairs:
             pair.add_class("alviz-pair")
-        folded = widgets.Accordion([self.text], titles=("As text",), selected_index=None)
-        folded.add_class("alviz-text-fold")
-        self.widget = widgets.VBox([self.which, self.name, *self.parts.values(), *pairs, self.workers, self.problem, folded])
+        text = widgets.VBox([self.text])
+        text.add_class("alviz-text")
+        self.widget = widgets.VBox(
+            [self.which, self.name, *self.parts.values(), *pairs, self.workers, self.problem, fold("All of it as text", text), text]
+        )
         self.widget.add_class("alviz-settings")
         self._show()
         self._list()
@@ -140,7 +165,10 @@ class GridSettings:
         """The comparisons that are kept, and which of them this is."""
         self._filling = True
         try:
-            entries = [option(entry["key"], f"{named(entry)} · {time.strftime('%d %b %H:%M', time.localtime(entry['began']))}") for entry in self.comparing.kept]
+            entries = [
+                option(entry["key"], f"{named(entry)} · {time.strftime('%d %b %H:%M', time.localtime(entry['began']))}")
+                for entry in self.comparing.kept
+            ]
             self.which.options = [option(NEW, "a new one"), *entries]
             key = None if self.comparing.grid is None else self.comparing.grid.key
             self.which.value = key if key in {entry["value"] for entry in entries} else NEW

@@ -7,6 +7,7 @@ import ipywidgets as widgets
 
 from alviz import learners, strategies
 from alviz.panels.field import Field, option
+from alviz.panels.fold import fold
 from alviz.panels.parts import REGISTRIES
 from alviz.panels.workbench import Workbench
 from alviz.strategies.base import StrategyName
@@ -46,7 +47,9 @@ class OptionFields:
                 if self.published is not None:
                     self.published.observe(lambda change: self._take(change["new"]), ["value"])
                 self.box.children = [*([] if self.published is None else [self.published]), *self.fields.values()]
-                self._fold(name, len(self.fields) > MANY)
+                self.box.layout.display = None
+                many = len(self.fields) > MANY
+                self.widget.children = [fold(f"Settings of {name}", self.box), self.box] if many else [self.box]
                 self.widget.layout.display = None if self.fields else "none"
             for key, field in self.fields.items():
                 value = chosen.get(key, default(part, name, key))
@@ -57,21 +60,6 @@ class OptionFields:
                     self.published.value = next(iter(fitting), "")
         finally:
             self._filling = False
-
-    def _fold(self, name: str, fold: bool) -> None:
-        """Put the fields below a button that shows them, or just there."""
-        self.box.layout.display = "none" if fold else None
-        self.widget.children = [self.box]
-        if fold:
-            button = widgets.Button(description=f"▸ Settings of {name}", tooltip="Show them, or fold them away")
-            button.add_class("alviz-fold")
-            button.on_click(lambda _: self._turn(button, name))
-            self.widget.children = [button, self.box]
-
-    def _turn(self, button: widgets.Button, name: str) -> None:
-        shown = self.box.layout.display == "none"
-        self.box.layout.display = None if shown else "none"
-        button.description = f"{'▾' if shown else '▸'} Settings of {name}"
 
     def _take(self, entry: str) -> None:
         """Set everything as a paper has it."""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from alviz.loop.metrics import ROUND_METRICS, SMALLER_IS_BETTER, metric_name
 from alviz.loop.round import PHASES
-from alviz.studies.grid import AXES, Cell, Comparison
+from alviz.studies.grid import AXES, Cell, Comparison, Part
 from alviz.studies.statistics import Curves, Times, time_per_phase
 from alviz.studies.store import Store
 
@@ -22,12 +22,12 @@ ARMS = ("strategy", "learner", "initial", "n_queries", "imbalance")
 
 def varied(grid: Comparison) -> tuple[str, ...]:
     """The axes with more than one place, seeds left out."""
-    return tuple(axis for axis in AXES if axis != "seed" and len(places(grid, axis)) > 1)
+    return tuple(axis for axis in AXES if axis != "seed" and len(grid.axes[axis]) > 1)
 
 
 def places(grid: Comparison, axis: str) -> list[Any]:
     """The labels along an axis, in the order of the grid."""
-    return list(dict.fromkeys(cell.label(axis) for cell in grid.cells()))
+    return [place.label if isinstance(place, Part) else place for place in grid.axes[axis]]
 
 
 def usual_arms(grid: Comparison) -> str:

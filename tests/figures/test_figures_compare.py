@@ -50,7 +50,7 @@ def test_curves_are_means_with_bands():
     # 0.72 + 0.05 at the end; each seed is five points better, so the paired interval has no width.
     assert (
         plain(drawing.reading)
-        == "With 300 labels margin is best (77.0 %, 5.0 points better than random, 95 % interval 5.0 … 5.0); 5 seeds."
+        == "With 300 labels margin is best (77.0 % accuracy, 5.0 points better than random, 95 % interval 5.0 … 5.0); 5 seeds."
     )
 
 
@@ -58,7 +58,8 @@ def test_few_seeds_are_said_and_one_has_no_band():
     alone = figures.curve_bands(curves({"random": RANDOM[:1], "margin": RANDOM[:1] + 0.05}), "random")
     assert not [trace for trace in alone.figure["data"] if "fill" in trace]
     assert (
-        plain(alone.reading) == "With 300 labels margin is best (75.0 %, 5.0 points better than random); one seed, which decides nothing."
+        plain(alone.reading)
+        == "With 300 labels margin is best (75.0 % accuracy, 5.0 points better than random); one seed, which decides nothing."
     )
     assert figures.curve_bands(curves({"a": RANDOM[:3]})).reading.endswith("3 seeds, which decide little.")
 
@@ -66,7 +67,7 @@ def test_few_seeds_are_said_and_one_has_no_band():
 def test_less_may_be_better():
     loss = curves({"random": [[3.0, 2.0, 1.5]] * 6, "margin": [[3.0, 1.5, 1.25]] * 6}, "log_loss", larger_is_better=False)
     assert plain(figures.curve_bands(loss, "random").reading) == (
-        "With 300 labels margin is best (1.25, 0.250 better than random, 95 % interval 0.250 … 0.250); 6 seeds."
+        "With 300 labels margin is best (1.25 log loss, 0.250 better than random, 95 % interval 0.250 … 0.250); 6 seeds."
     )
 
 

@@ -1,6 +1,5 @@
 """How much of what they chose to label arms have in common."""
 
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -33,30 +32,44 @@ def selection_overlap(labelled: Labelled, up_to: int | None = None, first: int =
     last = longest - 1 if up_to is None else up_to
     if not first <= last < longest:
         raise ValueError(f"up_to: a round from {first} to {longest - 1} is wanted, got {last}")
-    runs = [(i, seed, run[first : last + 1]) for i, arm in enumerate(labelled) for seed, run in labelled[arm].items() if len(run) > last]
-    arm, seed = np.array([run[:2] for run in runs], dtype=np.int64).reshape(-1, 2).T
-    shares = _jaccard([np.unique(np.concatenate([np.asarray(one, dtype=np.int64) for one in rounds])) for *_, rounds in runs])
     arms = tuple(labelled)
-    matrix, counts = np.full((len(arms), len(arms)), np.nan), np.zeros((len(arms), len(arms)), dtype=np.int64)
-    paired = np.where(
-        arm[:, None] == arm, seed[:, None] < seed, seed[:, None] == seed
-    )  # two seeds of one arm once each, two arms with the same seed
-    for i, j in itertools.combinations_with_replacement(range(len(arms)), 2):
-        found = shares[np.ix_(arm == i, arm == j)][paired[np.ix_(arm == i, arm == j)]]
-        if len(found):
-            matrix[i, j] = matrix[j, i] = found.mean()
-            counts[i, j] = counts[j, i] = len(found)
+    runs = [(i, seed, run[first : last + 1]) for i, arm in enumerate(arms) for seed, run in labelled[arm].items() if len(run) > last]
+    arm, seed = np.array([run[:2] for run in runs], dtype=np.int64).reshape(-1, 2).T
+    chosen = _Sets([np.unique(np.concatenate([np.asarray(one, dtype=np.int64) for one in rounds])) for *_, rounds in runs])
+    sums, counts = np.zeros((len(arms), len(arms))), np.zeros((len(arms), len(arms)), dtype=np.int64)
+
+    def count(i: NDArray[np.int64], j: NDArray[np.int64], shares: NDArray[np.float64]) -> None:
+        known = np.isfinite(shares)
+        np.add.at(sums, (i[known], j[known]), shares[known])
+        np.add.at(counts, (i[known], j[known]), 1)
+
+    for one in np.unique(seed):  # two arms with the same seed
+        rows = np.flatnonzero(seed == one)
+        a, b = np.nonzero(~np.eye(len(rows), dtype=bool))
+        count(arm[rows[a]], arm[rows[b]], chosen.jaccard(rows)[a, b])
+    for i in range(len(arms)):  # two seeds of one arm, once each
+        rows = np.flatnonzero(arm == i)
+        a, b = np.triu_indices(len(rows), 1)
+        count(arm[rows[a]], arm[rows[b]], chosen.jaccard(rows)[a, b])
+    matrix = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
     return Overlap(arms, matrix, counts, last)
 
 
-def _jaccard(sets: list[NDArray[np.int64]]) -> NDArray[np.float64]:
-    """(S, S) Jaccard overlaps of sets of indices, NaN for two empty ones: all at once, as products of their indicators."""
-    from scipy import sparse
+class _Sets:
+    """Sets of indices as rows of a sparse table of indicators, so that overlaps are products."""
 
-    ends = np.cumsum([0, *map(len, sets)])
-    members = np.concatenate(sets) if sets else np.zeros(0, dtype=np.int64)
-    shape = (len(sets), int(members.max(initial=-1)) + 1)
-    indicators = sparse.csr_matrix((np.ones(len(members), dtype=np.int64), members, ends), shape=shape)
-    both = (indicators @ indicators.T).toarray()
-    either = np.diff(ends)[:, None] + np.diff(ends) - both
-    return np.divide(both, either, out=np.full(both.shape, np.nan), where=either > 0)
+    def __init__(self, sets: list[NDArray[np.int64]]):
+        from scipy import sparse
+
+        ends = np.cumsum([0, *map(len, sets)])
+        members = np.concatenate(sets) if sets else np.zeros(0, dtype=np.int64)
+        self.sizes = np.diff(ends)
+        shape = (len(sets), int(members.max(initial=-1)) + 1)
+        self.table = sparse.csr_matrix((np.ones(len(members), dtype=np.int64), members, ends), shape=shape)
+
+    def jaccard(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """(m, m) overlaps of some of the sets, NaN for two empty ones."""
+        some = self.table[rows]
+        both = (some @ some.T).toarray()
+        either = self.sizes[rows][:, None] + self.sizes[rows] - both
+        return np.divide(both, either, out=np.full(both.shape, np.nan), where=either > 0)
