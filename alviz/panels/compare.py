@@ -223,6 +223,7 @@ class Compare:
         self.widget.add_class("alviz-root")
         self.widget.add_class("alviz-page")
         self.url.observe(lambda change: self._open(change["new"]), ["query"])
+        self.url.observe(lambda _: comparing.look_again(), ["opened"])  # the page was made some time before it is opened
         comparing.observe(lambda _: self._share(), ["grid", "kept", "wishes"])
         comparing.observe(lambda _: self.pulse.beat(), ["question"])  # last: after all panels have sent theirs
 

@@ -62,7 +62,6 @@ class Comparing(Working):
         self.observe(lambda _: self._wish(), ["wishes"])
         imported("scipy.stats")  # beside everything else, before the first figure would wait for it
         self._check()
-        self._list()
 
     # ---- what the page does ----
 
@@ -93,10 +92,18 @@ class Comparing(Working):
 
     def open(self, key: str) -> None:
         """The settings of a grid of the store, and what there is of it. Raises ValueError for another key."""
+        self._list()  # it may have been made since
         found = next((entry for entry in self.kept if entry["key"] == key), None)
         if found is None:
             raise ValueError("the store has no such comparison")
         self.spec = found["grid"]
+
+    def look_again(self) -> None:
+        """Read anew what the store has: others write to it too."""
+        self._list()
+        grid, store = self.grid, self.store
+        if grid is not None and store is not None and not self.busy:
+            self._reader.instead(lambda job: self._read(grid, store))
 
     def wait(self, timeout: float | None = None) -> None:
         """Block until nothing is under way (for scripts and tests). Raises TimeoutError."""
@@ -124,9 +131,7 @@ class Comparing(Working):
             if grid is None or self.grid is None or grid.key != self.grid.key:
                 self.counts, self.question = {}, None
             self.grid = grid
-        store = self.store
-        if grid is not None and store is not None:
-            self._reader.instead(lambda job: self._read(grid, store))
+        self.look_again()
 
     def _read(self, grid: Comparison, store: Store) -> None:
         """What the store has of the grid."""

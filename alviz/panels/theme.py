@@ -7,9 +7,12 @@ from typing import Any
 
 import anywidget
 
+from alviz.panels.states import answer_pages
 from alviz.panels.turns import TURN, InTurn
 
 STATIC = Path(__file__).parent / "static"
+
+answer_pages()
 
 
 def css() -> str:

@@ -17,17 +17,22 @@ from alviz.studies.store import Overtaken, Store
 def work(
     cell: str, spec: dict[str, Any], rounds: int, url: str, *, progress: Progress | None = None, cancel: CancelToken | None = None
 ) -> int:
-    """Bring the run of a cell to `rounds` rounds after round 0, or to the end of its pool; gives how many rounds it has then.
+    """Bring the run of a cell to `rounds` rounds after round 0; gives how many rounds it has then.
 
     spec: of `Cell.spec`. url: the store, which has every round as soon as the next one is finished; a run that is there is gone on with. The data, and
     round 0 of cells that share it, are kept from one call to the next. Raises ValueError for settings that cannot work.
     """
     pool = _pool(hash_text([spec["dataset"], spec["imbalance"]]), _Held(spec))
+    wanted = spec["n_initial"] + rounds * spec["n_queries"]
+    if wanted > len(pool):
+        raise ValueError(
+            f"{rounds:,} rounds of {spec['n_queries']:,} labels need {wanted:,} samples with round 0; {pool.name} has {len(pool):,}"
+        )
     for _ in range(rounds + 2):
         behind = Behind(_store(url), cell)
         try:
             run = _begun(cell, spec, pool, behind, progress, cancel)
-            while run.position < rounds and len(run.state.candidates):
+            while run.position < rounds:
                 run.step(progress=progress, cancel=cancel)
             behind.wait()
         except Overtaken:  # by a worker that was thought dead: its rounds are the same, and it is gone on from there
