@@ -19,8 +19,9 @@ FLOORS = {
     "studies": 5,
     "projections": 5,
     "figures": 6,
-    "panels": 7,
-    "app": 8,
+    "report": 7,
+    "panels": 8,
+    "app": 9,
     "testing": 5,
 }
 GROUND = {"registry", "progress", "cache"}

@@ -6,10 +6,11 @@ from typing import Any
 import ipywidgets as widgets
 import numpy as np
 
-from alviz.figures.base import plural
+from alviz.figures.base import plural, shorten
 from alviz.figures.curves import in_words
 from alviz.figures.progress import grid_progress
-from alviz.panels.comparing import Comparing, title_of
+from alviz.panels.comparing import Comparing
+from alviz.panels.download import Download
 from alviz.panels.explore import open_store
 from alviz.panels.field import Field, option
 from alviz.panels.grid_settings import GridSettings
@@ -19,9 +20,11 @@ from alviz.panels.plot import Plot
 from alviz.panels.pulse import Pulse
 from alviz.panels.theme import style
 from alviz.panels.url import PageUrl
+from alviz.report.about import title
+from alviz.report.numbers import Standings, outcome, standings, who_is_best
+from alviz.report.views import VIEWS, Question
 from alviz.studies.findings import ARMS, metrics_of, places, setting_of, usual_arms, varied
 from alviz.studies.grid import Cell
-from alviz.studies.views import VIEWS
 
 TOOLTIPS = {
     "Run": "Make all runs of the grid, or go on where they stopped",
@@ -130,8 +133,13 @@ class Findings:
         }
         self.controls = widgets.HBox(list(self.fields.values()))
         self.controls.add_class("alviz-controls")
-        self.doubt = widgets.HTML()
-        self.asked = panel("What is asked", self.controls, self.doubt)
+        self.report = widgets.Button(description="Report", tooltip="All of this as one file, to read offline, print or attach")
+        self.download = Download()
+        self.report.on_click(lambda _: comparing.report(self.download.give))
+        beside = widgets.HBox([self.report, self.download])
+        beside.add_class("alviz-controls")
+        self.told = widgets.HTML()
+        self.asked = panel("What came out", self.controls, self.told, controls=beside)
         self.plots = {view.name: Plot(height="clamp(240px, 38vh, 460px)", empty="Press Run.") for view in VIEWS}
         figures = {
             view.name: panel(view.title, widgets.HTML(f'<p class="alviz-help">{escape(view.help)}</p>'), self.plots[view.name])
@@ -144,6 +152,7 @@ class Findings:
         for key, field in self.fields.items():
             field.observe(lambda change, key=key: self._wish(key, change["new"]), ["value"])
         comparing.observe(lambda _: self._show(), ["question"])
+        comparing.observe(lambda _: self._show() if comparing.question is None else None, ["counts"])
         self._show()
 
     def _wish(self, key: str, value: Any) -> None:
@@ -153,11 +162,9 @@ class Findings:
     def _show(self) -> None:
         asked = self.comparing.question
         self.asked.layout.display = self.more.layout.display = None if asked is not None else "none"
-        doubt = "" if asked is None else asked.doubt()
-        self.doubt.value = f'<div class="alviz-notice" role="status">{escape(doubt)}</div>' if doubt else ""
-        self.doubt.layout.display = None if doubt else "none"
+        self.told.value = "" if asked is None else told(asked)
         if asked is None:
-            self.plots["curves"].empty = EMPTY
+            self.plots["curves"].empty = "Reading the runs …" if self.comparing.counts else EMPTY
             self.plots["curves"].show({}, "")
             return
         self._filling = True
@@ -183,6 +190,29 @@ class Findings:
             self._filling = False
         for view in VIEWS:
             show(self.plots[view.name], view(asked))
+
+
+def told(asked: Question) -> str:
+    """Who is best, whether the seeds can decide, and the numbers, as escaped HTML."""
+    found = outcome(asked) if asked.setting in asked.settings else None
+    doubt = asked.doubt()
+    parts = [] if found is None else [f'<p class="alviz-best">{escape(who_is_best(found))}</p>']
+    parts += [f'<p class="alviz-notice" role="status">{escape(doubt)}</p>'] if doubt else []
+    parts += [table_html(standings(found))] if found is not None else ["<p>No run of this setting is finished yet.</p>"]
+    return "".join(parts)
+
+
+def table_html(found: Standings) -> str:
+    """The numbers of a setting."""
+    head = "".join(f'<th scope="col">{escape(text)}</th>' for text in ("", *found.columns))
+    rows = []
+    for arm, values in found.rows:
+        cells = []
+        for value in values:
+            text = f"<b>{escape(value.text)}</b>" if value.best else escape(value.text)
+            cells.append(f"<td>{text}{f' <small>{escape(value.interval)}</small>' if value.interval else ''}</td>")
+        rows.append(f'<tr><th scope="row">{escape(shorten(arm, 40))}</th>{"".join(cells)}</tr>')
+    return f'<div class="alviz-scroll"><table class="alviz-table alviz-standings"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
 
 
 def compare(store: Any = "default", **spec: Any) -> widgets.VBox:
@@ -234,7 +264,7 @@ class Compare:
         wanted = grid.rounds + 1
         done = sum(min(count, wanted) for count in self.comparing.counts.values())
         finished = sum(count >= wanted for count in self.comparing.counts.values())
-        line = f"<b>{escape(title_of(grid))}</b> · <span>{finished:,}/{len(grid):,} runs · {done:,}/{len(grid) * wanted:,} rounds</span>"
+        line = f"<b>{escape(title(grid, usual_arms(grid)))}</b> · <span>{finished:,}/{len(grid):,} runs · {done:,}/{len(grid) * wanted:,} rounds</span>"
         return line, finished < len(grid), False
 
     def _background(self) -> tuple[str, float] | None:

@@ -1,24 +1,26 @@
 """Comparing: what the Compare page knows of a grid, its runs and what they say."""
 
+import re
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import traitlets
 
-from alviz.figures.base import plural, shorten
+from alviz.figures.base import plural
 from alviz.panels.jobs import Job, Lane
 from alviz.panels.workbench import imported
 from alviz.panels.working import Working, readable
 from alviz.progress import Cancelled
+from alviz.report.page import render
+from alviz.report.views import Question
 from alviz.studies.compare import go_on, table
 from alviz.studies.executors import cores
 from alviz.studies.findings import ARMS, metrics_of, places, varied
 from alviz.studies.grid import Cell, Comparison, parse
 from alviz.studies.store import Store
-from alviz.studies.views import Question
 
 FIRST: dict[str, Any] = {
     "datasets": ["digits"],
@@ -87,6 +89,21 @@ class Comparing(Working):
             if self.failed:
                 first = next(iter(self.failed.values()))
                 raise ValueError(f"{plural(len(self.failed), 'run')} could not be made: {first}")
+
+        return self.begin(work)
+
+    def report(self, give: Callable[[str, bytes, str], None]) -> bool:
+        """Write the report of what there is, and hand it over as give(name, content, MIME type)."""
+
+        def work(job: Job) -> None:
+            grid, store = self._ready()
+            asked = self.question
+            if asked is None:
+                raise ValueError("there is nothing to report on yet: press Run first")
+            self.phase = "writing the report"
+            text = render(grid, store, [asked.metric], asked.reference)
+            name = re.sub(r"[^\w.-]+", "-", grid.name).strip("-.") or "comparison"
+            give(f"{name}.html", text.encode(), "text/html")
 
         return self.begin(work)
 
@@ -194,22 +211,3 @@ def wished(asked: Question, wishes: Mapping[str, Any]) -> Question:
     asked = replace(asked, reference=reference if reference in arms else usual if usual in arms else None)
     setting = wishes.get("setting", asked.setting)
     return replace(asked, setting=setting if setting in asked.settings else next(iter(asked.settings), ""))
-
-
-def title_of(grid: Comparison) -> str:
-    """What a grid is called: its name, or what it compares."""
-    if grid.name:
-        return grid.name
-    said = varied(grid)
-    words = {
-        "strategy": "strategies",
-        "learner": "learners",
-        "initial": "initial pools",
-        "n_queries": "batch sizes",
-        "imbalance": "imbalances",
-    }
-    compared = next((axis for axis in ARMS if axis in said), None)
-    data = ", ".join(shorten(str(place), 20) for place in places(grid, "dataset")[:2])
-    more = len(places(grid, "dataset")) - 2
-    where = data + (f" and {more} more" if more > 0 else "")
-    return f"{len(places(grid, compared))} {words[compared]} on {where}" if compared else f"{grid.strategies[0].label} on {where}"

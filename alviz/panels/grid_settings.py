@@ -9,13 +9,15 @@ from typing import Any
 import ipywidgets as widgets
 
 from alviz import data, initial, learners
-from alviz.panels.comparing import FIRST, Comparing, title_of
+from alviz.panels.comparing import FIRST, Comparing
 from alviz.panels.field import Field, option
 from alviz.panels.fold import fold
 from alviz.panels.imbalance import IMBALANCES
 from alviz.panels.settings import menu, strategy_menu
 from alviz.panels.several import Several
+from alviz.report.about import title
 from alviz.studies.executors import cores
+from alviz.studies.findings import usual_arms
 from alviz.studies.grid import FIELDS, parse
 
 NEW = "new"
@@ -193,7 +195,8 @@ def named(entry: dict[str, Any]) -> str:
     if entry["name"]:
         return str(entry["name"])
     try:
-        return title_of(parse(entry["grid"]))
+        grid = parse(entry["grid"])
+        return title(grid, usual_arms(grid))
     except (ValueError, ImportError):  # made with a strategy that is not installed any more
         return "unnamed"
 

@@ -1,7 +1,10 @@
 """The one visual language: the style sheet that every page of alviz wears (the figures take their colours from `alviz.figures.palette`)."""
 
+import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +24,17 @@ def css() -> str:
 
 
 def script(*names: str) -> str:
-    """The ES module that the files `static/<name>` make in this order, with what all our modules share (`static/page.js`) put in front of it."""
-    return "".join((STATIC / name).read_text(encoding="utf-8") for name in ("page.js", *names))
+    """The ES module that the files `static/<name>` make in this order, with what all our modules share (`static/page.js`) put in front of it.
+
+    Served by our own app, it is one line that fetches the module: every widget carries its script, and a browser reads what it fetches once.
+    """
+    files = ("page.js", *names)
+    text = "".join((STATIC / name).read_text(encoding="utf-8") for name in files)
+    served = os.environ.get("ALVIZ_MODULES")
+    if served is None:
+        return text
+    address = f"{served}{'+'.join(files)}?v={sha256(text.encode()).hexdigest()[:16]}"
+    return f"export default (await import(new URL({json.dumps(address)}, location.origin))).default;\n"
 
 
 class Themed(InTurn, anywidget.AnyWidget):

@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 
 from alviz.panels.compare import Compare
-from alviz.panels.comparing import Comparing, title_of
+from alviz.panels.comparing import Comparing
 from alviz.panels.workbench import Workbench
+from alviz.report.views import VIEWS
 from alviz.studies import Store
 from alviz.studies.compare import table
-from alviz.studies.grid import parse
-from alviz.studies.views import VIEWS
 
 SMALL = {"datasets": ["digits"], "strategies": ["random", "margin"], "n_queries": [15], "rounds": 2, "seeds": 2}
 
@@ -59,7 +58,9 @@ def test_what_was_run_is_drawn_and_counted(page: Compare) -> None:
     assert page.runs.plot.alt.startswith("4 of 4 runs are finished")
     for view in VIEWS:
         assert page.findings.plots[view.name].figure["data"] and page.findings.plots[view.name].alt, view.name
-    assert "2 seeds cannot decide" in page.findings.doubt.value
+    said = page.findings.told.value
+    assert "2 seeds cannot decide" in said and "on average over the budget" in said
+    assert said.count('<th scope="row">') == 2
     assert page.settings.which.value == page.comparing.grid.key  # type: ignore[union-attr]
 
 
@@ -140,6 +141,17 @@ def test_the_question_is_changed_by_menus_and_by_the_address(page: Compare) -> N
     assert other.findings.fields["reference"].value == "margin" and other.findings.fields["metric"].value == "log_loss"
 
 
+def test_the_report_is_handed_over(page: Compare) -> None:
+    page.comparing.spec = {**page.comparing.spec, "name": "../a <grid>"}
+    page.comparing.wait(60)
+    given: list[tuple[str, bytes, str]] = []
+    page.comparing.report(lambda *file: given.append(file))
+    page.comparing.wait(60)
+    [(name, content, kind)] = given
+    assert name == "a-grid.html" and kind == "text/html" and content.startswith(b"<!")
+    assert b"a &lt;grid&gt;" in content and page.comparing.error == ""
+
+
 def test_an_address_that_means_nothing_here_is_said(page: Compare) -> None:
     page.url.query = {"comparison": "f" * 32, "metric": "beauty", "setting": "<b>"}
     page.comparing.wait(60)
@@ -164,13 +176,3 @@ def test_without_a_store_the_page_says_so(monkeypatch: pytest.MonkeyPatch) -> No
     page.header.buttons["Run"].click()
     page.comparing.wait(60)
     assert "cannot be kept" in page.comparing.error
-
-
-def test_what_a_grid_is_called() -> None:
-    assert title_of(parse(SMALL)) == "2 strategies on digits"
-    assert title_of(parse({**SMALL, "name": "mine"})) == "mine"
-    several = parse(
-        {**SMALL, "strategies": ["margin"], "learners": ["knn", "linear-svm", "logistic"], "datasets": ["digits", "moons", "xor"]}
-    )
-    assert title_of(several) == "3 learners on digits, moons and 1 more"
-    assert title_of(parse({**SMALL, "strategies": ["margin"]})) == "margin on digits"

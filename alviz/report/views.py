@@ -41,7 +41,7 @@ class Question:
         """What one asks first: the axis that varies, against random, in the first setting."""
         arms = usual_arms(grid)
         asked = cls(grid, store, table, metric, arms, reference_of([str(place) for place in places(grid, arms)]))
-        return replace(asked, setting=next(iter(asked.settings), ""))
+        return asked.at(next(iter(asked.settings), ""))
 
     @cached_property
     def settings(self) -> Mapping[str, Curves]:
@@ -62,6 +62,12 @@ class Question:
     def times(self) -> Mapping[str, Times]:
         """Setting -> seconds of finished runs."""
         return times_of(self.grid, self.table, self.arms)
+
+    def at(self, setting: str) -> "Question":
+        """The same, asked of another setting; what is known of all settings is kept."""
+        asked = replace(self, setting=setting)
+        vars(asked).update({known: vars(self)[known] for known in ("settings", "times") if known in vars(self)})
+        return asked
 
     def doubt(self) -> str:
         """Why the seeds are too few to decide in the setting, or ""."""
