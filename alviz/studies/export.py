@@ -108,7 +108,7 @@ def write(table: "pd.DataFrame", path: str | Path, *, overwrite: bool = False) -
     content = packed(table, target.suffix[1:].lower())
     if target.exists() and not overwrite:
         raise ValueError(f"{target} exists already; say overwrite=True to replace it")
-    _atomically(target, lambda partial: partial.write_bytes(content))
+    atomically(target, lambda partial: partial.write_bytes(content))
     return target
 
 
@@ -150,7 +150,7 @@ def class_folders(
             _put(dataset, i, home, taken, how)
             counts[dataset.class_names[k]] = counts.get(dataset.class_names[k], 0) + 1
 
-    _atomically(target, fill)
+    atomically(target, fill)
     return target, counts
 
 
@@ -189,7 +189,7 @@ def _free(name: str, taken: set[str], suffix: str = "", where: str = "") -> str:
     return free
 
 
-def _atomically(target: Path, make: Callable[[Path], Any]) -> None:
+def atomically(target: Path, make: Callable[[Path], Any]) -> None:
     """make(partial) beside `target`, then put in its place; nothing half-made stays behind."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
