@@ -25,6 +25,8 @@ BEFORE_CONNECT = 60.0
 # Visitors share the processor. With one BLAS thread each, predicting 60,000 samples took a third of the time on a busy machine of
 # two cores (threads wait for one another in a spin), and nobody's step slows the others down.
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+# Where the app serves the scripts of the widgets: the panels then say where theirs is, instead of each sending it.
+MODULES = "/alviz/modules/"
 
 
 class OwnKernelSpec(KernelSpecManager):
@@ -39,7 +41,9 @@ class OwnKernelSpec(KernelSpecManager):
         # -P and ignore_cwd: a file called random.py in the user's folder must not replace the module.
         argv = [sys.executable, "-P", "-m", "alviz.app.kernel", "-f", "{connection_file}"]
         argv += ["--IPKernelApp.ignore_cwd=True", "--HistoryManager.enabled=False", "--IPKernelApp.log_level=ERROR"]
-        return KernelSpec(argv=argv, language="python", display_name="Python", interrupt_mode="signal", env=ONE_THREAD)
+        return KernelSpec(
+            argv=argv, language="python", display_name="Python", interrupt_mode="signal", env={**ONE_THREAD, "ALVIZ_MODULES": MODULES}
+        )
 
     def get_all_specs(self) -> dict[str, Any]:
         spec = self.get_kernel_spec(KERNEL_NAME).to_dict()

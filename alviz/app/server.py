@@ -28,9 +28,9 @@ from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler
 
 import alviz
 from alviz.app import handlers
-from alviz.app.assets import AssetHandler, load
+from alviz.app.assets import AssetHandler, ModuleHandler, load
 from alviz.app.gate import Gate, GatedApplication
-from alviz.app.kernels import OwnKernelSpec, VisitorKernels
+from alviz.app.kernels import MODULES, OwnKernelSpec, VisitorKernels
 from alviz.app.pages import PAGES, notebook_dir
 
 TEMPLATES = Path(__file__).parent / "template"
@@ -41,6 +41,8 @@ PORTS_TRIED = 100
 IDLE_LIMIT = 3600
 # Seconds between a visitor's taking a warm kernel and the start of the next: the visitor's own first picture comes first.
 REFILL_DELAY = 3.0
+# Seconds that what a page's notebook has displayed may take from the kernel to the server; after that the page says that it failed.
+OUTPUT_LIMIT = 120
 # Milliseconds between pings; a page that has answered none for three of them (a closed laptop) counts as gone.
 PING_INTERVAL = 10_000
 # What the browser loads beside Voila's core, out of all the extensions that JupyterLab may have installed.
@@ -105,6 +107,7 @@ class AppServer(Voila):
             *((rf"/{page.name}/?", handlers.PageHandler, {"page": page, **voila}) for page in PAGES),
             (r"/alviz/status", handlers.StatusHandler),
             (r"/alviz/static/(.+)", AssetHandler, own_files),
+            (rf"{MODULES}(.+)", ModuleHandler, {"folders": [PANEL_FILES]}),
             (rf"{voila_files_address()}/static/(.+)", AssetHandler, {"folders": voila_files}),
             (rf"{voila_files_address()}/labextensions/(.+)", AssetHandler, {"folders": extension_files}),
             (rf"/api/kernels/{KERNEL_ID}", KernelHandler),
@@ -186,6 +189,8 @@ def _configuration(kernels: int) -> Config:
             "page_config_hook": _page_config,
             "show_tracebacks": True,  # the template folds them away
         },
+        # On a busy machine a page's output may be long in coming. By default it is given up after 4 seconds, and a page without it is blank.
+        "VoilaExecutor": {"iopub_timeout": OUTPUT_LIMIT, "raise_on_iopub_timeout": True},
         # The pools are filled one after the other by the server, not all at once by Voila.
         "VoilaKernelManager": {"fill_delay": REFILL_DELAY, "preheat_denylist": [".*"]},
         "MappingKernelManager": {"cull_idle_timeout": IDLE_LIMIT, "cull_interval": 60, "cull_connected": True},

@@ -60,13 +60,14 @@ def fetch(folder: Path, monkeypatch: pytest.MonkeyPatch, source: str) -> tuple[l
 
 
 def test_the_loading_picture_comes_before_the_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pieces, alive = fetch(tmp_path, monkeypatch, "secret_source = 6 * 7\nsecret_source")
+    source = "view = {'application/vnd.jupyter.widget-view+json': {'model_id': str(6 * 7)}}\ndisplay(view, raw=True)"
+    pieces, alive = fetch(tmp_path, monkeypatch, source)
     assert 'class="shell-loading"' in pieces[0]
     assert alive[0] == 0
     assert alive[-1] == 1
     html = "".join(pieces)
-    assert '"text/plain": "42"' in html
-    assert "secret_source" not in html
+    assert 'class="shell-cell" data-model="42"' in html
+    assert "6 * 7" not in html
 
 
 def test_a_failing_notebook_says_so_with_the_details_folded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,6 +80,12 @@ def test_a_failing_notebook_says_so_with_the_details_folded(tmp_path: Path, monk
     assert "Traceback" in details
     assert "<b>such" not in html
     assert "\x1b" not in html
+
+
+def test_a_page_whose_output_does_not_come_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_module, "OUTPUT_LIMIT", 1)
+    pieces, _ = fetch(tmp_path, monkeypatch, "get_ipython().kernel.iopub_thread._really_send = lambda *parts, **options: None\n42")
+    assert "This page could not be shown" in "".join(pieces)
 
 
 def test_every_page_has_its_notebook_and_nothing_more() -> None:

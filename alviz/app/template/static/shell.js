@@ -1,5 +1,7 @@
-// The page's frame: theme switch, loading picture, and word when the page's Python process is gone.
+// The page's frame: theme switch, loading picture, the notebook's widgets, and word when they do not come or the page's Python process is gone.
 window.alviz = (() => {
+  const LATE = 30_000; // milliseconds after which a page that is still loading says so
+  const PATIENCE = 60_000; // milliseconds that the widgets' front end waits for what takes a moment elsewhere
   const root = document.documentElement;
 
   const system = matchMedia("(prefers-color-scheme: dark)");
@@ -20,6 +22,55 @@ window.alviz = (() => {
     picture.remove();
   });
   watch.observe(document.body, { childList: true, subtree: true });
+  setTimeout(() => document.querySelector(".shell-loading")?.classList.add("late"), LATE);
+  addEventListener("click", (event) => { if (event.target.closest(".shell-again")) location.reload(); });
+
+  // The widgets' front end gives its kernel four seconds to tell the states of all of them, and then asks for each by itself: hundreds of questions,
+  // when the machine is busy already. anywidget gives a module two, and a widget that took longer listens to Python no more. Neither can be set.
+  const wait = window.setTimeout;
+  window.setTimeout = (act, ms, ...rest) => wait(act, ms === 4000 && String(act).includes("Control comm did not respond") ? PATIENCE : ms, ...rest);
+  const limit = AbortSignal.timeout.bind(AbortSignal);
+  AbortSignal.timeout = (ms) => limit(Math.max(ms, PATIENCE));
+
+  // What the notebook has shown is drawn here, once its widgets are known. Voila's own way asks for two seconds and then looks no more, so that a
+  // page stays empty when they come just then.
+  async function draw(app) {
+    const manager = app.widgetManager;
+    if (!manager.restoredStatus) await new Promise((known) => manager.restored.connect(known));
+    const cells = document.querySelectorAll(".shell-cell");
+    if (!cells.length && !document.querySelector(".shell-failure")) throw new Error("the page's notebook has shown nothing");
+    for (const cell of cells) {
+      const view = await manager.create_view(await manager.get_model(cell.dataset.model));
+      app.shell.constructor.attach(view.luminoWidget, cell);
+    }
+    tried(false);
+  }
+  // Whether this tab has loaded the page anew by itself because it could not be drawn. Without storage: as if it had, or it might never stop.
+  function tried(now) {
+    const key = `alviz-tried${location.pathname}`;
+    try {
+      const before = sessionStorage.getItem(key) !== null;
+      if (now) sessionStorage.setItem(key, ""); else sessionStorage.removeItem(key);
+      return before;
+    } catch { return true; }
+  }
+  let leaving = false;
+  addEventListener("beforeunload", () => { leaving = true; });
+  function fail(error) {
+    if (leaving) return; // its connection has been ended, and a reload would take the place of where the visitor goes
+    if (!tried(true)) { location.reload(); return; }
+    tried(false);
+    console.error(error);
+    const notice = document.createElement("section");
+    notice.className = "shell-failure";
+    notice.setAttribute("role", "alert");
+    notice.innerHTML = `<h2>This page could not be shown</h2><p>Its parts did not arrive from the page's Python process, also at a second try.</p>
+      <button type="button" class="shell-again">Reload the page</button>`;
+    document.querySelector("main").append(notice);
+  }
+  // Voila's front end sets this when it is ready.
+  let voila;
+  Object.defineProperty(window, "jupyterapp", { get: () => voila, set: (app) => { voila = app; draw(app).catch(fail); } });
 
   // Voila's front end calls these.
   window.voila_heartbeat = () => {};
