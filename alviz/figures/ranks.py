@@ -15,7 +15,7 @@ def critical_difference_diagram(found: Ranks) -> Drawing:
     rows = np.arange(k, dtype=np.int32)
     step = 0.035 * max(k - 1, 1)
     bars = [(found.arms.index(clique[0]), found.arms.index(clique[-1])) for clique in found.cliques]
-    columns = [k + step * (1 + i) for i in range(len(bars))]
+    columns = [k + step * (4 + i) for i in range(len(bars))]  # beyond the number of an arm of the last rank
     lines = [
         {"type": "line", "x0": x, "x1": x, "y0": first - 0.25, "y1": last + 0.25, "line": {"color": NEUTRAL, "width": 4}}
         for x, (first, last) in zip(columns, bars, strict=True)

@@ -32,6 +32,7 @@ TOOLTIPS = {
 }
 WORTH = (option("aubc", "on average"), option("final", "at the end"))
 NOBODY = "nobody"
+COLUMNS = (("curves", "labels", "penalties", "ranks"), ("runs", "wins", "overlap", "time"))
 EMPTY = "Put a grid together on the left and press Run: the curves of all strategies, and who is better, grow here."
 WISHES = ("metric", "measure", "arms", "reference", "setting")
 
@@ -141,14 +142,10 @@ class Findings:
         self.told = widgets.HTML()
         self.asked = panel("What came out", self.controls, self.told, controls=beside)
         self.plots = {view.name: Plot(height="clamp(240px, 38vh, 460px)", empty="Press Run.") for view in VIEWS}
-        figures = {
+        self.figures = {
             view.name: panel(view.title, widgets.HTML(f'<p class="alviz-help">{escape(view.help)}</p>'), self.plots[view.name])
             for view in VIEWS
         }
-        self.curves = figures["curves"]
-        columns = (("labels", "penalties", "ranks"), ("wins", "overlap", "time"))
-        self.more = widgets.Box([widgets.VBox([figures[name] for name in names]) for names in columns])
-        self.more.add_class("alviz-halves")
         for key, field in self.fields.items():
             field.observe(lambda change, key=key: self._wish(key, change["new"]), ["value"])
         comparing.observe(lambda _: self._show(), ["question"])
@@ -161,7 +158,8 @@ class Findings:
 
     def _show(self) -> None:
         asked = self.comparing.question
-        self.asked.layout.display = self.more.layout.display = None if asked is not None else "none"
+        for box in (self.asked, *(self.figures[view.name] for view in VIEWS if view.name != "curves")):
+            box.layout.display = None if asked is not None else "none"
         self.told.value = "" if asked is None else told(asked)
         if asked is None:
             self.plots["curves"].empty = "Reading the runs …" if self.comparing.counts else EMPTY
@@ -243,9 +241,10 @@ class Compare:
         self.pulse = Pulse()
         comparing.keeps_up = self.pulse.keeps_up
         left = widgets.VBox([panel("Grid", self.settings.widget)])
-        first = widgets.Box([self.findings.curves, panel("Runs", self.runs.widget)])
-        first.add_class("alviz-halves")
-        right = widgets.VBox([self.findings.asked, first, self.findings.more])
+        shown = {**self.findings.figures, "runs": panel("Runs", self.runs.widget)}
+        halves = widgets.Box([widgets.VBox([shown[name] for name in names]) for names in COLUMNS])
+        halves.add_class("alviz-halves")
+        right = widgets.VBox([self.findings.asked, halves])
         columns = widgets.Box([left, right])
         columns.add_class("alviz-columns")
         columns.add_class("alviz-two")

@@ -48,7 +48,7 @@ def test_before_anything_was_run_the_page_says_what_to_do(tmp_path: Path) -> Non
     page = opened(empty(tmp_path))
     assert "0/4 runs · 0/12 rounds" in page.header.line.value
     assert not page.header.buttons["Run"].disabled and page.header.buttons["Cancel"].disabled
-    assert page.findings.more.layout.display == "none" and "press Run" in page.findings.plots["curves"].empty
+    assert page.findings.figures["wins"].layout.display == "none" and "press Run" in page.findings.plots["curves"].empty
     assert page.runs.plot.alt.startswith("0 of 4 runs are finished")
 
 
