@@ -35,8 +35,10 @@ def temperature(scores: Array, y: NDArray[np.int64]) -> float:
     """The T in [COLDEST, HOTTEST] that minimises the log loss of softmax(scores / T).
 
     scores: (n, K) held-out scores. y: (n,) columns of the true classes. Guo et al. 2017, "On Calibration of Modern Neural Networks",
-    section 4.2. The loss is convex in 1/T: its slope there, mean(Σ_c p_c s_c − s_y), only rises, so bisection finds the root.
+    section 4.2. The loss is convex in 1/T: its slope there, mean(Σ_c p_c s_c − s_y), only rises, so it has one root.
     """
+    from scipy.optimize import brentq
+
     scores = np.asarray(scores, dtype=np.float64)
     true = scores[np.arange(len(y)), y]
 
@@ -48,7 +50,4 @@ def temperature(scores: Array, y: NDArray[np.int64]) -> float:
         return HOTTEST
     if slope(high) <= 0:
         return COLDEST
-    while high - low > 1e-9 * high:
-        middle = (low + high) / 2
-        low, high = (middle, high) if slope(middle) < 0 else (low, middle)
-    return 2 / (low + high)
+    return float(1 / brentq(slope, low, high, xtol=1e-12, rtol=1e-12))

@@ -168,12 +168,13 @@ class LinearSVM(Learner):
         return np.vstack([w for w, _ in borders]), np.hstack([b for _, b in borders])
 
     def _solve(self, z: Array, y: Array, class_weight: str | dict[bool, float] | None) -> tuple[Array, Array]:
+        from sklearn import config_context
         from sklearn.svm import LinearSVC
 
         # With many samples per feature Newton's method on the primal problem is exact in a few steps; else coordinate descent on the
         # dual is quicker and closer to the optimum (its order of coordinates is fixed, nothing is drawn).
         dual = len(z) <= 10 * z.shape[1]
         svm = LinearSVC(C=self.C, class_weight=class_weight, dual=dual, tol=1e-2 if dual else 1e-4, random_state=0)
-        with quiet():
+        with quiet(), config_context(assume_finite=True, skip_parameter_validation=True):  # `fit` has looked
             svm.fit(z, y)
         return svm.coef_, svm.intercept_

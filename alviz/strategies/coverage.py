@@ -18,6 +18,9 @@ COLUMNS = 4096
 EDGES = 10_000_000
 """Pairs of neighbours that are kept (18 bytes each at most); where there are more, they are found again when they are needed."""
 
+KEPT = 2_000_000
+"""Pairs of neighbours in a whole table that are kept from one round to the next (10 bytes each)."""
+
 CLUSTERED = 10_000
 """Points that pseudo-labels are clustered from, at most; the others belong to the nearest centroid."""
 
@@ -79,6 +82,72 @@ def covered_by(centres: Dense, radii: NDArray[np.float64], points: Dense, progre
                 inside = within(some, points.take(slice(c, c + COLUMNS)), float(radius))
                 covered[c : c + COLUMNS] |= host(namespace(inside).any(inside, axis=0))
     return covered
+
+
+def neighbourhoods(pool: PoolView, radius: float) -> Any:
+    """(n, n) sparse boolean matrix: which samples of the table lie in the open ball about each, itself left out. It is kept in pool.run_cache.
+
+    None where there are more than KEPT pairs, or where the view shows only some of the table.
+    """
+    if not pool.shows_table:
+        return None
+    key = ("neighbourhoods", radius)
+    if key not in pool.run_cache:
+        pool.run_cache[key] = _neighbourhoods(Dense(pool.resident_table("features")), radius, pool.progress)
+    return pool.run_cache[key]
+
+
+def _neighbourhoods(points: Dense, radius: float, progress: Progress) -> Any:
+    from scipy.sparse import csr_array
+
+    n = len(points)
+    step = block_rows(COLUMNS, 16)
+    rows, columns = [], []
+    kept = 0
+    for a in range(0, n, step):
+        centres = points.take(slice(a, a + step))
+        for c in range(a, n, COLUMNS):
+            progress(0.8 * (1 - ((n - a) / n) ** 2))
+            inside = host(within(centres, points.take(slice(c, c + COLUMNS)), radius))
+            i, j = np.divmod(np.flatnonzero(inside), inside.shape[1])
+            i, j = (i + a).astype(np.int32), (j + c).astype(np.int32)
+            upper = i < j  # the others come from the mirrored block, or are the centres
+            rows.append(i[upper])
+            columns.append(j[upper])
+            kept += len(rows[-1])
+            if kept > KEPT:
+                return None
+    i, j = np.concatenate(rows), np.concatenate(columns)
+    return csr_array((np.ones(2 * kept, dtype=bool), (np.concatenate([i, j]), np.concatenate([j, i]))), shape=(n, n))
+
+
+class KnownCoverage:
+    """`Coverage` of a view's candidates on the neighbourhoods of its table; what the labelled samples cover is covered."""
+
+    def __init__(self, graph: Any, pool: PoolView):
+        self.graph, self.candidates, self.progress = graph, pool.candidates, pool.progress
+        self._covered = np.ones(pool.n, dtype=bool)
+        self._covered[pool.candidates] = False
+        self._covered[graph[pool.labelled].indices] = True
+        left = np.flatnonzero(~self._covered)
+        self._degrees = np.bincount(graph[left].indices, minlength=pool.n)
+        self._degrees[left] += 1
+
+    @property
+    def degrees(self) -> Indices:
+        """(m,) uncovered candidates in the ball about each, itself included."""
+        return self._degrees[self.candidates]
+
+    def take(self, row: int, share: float) -> int:
+        """Cover what the ball about a candidate holds; returns how many that are. share: of all progress."""
+        self.progress(share)
+        centre = self.candidates[row]
+        members = np.append(self.graph.indices[self.graph.indptr[centre] : self.graph.indptr[centre + 1]], centre)
+        new = members[~self._covered[members]]
+        self._covered[new] = True
+        self._degrees[new] -= 1
+        self._degrees -= np.bincount(self.graph[new].indices, minlength=len(self._degrees))
+        return len(new)
 
 
 class Coverage:

@@ -42,6 +42,15 @@ class Directions:
         parts = [a @ b[0] for a, b in zip(others.double(columns), self.double(np.array([row])), strict=True)]
         return np.asarray(host(parts[0] if len(parts) == 1 else parts[0] * parts[1]))
 
+    def pairs(self, rows: Indices, others: "Directions", columns: Indices) -> Floats:
+        """(p,) cosines of single pairs from sums of float64 products: the same to the bit whatever they are asked with."""
+        out = np.empty(len(rows))
+        for a in range(0, len(rows), ROWS):
+            some = slice(a, a + ROWS)
+            factors = zip(self.double(rows[some]), others.double(columns[some]), strict=True)
+            out[some] = np.prod([host(namespace(left).vecdot(left, right)) for left, right in factors], axis=0)
+        return out
+
     def double(self, which: Indices) -> list[Any]:
         """The unit factors of some rows in float64."""
         return [
@@ -103,6 +112,14 @@ class Similarity:
         cosine *= 2 / self.length_scale**2
         return np.exp(cosine, out=cosine) if isinstance(cosine, np.ndarray) else namespace(cosine).exp(cosine)
 
+    def cosine(self, similarity: Floats) -> Floats:
+        """The cosine of directions so similar; −∞ where no directions are so little."""
+        if self.length_scale is None:
+            result: Floats = 2 * similarity - 1
+            return result
+        with np.errstate(divide="ignore"):
+            return 1 + np.log(similarity) * self.length_scale**2 / 2
+
     def exactly(self, cosine: Floats) -> Floats:
         """The same of float64 cosines, at most 1."""
         result: Floats = np.minimum(self(cosine), 1.0)
@@ -116,23 +133,27 @@ class Similarity:
 
 
 def best_similarity(x: Directions, others: Directions, similarity: Similarity) -> Floats:
-    """(len(x),) the largest similarity of each to any of the others, in float64; 0 where there are no others."""
+    """(len(x),) the largest similarity of each to any of the others, in float64; 0 where there are no others.
+
+    The most similar to some of the others or to the rest of them is the most similar to all of them, to the bit.
+    """
     best = np.zeros(len(x))
     if not len(others):
         return best
+    like = x.scaled[0]
+    slack = 16 * float(namespace(like).finfo(like.dtype).eps)
     for a in range(0, len(x), ROWS):
         rows = slice(a, min(a + ROWS, len(x)))
-        nearest, which = np.full(rows.stop - a, -np.inf), np.zeros(rows.stop - a, dtype=np.int64)
+        nearest, among = np.full(rows.stop - a, -np.inf), []
         for b in range(0, len(others), COLUMNS):
             cosines = host(x.cosines(rows, others, slice(b, b + COLUMNS)))
-            at = cosines.argmax(axis=1)
-            found = cosines[np.arange(len(at)), at]
-            closer = found > nearest
-            nearest[closer], which[closer] = found[closer], at[closer] + b
-        pairs = zip(x.double(np.arange(a, rows.stop)), others.double(which), strict=True)
-        exact = np.ones(rows.stop - a)
-        for left, right in pairs:
-            exact *= host((left * right).sum(axis=1))
+            nearest = np.maximum(nearest, cosines.max(axis=1))
+            i, j = np.nonzero(cosines >= nearest[:, None] - slack)  # products of another shape may put another of them first
+            among.append((i, j + b, cosines[i, j]))
+        i, j, found = (np.concatenate([part[k] for part in among]) for k in range(3))
+        near = found >= nearest[i] - slack
+        exact = np.full(rows.stop - a, -np.inf)
+        np.maximum.at(exact, i[near], x.pairs(i[near] + a, others, j[near]))
         best[rows] = similarity.exactly(exact)
     return best
 

@@ -10,6 +10,7 @@ from alviz.strategies.base import CAP, CappedStrategy, Selection, spread
 from alviz.strategies.device import Array
 from alviz.strategies.directions import Directions, Floats, Similarity, best_similarity, directions
 from alviz.strategies.lazy import PAIRS, Coverage
+from alviz.strategies.near_pairs import near_pairs
 from alviz.strategies.pool import PoolView
 from alviz.strategies.uncertainty import confidence, entropy, margin
 
@@ -54,8 +55,14 @@ class MaxHerding(CappedStrategy):
 
     def select_among(self, pool: PoolView, n_queries: int, rng: np.random.Generator) -> Selection:
         """Exact greedy picks. scores: what each candidate would add to the mean coverage as the first pick; gains: what each pick added."""
+        similarity = Similarity(self.length_scale)
+        near = near_pairs(pool, similarity)
+        if near is not None:
+            covered = len(pool) + len(pool.labelled)
+            picks, gains, first = near.herd(pool.candidates, n_queries, pool.progress)
+            return Selection(picks, spread(pool, first / covered), gains / covered)
         candidates, labelled = directions((pool.resident("features"),), (pool.resident_labelled("features"),))
-        return herd(pool, n_queries, candidates, labelled, Similarity(self.length_scale), np.ones(len(pool)))
+        return herd(pool, n_queries, candidates, labelled, similarity, np.ones(len(pool)))
 
 
 class UncertaintyHerding(CappedStrategy):

@@ -8,6 +8,7 @@ import numpy as np
 from alviz.progress import Progress
 from alviz.strategies.device import BLOCK_BYTES, Array, Floats, Indices
 from alviz.strategies.farthest import FEW, ROWS, direct
+from alviz.strategies.seeding import SquaredDistanceSampling
 from alviz.strategies.team import Map, team
 from alviz.strategies.vectors import Dense, nearest, squared_distances
 
@@ -15,7 +16,7 @@ ITERATIONS = 100
 """Of Lloyd's algorithm, at most."""
 
 TOLERANCE = 1e-4
-"""It is over when nothing changes, or when the squares of the centroids' moves add up to less than this share of the mean variance of a column."""
+"""It is over when nothing changes, or when the moves of the centroids take less than this share off the sum of squared distances."""
 
 FULL = 5_000_000_000
 """Samples × dimensions × clusters up to which `centroids` runs Lloyd's algorithm; above, mini-batches do."""
@@ -26,8 +27,11 @@ PASSES = 3
 BATCH = 2048
 """Samples in a mini-batch."""
 
+GREEDY = 128
+"""Clusters up to which the start is greedy: what that gains is lost in what it takes when there are more (1 % of the inertia at 250, 2 % at 500)."""
+
 STARTERS = 10
-"""Samples that the start is chosen from, for each cluster, as far as their distances fit into BLOCK_BYTES; but at least 2."""
+"""Samples that the greedy start is chosen from, for each cluster."""
 
 TRIALS = 3
 """How many times more rows than scikit-learn's 2 + ⌊ln k⌋ each step of the start chooses from: it makes up for their being chosen from a sample."""
@@ -44,17 +48,17 @@ def lloyd(points: Array, k: int, rng: np.random.Generator, progress: Progress, w
 
     weights: (n,) positive; a sample counts as that many in the start and in the means. None: all count as one.
     """
-    table, weight = _table(points), _weight(points, weights)
+    (table, origin), weight = _table(points), _weight(points, weights)
     with team() as each:
         steps = _Steps(table, start(table, k, rng, lambda share: progress(0.1 * share), weight, each), weight, each)
         for i in range(ITERATIONS):
             share = 1 - 0.9 ** (i + 1)
-            shift = steps.move(progress, share) if i else np.inf
+            gain = steps.move(progress, share) if i else np.inf
             steps.assign(progress, share)
-            if not steps.moving.any() or shift <= steps.tolerance:
+            if not steps.moving.any() or gain <= TOLERANCE * steps.inertia():
                 break
     progress(1.0)
-    return _placed(steps.centres, table, points), steps.label
+    return (steps.centres + origin).astype(points.dtype), steps.label
 
 
 class _Steps:
@@ -69,10 +73,15 @@ class _Steps:
         self.centres = centres
         self.label = np.full(len(table), -1, dtype=np.int64)
         self.moving = np.ones(len(centres), dtype=bool)
+        self._summed = self.label  # the clusters whose weighted sums are in _total
+        self._total = np.zeros_like(centres)
         self._key = np.full(len(table), -np.inf)  # x·c − ‖c‖² / 2 of every row and its centroid
         self._rows = _block(table, len(centres))
-        self._norms = np.concatenate([_squared(rows) for rows in (table.rows(slice(*at)) for at in self._blocks())])
-        self.tolerance = TOLERANCE * float(self._norms.mean(dtype=np.float64)) / max(1, centres.shape[1])
+        self._norms = np.concatenate([_squared(table.rows(slice(*at))) for at in self._blocks()])
+
+    def inertia(self) -> float:
+        """The sum of weight · D², D the distance of a row to its centroid at the last `assign`."""
+        return float(self.weight @ (self._norms - 2.0 * self._key))
 
     def _blocks(self) -> Iterator[tuple[int, int]]:
         return ((a, min(a + self._rows, len(self.table))) for a in range(0, len(self.table), self._rows))
@@ -123,42 +132,48 @@ class _Steps:
             self.label[worst] = empty[: len(worst)]
 
     def move(self, progress: Progress, share: float) -> float:
-        """Put the centroids that are moving at the means of their rows. The answer: the sum of their squared moves."""
+        """Put the centroids that are moving at the means of their rows. The answer: how much that takes off the inertia."""
+        k, stale = len(self.centres), self._summed != self.label
+        anew = 2 * np.count_nonzero(stale) > len(stale)  # else what has come is added, what has gone is taken off
 
-        def block(at: tuple[int, int]) -> Array:
-            rows = np.flatnonzero(self.moving[self.label[slice(*at)]])
-            return _sums(self._take(at, rows), self.label[at[0] + rows], self.weight[at[0] + rows], len(self.centres))
+        def block(at: tuple[int, int]) -> Floats:
+            rows = np.arange(at[1] - at[0]) if anew else np.flatnonzero(stale[slice(*at)])
+            x, weight = self._take(at, rows).astype(np.float64), self.weight[at[0] + rows]
+            come = _sums(x, self.label[at[0] + rows], weight, k)
+            return come if anew else come - _sums(x, self._summed[at[0] + rows], weight, k)
 
-        total = np.zeros_like(self.centres)
+        if anew:
+            self._total[:] = 0
         for sums in self.each(block, self._blocks()):
             progress(share)
-            total += sums
-        mass = np.bincount(self.label, self.weight, len(self.centres))
+            self._total += sums
+        self._summed = self.label
+        mass = np.bincount(self.label, self.weight, k)
         put = self.moving & (mass > 0)
-        new = total[put] / mass[put, None]
-        shift = float(((new - self.centres[put]) ** 2).sum())
+        new = self._total[put] / mass[put, None]
+        gain = float(mass[put] @ _squared(new - self.centres[put]))
         self.centres[put] = new
-        return shift
+        return gain
 
 
 def start(table: Dense, k: int, rng: np.random.Generator, progress: Progress, weight: Floats, each: Map = map) -> Floats:
-    """(k, d) greedy k-means++ start in float64: rows, each the best of some drawn by weight · D², D the distance to the nearest row so far.
+    """(k, d) k-means++ start in float64: rows drawn by weight · D², D the distance to the nearest row so far.
 
-    The best leaves the least Σ weight · D². Rows at distance 0 are taken only when nothing else is left. All this among STARTERS · k rows
-    drawn by weight, if there are more.
+    Up to GREEDY of them, each is the best of some that are drawn so, the one that leaves the least Σ weight · D², all among STARTERS · k rows
+    drawn by weight, if there are more. Rows at distance 0 are taken only when nothing else is left.
     """
-    wanted = max(2 * k, min(STARTERS * k, int((BLOCK_BYTES / table.x.dtype.itemsize) ** 0.5)))
-    if wanted < len(table):
-        some, weight = drawn_by_weight(weight, wanted, rng)
+    if k > GREEDY:
+        rows, _ = SquaredDistanceSampling(table, rng, weights=weight, progress=progress).run(k)
+        return np.asarray(table.rows(rows), dtype=np.float64)
+    if len(table) > STARTERS * k:
+        some, weight = drawn_by_weight(weight, STARTERS * k, rng)
         table = table.take(some)
     m = len(table)
-    among = None
-    if m * m * table.x.dtype.itemsize <= BLOCK_BYTES:
-        parts = []
-        for part in each(lambda a: squared_distances(table.take(slice(a, a + FEW)), table), range(0, m, FEW)):
-            progress(0.0)
-            parts.append(part)
-        among = np.concatenate(parts)
+    parts = []
+    for part in each(lambda a: squared_distances(table.take(slice(a, a + FEW)), table), range(0, m, FEW)):
+        progress(0.0)
+        parts.append(part)
+    among = np.concatenate(parts)
     square, rows = np.ones(m, dtype=table.x.dtype), np.empty(k, dtype=np.int64)
     light = (weight / weight.max()).astype(table.x.dtype)
     trials = TRIALS * (2 + int(np.log(k)))
@@ -170,7 +185,7 @@ def start(table: Dense, k: int, rng: np.random.Generator, progress: Progress, we
             break
         spots = rng.random(trials if i else 1) * total[-1]
         drawn = np.searchsorted(total, np.minimum(spots, np.nextafter(total[-1], 0.0)), side="right")  # a chance above 0
-        left = squared_distances(table.take(drawn), table) if among is None else among[drawn]
+        left = among[drawn]
         if i:
             np.minimum(left, square, out=left)
         best = (left @ light).argmin()
@@ -195,7 +210,7 @@ def in_batches(points: Array, k: int, rng: np.random.Generator, progress: Progre
 
     Every centroid is the weighted mean of all rows that came to it, each when its batch was looked at (Sculley 2010).
     """
-    table, weight = _table(points), _weight(points, weights)
+    (table, origin), weight = _table(points), _weight(points, weights)
     n, batch = len(table), max(BATCH, k)
     rows = _block(table, k)
     some = rng.choice(n, min(n, max(BATCH, 2 * k)), replace=False)
@@ -226,25 +241,21 @@ def in_batches(points: Array, k: int, rng: np.random.Generator, progress: Progre
                 put = more > 0
                 mass += more
                 centres[put] += (total[put] - more[put, None] * centres[put]) / mass[put, None]
-    return _placed(centres, table, points)
+    return (centres + origin).astype(points.dtype)
 
 
-def _table(points: Array) -> Dense:
-    """The points about their mean, in float64 unless they are float32 numbers whose squares neither overflow nor vanish."""
-    if points.dtype == np.float32:
-        largest = max(float(points.max()), -float(points.min()))
-        if largest == 0 or 1e-10 < largest < 1e15:
-            return Dense.centred(points)
-    return Dense.centred(points.astype(np.float64, copy=False))
+def _table(points: Array) -> tuple[Dense, Array]:
+    """(the points about their mean, this mean), in float64 unless they are float32 numbers whose squares neither overflow nor vanish."""
+    largest = max(float(points.max()), -float(points.min()))
+    single = points.dtype == np.float32 and (largest == 0 or 1e-10 < largest < 1e15)
+    table = Dense.centred(points if single else points.astype(np.float64, copy=False))
+    origin: Array = table.origin
+    # The blocks of a large table are centred each time that they are looked at.
+    return (Dense(table.rows(slice(None))) if table.x.nbytes <= BLOCK_BYTES else table), origin
 
 
 def _weight(points: Array, weights: Array | None) -> Floats:
     return np.ones(len(points)) if weights is None else np.asarray(weights, dtype=np.float64)
-
-
-def _placed(centres: Floats, table: Dense, points: Array) -> Array:
-    """The centroids of the table as those of the points."""
-    return (centres + table.origin).astype(points.dtype)
 
 
 def _block(table: Dense, k: int) -> int:

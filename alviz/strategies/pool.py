@@ -114,6 +114,11 @@ class PoolView:
         return len(self.candidates)
 
     @property
+    def shows_table(self) -> bool:
+        """Whether candidates and labelled samples are most of the table (nine tenths), so that what is worth keeping is kept of the table."""
+        return self.labelled_source is self.source and 10 * (len(self.candidates) + len(self.labelled)) >= 9 * self.n
+
+    @property
     def class_counts(self) -> Indices:
         """(K,) number of labelled samples per class."""
         return np.bincount(self.labels, minlength=self.n_classes).astype(np.int64)

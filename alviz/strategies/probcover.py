@@ -5,7 +5,7 @@ import numpy as np
 from alviz.checks import number, whole
 from alviz.registry import Card
 from alviz.strategies.base import CAP, CappedStrategy, Selection, spread
-from alviz.strategies.coverage import Coverage, covered_by, purity_radius
+from alviz.strategies.coverage import Coverage, KnownCoverage, covered_by, neighbourhoods, purity_radius
 from alviz.strategies.pool import PoolView
 from alviz.strategies.vectors import Dense
 
@@ -59,13 +59,9 @@ class ProbCover(CappedStrategy):
             purity_radius(pool, self.n_clusters, self.alpha)
 
     def select_among(self, pool: PoolView, n_queries: int, rng: np.random.Generator) -> Selection:
-        """Greedy coverage. scores: how many uncovered samples each ball holds at the start; gains: the same of a pick when it was "
-        "made."""
+        """Greedy coverage. scores: how many uncovered samples each ball holds at the start; gains: the same of a pick when it was made."""
         delta = purity_radius(pool, self.n_clusters, self.alpha) if self.delta is None else self.delta
-        points = Dense(pool.resident("features"))
-        known = Dense(pool.resident_labelled("features"))
-        covered = covered_by(known, np.full(len(known), delta), points, pool.progress)
-        coverage = Coverage(points, delta, covered, lambda share: pool.progress(0.8 * share))
+        coverage = self._coverage(pool, delta)
         scores = spread(pool, coverage.degrees)
         free = np.ones(len(pool), dtype=bool)
         picks, gains = np.empty(n_queries, dtype=np.int64), np.zeros(n_queries)
@@ -78,3 +74,12 @@ class ProbCover(CappedStrategy):
             picks[i], gains[i], free[row] = row, degrees[row], False
             coverage.take(row, i / n_queries)
         return Selection(pool.candidates[picks], scores, gains)
+
+    def _coverage(self, pool: PoolView, delta: float) -> Coverage | KnownCoverage:
+        """What is covered by the labelled samples, and how much each candidate would add."""
+        graph = neighbourhoods(pool, delta)
+        if graph is not None:
+            return KnownCoverage(graph, pool)
+        points, known = Dense(pool.resident("features")), Dense(pool.resident_labelled("features"))
+        covered = covered_by(known, np.full(len(known), delta), points, pool.progress)
+        return Coverage(points, delta, covered, lambda share: pool.progress(0.8 * share))

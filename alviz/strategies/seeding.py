@@ -21,7 +21,8 @@ class SquaredDistanceSampling:
     """Picks points one by one, each with probability proportional to D², its squared distance to the nearest centre; picks become centres.
 
     points: n vectors. centres: vectors of the same kind that are centres from the start. first: the row to pick first; without it and
-    without centres the first pick is uniform. Points at distance 0 are picked only when nothing else is left, and then uniformly.
+    without centres the first pick is uniform. weights: (n,) positive; the probability of a point is proportional to weight · D², and of a
+    first one to its weight. Points at distance 0 are picked only when nothing else is left, and then uniformly.
 
     Distances only fall as centres are added. So `upper` (n,), distances to the centres up to some earlier one, bounds them from above, and
     a row proposed with probability proportional to `upper` and accepted with probability D² / upper is a draw proportional to D², whatever
@@ -40,11 +41,13 @@ class SquaredDistanceSampling:
         *,
         first: int | None = None,
         centres: Vectors | None = None,
+        weights: Floats | None = None,
         progress: Progress = silent,
     ):
         self.points = points
         self.centres = Centres(points, centres)
         self.first = first
+        self.weights = weights
         self.rng = rng
         self.progress = progress
         self._upper = np.full(len(points), np.inf)
@@ -58,14 +61,14 @@ class SquaredDistanceSampling:
         """The picks (rows, in order) and the D² of each when it was picked: NaN for a first one without centres."""
         gains: list[float] = []
         if not len(self.centres):
-            self.centres.picks.append(int(self.rng.integers(len(self.points))) if self.first is None else self.first)
+            self.centres.picks.append(self._first() if self.first is None else self.first)
             gains.append(np.nan)
         while len(self.centres.picks) < n_picks:
             self._share = len(self.centres.picks) / n_picks
             self.progress(self._share)
             if not self._seen:
                 self._refresh()
-            cumulative = np.cumsum(self._upper)
+            cumulative = np.cumsum(self._upper if self.weights is None else self._upper * self.weights)
             if cumulative[-1] <= 0:
                 free = np.setdiff1d(np.arange(len(self.points)), self.centres.picks)
                 rest = n_picks - len(self.centres.picks)
@@ -74,6 +77,11 @@ class SquaredDistanceSampling:
                 break
             gains += self._draw(cumulative, n_picks - len(self.centres.picks))
         return np.array(self.centres.picks, dtype=np.int64), np.array(gains)
+
+    def _first(self) -> int:
+        if self.weights is None:
+            return int(self.rng.integers(len(self.points)))
+        return int(self.rng.choice(len(self.points), p=self.weights / self.weights.sum()))
 
     def _draw(self, cumulative: Floats, wanted: int) -> list[float]:
         """Make up to `wanted` picks from one batch of proposals, and return their D²."""

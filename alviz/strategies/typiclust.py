@@ -47,7 +47,8 @@ class TypiClust(QueryStrategy):
         deviation="The features are taken as they are, where the authors scale them to length 1. Distances are Euclidean as in the "
         "paper (the authors' code averages squared ones), and neighbours "
         "are all samples of the cluster, labelled ones too. Picks count as labels at once, so a second pick goes where labels are "
-        "fewest (the code goes round in one order). "
+        "fewest (the code goes round in one order). k-means starts from the run's seed and the number of clusters, so that rounds with equally "
+        "many clusters (max_clusters is reached) have the same ones; the code draws new ones. "
         f"Clusters of fewer than {SMALLEST} samples come last instead of never.",
         options={
             "neighbours": "How many nearest neighbours typicality is measured by (20 in the paper).",
@@ -68,7 +69,7 @@ class TypiClust(QueryStrategy):
         """The most typical candidates, cluster by cluster. scores: typicality as minus the mean distance, in the clusters picked from."""
         points, n_labelled = together(pool)
         k = min(n_labelled + n_queries, self.max_clusters, len(points))
-        cluster = clustered(points, k, rng, pool)
+        cluster = clustered(points, k, pool)
         turns = rounds(cluster, n_labelled, n_queries)
         order = np.argsort(cluster, kind="stable")
         chosen, sizes = np.unique(turns, return_counts=True)
@@ -119,8 +120,27 @@ def together(pool: PoolView) -> tuple[Any, int]:
     return (namespace(free).concat([known, free]) if len(known) else free), len(known)
 
 
-def clustered(points: Any, k: int, rng: np.random.Generator, pool: PoolView) -> Indices:
-    """(n,) k-means cluster of every point: Lloyd's algorithm, or mini-batches and the nearest centroid where that would take too long."""
+def clustered(points: Any, k: int, pool: PoolView) -> Indices:
+    """(n,) k-means cluster of every point (of `together`).
+
+    It depends on the samples, k and the pool's seed only, so rounds that have these in common share it: pool.run_cache keeps the last.
+    """
+    indices = np.concatenate([pool.labelled, pool.candidates])
+    order = np.argsort(indices, kind="stable")
+    known = pool.run_cache.get("clusters") if pool.labelled_source is pool.source else None
+    if known is None or known[0] != k or not np.array_equal(known[1], indices[order]):
+        whole = pool.shows_table and len(order) == pool.n
+        samples = pool.resident_table("features") if whole else points[beside(order, points)]
+        known = k, indices[order], _clustered(samples, k, np.random.default_rng([pool.seed, 0xC1, k]), pool)
+        if pool.labelled_source is pool.source:
+            pool.run_cache["clusters"] = known
+    cluster = np.empty_like(order)
+    cluster[order] = known[2]
+    return cluster
+
+
+def _clustered(points: Any, k: int, rng: np.random.Generator, pool: PoolView) -> Indices:
+    """Lloyd's algorithm, or mini-batches and the nearest centroid where that would take too long."""
     x = host(points)
     if x.size * k <= FULL:
         return lloyd(x, k, rng, lambda share: pool.progress(0.9 * share))[1]

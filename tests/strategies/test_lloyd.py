@@ -66,6 +66,21 @@ def test_units_change_nothing(factor):
     assert one == other
 
 
+def test_it_ends_when_little_is_gained(monkeypatch):
+    rng = np.random.default_rng(3)
+    x, rows = rng.normal(size=(2000, 4)), rng.choice(2000, 30, replace=False)
+    from_rows(monkeypatch, rows)
+    inertia = []
+    for tolerance in (0.0, 1e-4, 0.5):
+        monkeypatch.setattr(lloyd, "TOLERANCE", tolerance)
+        centres, label = lloyd.lloyd(x, 30, rng, silent)
+        inertia.append(((x - centres[label]) ** 2).sum())
+    assert inertia[0] < inertia[1] < 1.01 * inertia[0]
+    # The first step takes off less than half: it is the last.
+    label = ((x[:, None] - x[rows]) ** 2).sum(axis=2).argmin(axis=1)
+    np.testing.assert_allclose(centres, [x[label == c].mean(axis=0) for c in range(30)], rtol=1e-9)
+
+
 def test_mini_batches_are_running_means(monkeypatch):
     monkeypatch.setattr(lloyd, "BATCH", 700)
     monkeypatch.setattr(lloyd, "NUMBERS", 1)
@@ -108,16 +123,15 @@ def test_start_is_the_best_of_some_drawn_by_weight_and_distance(monkeypatch):
     assert counts[expected == 0].sum() == 0
 
 
-@pytest.mark.parametrize("block", [10**5, 64])
-def test_start_finds_separate_groups(block, monkeypatch):
-    # A sample of the rows, with its distances in one matrix or not.
-    monkeypatch.setattr(lloyd, "BLOCK_BYTES", block)
+@pytest.mark.parametrize("greedy", [128, 0])
+def test_start_finds_separate_groups(greedy, monkeypatch):
+    monkeypatch.setattr(lloyd, "GREEDY", greedy)
     rng = np.random.default_rng(0)
     group = np.repeat(np.arange(8), 100)
     x = 100 * np.eye(8)[group] + rng.normal(size=(800, 8))
     for seed in range(5):
         found = lloyd.start(Dense(x), 8, np.random.default_rng(seed), silent, np.ones(800))
-        assert sorted(found.argmax(axis=1).tolist()) == list(range(8)) or block == 64  # two rows per cluster may miss one
+        assert sorted(found.argmax(axis=1).tolist()) == list(range(8))
         assert all((x == row).all(axis=1).any() for row in found)
 
 

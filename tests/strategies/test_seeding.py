@@ -23,17 +23,18 @@ def squares(x, centres):
     return np.array([min(((row - c) ** 2).sum() for c in centres) for row in x])
 
 
-def sequences(x, first, centres, length):
-    """{sequence of picks: probability} of D² sampling by the definition; `first` None: uniform when there is no centre."""
+def sequences(x, first, centres, length, weights=None):
+    """{sequence of picks: probability} of D² sampling by the definition; `first` None: by weight when there is no centre."""
+    weights = np.ones(len(x)) if weights is None else weights
     out = {(): 1.0}
     for _ in range(length):
         longer = {}
         for picks, p in out.items():
             known = [*centres, *x[list(picks)]]
             if not known:
-                share = np.full(len(x), 1 / len(x)) if first is None else np.eye(len(x))[first]
+                share = weights / weights.sum() if first is None else np.eye(len(x))[first]
             else:
-                weight = squares(x, known)
+                weight = weights * squares(x, known)
                 if weight.sum() == 0:
                     weight = np.array([float(i not in picks) for i in range(len(x))])
                 share = weight / weight.sum()
@@ -43,13 +44,13 @@ def sequences(x, first, centres, length):
     return out
 
 
-def chi_square(points, first, centres, length, draws, seed=0):
+def chi_square(points, first, centres, length, draws, seed=0, weights=None):
     """(statistic, degrees of freedom) of drawn sequences against their probabilities."""
-    expected = sequences(explicit(points), first, [] if centres is None else explicit(centres), length)
+    expected = sequences(explicit(points), first, [] if centres is None else explicit(centres), length, weights)
     counts = dict.fromkeys(expected, 0)
     rng = np.random.default_rng(seed)
     for _ in range(draws):
-        counts[tuple(SquaredDistanceSampling(points, rng, first=first, centres=centres).run(length)[0].tolist())] += 1
+        counts[tuple(SquaredDistanceSampling(points, rng, first=first, centres=centres, weights=weights).run(length)[0].tolist())] += 1
     return sum((counts[s] - draws * p) ** 2 / (draws * p) for s, p in expected.items()), len(expected) - 1
 
 
@@ -86,6 +87,12 @@ def test_single_precision(make):
 
 def test_first_pick_is_uniform_without_centres():
     statistic, freedom = chi_square(dense(), None, None, 3, draws=1500)
+    assert freedom == 59
+    assert statistic < QUANTILE[freedom]
+
+
+def test_weights():
+    statistic, freedom = chi_square(dense(), None, None, 3, draws=1500, weights=np.array([1.0, 3, 0.5, 1, 2]))
     assert freedom == 59
     assert statistic < QUANTILE[freedom]
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from alviz.progress import silent
-from alviz.strategies import PoolView, create, typiclust, vectors
+from alviz.strategies import PoolView, create, lloyd, typiclust, vectors
 from alviz.strategies.arrays import Arrays
 from alviz.strategies.typiclust import Tcm, TypiClust
 
@@ -20,7 +20,7 @@ def pool_of(x, labelled=(), candidates=None, k=3, probabilities=None):
 def given_clusters(monkeypatch, cluster):
     """Let k-means find this clustering (n,) of the whole table; the strategy sees labelled samples first."""
 
-    def clustered(points, k, rng, pool):
+    def clustered(points, k, pool):
         return cluster[np.concatenate([pool.labelled, pool.candidates])]
 
     monkeypatch.setattr(typiclust, "clustered", clustered)
@@ -132,21 +132,37 @@ def test_one_pick_in_every_cluster(monkeypatch, mini_batches):
         assert sorted(group[picks].tolist()) == [3, 4, 5, 6, 7]
 
 
-def test_clusters_are_those_of_k_means():
+def test_clusters_are_those_of_k_means(monkeypatch):
     # Lloyd's fixed point: every sample is in the cluster whose mean is nearest.
-    rng = np.random.default_rng(5)
-    x = rng.normal(size=(200, 3))
-    cluster = typiclust.clustered(x, 6, rng, pool_of(x))
+    monkeypatch.setattr(lloyd, "TOLERANCE", 0.0)
+    x = np.random.default_rng(5).normal(size=(200, 3))
+    cluster = typiclust.clustered(x, 6, pool_of(x))
     means = np.array([x[cluster == c].mean(axis=0) for c in range(6)])
     for i in range(200):
         distances = [((x[i] - mean) ** 2).sum() for mean in means]
         assert distances[cluster[i]] <= min(distances) + 1e-9
 
 
+def test_equally_many_clusters_of_the_same_samples_are_kept(monkeypatch):
+    # Labels move samples from one side to the other; a sample that is left out makes another table.
+    x = np.random.default_rng(6).normal(size=(90, 3))
+    made = []
+    monkeypatch.setattr(typiclust, "_clustered", lambda points, k, rng, pool: (made.append(points), np.argsort(points[:, 0]) % k)[1])
+    cache = {}
+    for labelled, candidates, k in (([3, 8], None, 6), ([3, 8, 50, 51], None, 6), ([3], None, 6), ([3], None, 7), ([3], range(4, 89), 7)):
+        pool = pool_of(x, labelled, candidates)
+        pool.run_cache = cache
+        rows = [*labelled, *pool.candidates]
+        whole = np.argsort(x[sorted(rows), 0]) % k
+        found = typiclust.clustered(x[rows], k, pool)
+        assert found.tolist() == [whole[sorted(rows).index(i)] for i in rows]
+    assert [len(points) for points in made] == [90, 90, 86]
+
+
 def test_number_of_clusters(monkeypatch):
     asked = []
 
-    def clustered(points, k, rng, pool):
+    def clustered(points, k, pool):
         asked.append(k)
         return np.arange(len(points)) % k
 
