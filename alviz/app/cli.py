@@ -1,7 +1,7 @@
 """The ``alviz`` command."""
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -146,13 +146,14 @@ def compare(
 
     try:
         from alviz.studies import Store
+        from alviz.studies.export import write
         from alviz.studies.grid import read
 
         wanted, kept = read(grid), Store(store or None)
         reached = comparing.drive(wanted, kept, console, workers=workers, threads=threads, scheduler=scheduler)
         found = comparing.whole(wanted, kept)
         if table:
-            comparing.write(found, table)
+            write(found, table, overwrite=True)
     except KeyboardInterrupt:
         console.print("Stopped. The same command goes on from here.")
         raise typer.Exit(130) from None
@@ -164,39 +165,110 @@ def compare(
 
 
 @cli.command()
+def report(
+    grid: Annotated[str, typer.Argument(help="The grid: a .toml or .json file.")],
+    output: Annotated[str, typer.Option(help="The file to write.")] = "report.html",
+    metric: Annotated[list[str] | None, typer.Option(help="Report on this metric; accuracy when left out.", show_default=False)] = None,
+    reference: Annotated[
+        str, typer.Option(help="Measure the others against this one; random when left out, where there is one.", show_default=False)
+    ] = "",
+    store: Annotated[str, typer.Option(help="Database that has the runs (an SQLAlchemy URL).", show_default=False)] = "",
+) -> None:
+    """Write what came of a grid as one HTML file, to read offline or to print."""
+    try:
+        from alviz.report import write
+        from alviz.studies import Store
+        from alviz.studies.grid import read
+
+        written = write(read(grid), Store(store or None), output, metrics=metric or ["accuracy"], reference=reference or None)
+    except (ValueError, OSError) as error:
+        _refuse(str(error))
+    else:
+        console.print(f"{written} ({written.stat().st_size / 1e6:.1f} MB)", markup=False)
+
+
+@cli.command()
 def runs(
     dataset: Annotated[str, typer.Option(help="Only runs on this dataset.", show_default=False)] = "",
+    imbalance: Annotated[
+        str, typer.Option(help="Only runs on this make-up of the pool, such as ir=0.75, or none.", show_default=False)
+    ] = "",
     strategy: Annotated[str, typer.Option(help="Only runs of this query strategy.", show_default=False)] = "",
     learner: Annotated[str, typer.Option(help="Only runs of this learner.", show_default=False)] = "",
-    export: Annotated[str, typer.Option(help="Write the list to this .csv or .parquet file.", show_default=False)] = "",
-    delete: Annotated[list[str] | None, typer.Option(help="Forget this run; its id, once or several times.", show_default=False)] = None,
+    initial: Annotated[str, typer.Option(help="Only runs that began with this initial pool.", show_default=False)] = "",
+    seed: Annotated[int | None, typer.Option(help="Only runs of this seed.", min=0, show_default=False)] = None,
+    by: Annotated[str, typer.Option(help="Only runs that people label, or simulated ones.", metavar="people|simulated")] = "",
+    since: Annotated[str, typer.Option(help="Only runs begun since: a date, or an age such as 12h, 2d or 3w.", show_default=False)] = "",
+    comparison: Annotated[str, typer.Option(help="Only cells of this comparison.", show_default=False)] = "",
+    only: Annotated[str, typer.Option(help="Only single runs, or only cells of grids.", metavar="single|cells")] = "",
+    limit: Annotated[int, typer.Option(help="Show so many; 0: all.", min=0)] = 30,
+    export: Annotated[str, typer.Option(help="Write all that fit to this .csv or .parquet file.", show_default=False)] = "",
+    rounds: Annotated[bool, typer.Option("--rounds", help="With --export: a row for every round, with all that was measured.")] = False,
+    delete: Annotated[list[str] | None, typer.Option(help="Delete this run; its id, once or several times.", show_default=False)] = None,
+    delete_matching: Annotated[bool, typer.Option("--delete-matching", help="Delete all that fit; wants a filter.")] = False,
+    delete_comparison: Annotated[str, typer.Option(help="Delete this comparison with its cells.", show_default=False)] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
     store: Annotated[str, typer.Option(help="The database (an SQLAlchemy URL).", show_default=False)] = "",
 ) -> None:
-    """List the runs that are kept, newest first; export or forget them."""
-    from alviz.app import comparing
+    """List the runs that are kept, newest first; write them to a file, or delete them."""
+    from alviz.app import listing
 
-    wanted = {"dataset": dataset, "strategy": strategy, "learner": learner}
+    texts = {"dataset": dataset, "imbalance": imbalance, "strategy": strategy, "learner": learner, "initial": initial}
+    filters: dict[str, Any] = {**texts, "seed": seed, "by": by, "since": since, "comparison": comparison, "only": only}
+    filtered = any(value not in ("", None) for value in filters.values())
+    ways = [
+        name
+        for name, used in (
+            ("--delete", delete),
+            ("--delete-matching", delete_matching),
+            ("--delete-comparison", delete_comparison),
+            ("--export", export),
+        )
+        if used
+    ]
     try:
         from alviz.studies import Store
 
+        if len(ways) > 1:
+            raise ValueError(f"{' and '.join(ways)} do not go together: one at a time")
+        if filtered and (delete or delete_comparison):
+            raise ValueError(f"{ways[0]} takes no filter; --delete-matching deletes all that a filter lets through")
+        if delete_matching and not filtered:
+            raise ValueError("--delete-matching wants a filter, such as --strategy, --since or --comparison")
+        if rounds and not export:
+            raise ValueError("--rounds says what --export writes: add --export FILE")
         kept = Store(store or None)
-        for run in delete or []:
-            kept.config(run)  # an unknown one is refused before anything is lost
-        for run in delete or []:
-            kept.delete(run)
-        if delete:
-            console.print(f"Forgot {len(delete)} run{'s' if len(delete) > 1 else ''}.")
-            return
-        shown, found = comparing.runs(
-            kept, lambda entry: all(not name or entry[key].split(" (")[0] == name for key, name in wanted.items())
-        )
-        if export:
-            import pandas as pd
+        found = listing.chosen(kept, listing.listed(kept), **filters)
+        if ways and not export:
+            doomed, grids = listing.doomed(kept, found, delete or [], delete_comparison)
+            what = " and ".join(filter(None, (listing.counted(doomed), f"the comparison {delete_comparison!r}" if grids else "")))
+            if delete or ((doomed or grids) and _sure(f"Delete {what}?", yes)):
+                kept.delete(*(entry["id"] for entry in doomed))
+                for grid in grids:
+                    kept.delete_comparison(grid["key"])
+                console.print(f"Deleted {what}.", markup=False)
+            elif not doomed:
+                console.print("No run is kept that fits.")
+        elif export:
+            from alviz.studies.export import write
 
-            comparing.write(pd.DataFrame(found), export)
+            write(listing.rounds(kept, found) if rounds else listing.frame(found), export, overwrite=True)
+            console.print(f"Wrote {'every round of ' if rounds else ''}{listing.counted(found)} to {export}.", markup=False)
+        elif found:
+            console.print(listing.shown(found, limit, console.width), soft_wrap=False)
+        else:
+            console.print("No run is kept" + (" that fits." if filtered else "."))
     except (ValueError, OSError) as error:
         _refuse(str(error))
-    console.print(shown if found else "No run is kept" + (" that fits." if any(wanted.values()) else "."), soft_wrap=False)
+
+
+def _sure(question: str, yes: bool) -> bool:
+    """Whether it may be done: asked at a terminal, or said with --yes. Raises ValueError where nobody can be asked."""
+    if yes:
+        return True
+    if not sys.stdin.isatty():
+        raise ValueError(f"{question} Nobody can be asked here: add --yes")
+    return typer.confirm(question)
 
 
 def _refuse(sentence: str) -> None:

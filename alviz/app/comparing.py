@@ -1,16 +1,12 @@
-"""`alviz compare`: a grid of runs from the command line, and what came of it. `alviz runs`: what the store has."""
+"""`alviz compare`: a grid of runs from the command line, and what came of it."""
 
 import threading
-import time
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
-from rich.text import Text
 
 from alviz.loop.curves import aubc
 from alviz.studies.compare import Standing, go_on, standing, table
@@ -77,38 +73,6 @@ def summary(grid: Comparison, found: pd.DataFrame) -> RenderableType:
             values = [str(strategy), str(seeds), f"{labels:,}", f"{final:.1%}", f"{area:.1%}", f"{seconds:.1f}"]
             shown.add_row(*map(str, place), *values, style="bold" if area == best else "")
     return shown
-
-
-def runs(store: Store, keep: Callable[[dict[str, Any]], bool]) -> tuple[RenderableType, list[dict[str, Any]]]:
-    """(a table of the runs that `keep` lets through, newest first; the same as dicts)."""
-    found = [flat(entry) for entry in store.runs()]
-    found = [entry for entry in found if keep(entry)]
-    shown = Table(box=None, pad_edge=False, header_style="dim")
-    for heading in ("run", "began", "dataset", "learner", "strategy", "initial", "per round", "seed", "rounds", "by"):
-        shown.add_column(heading, justify="right" if heading in ("per round", "seed", "rounds") else "left")
-    for entry in found:
-        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry["began"]))
-        shown.add_row(*(Text(str(value)) for value in (entry["id"], when, *list(entry.values())[2:])))
-    return shown, found
-
-
-def flat(entry: dict[str, Any]) -> dict[str, Any]:
-    """A run of the store as plain values: id, began, dataset, learner, strategy, initial, n_queries, seed, rounds, annotator."""
-    config = entry["config"]
-    parts = {part: (config.get(part) or {}).get("name", "not by name") for part in ("dataset", "learner", "strategy", "initial")}
-    imbalance = ((config.get("dataset") or {}).get("params") or {}).get("imbalance")
-    if imbalance not in (None, "none"):
-        parts["dataset"] += f" ({imbalance})"
-    numbers = {"n_queries": config["n_queries"], "seed": config["seed"], "rounds": entry["rounds"]}
-    return {"id": entry["id"], "began": entry["began"], **parts, **numbers, "annotator": config.get("annotator", "simulated")}
-
-
-def write(found: pd.DataFrame, path: str) -> None:
-    """A table as .csv or .parquet. Raises ValueError for another ending, OSError where it cannot be written."""
-    kind = Path(path).suffix.lower()
-    if kind not in (".csv", ".parquet"):
-        raise ValueError(f"a table is written as .csv or .parquet, got {path!r}")
-    found.to_csv(path, index=False) if kind == ".csv" else found.to_parquet(path, index=False)
 
 
 def whole(grid: Comparison, store: Store) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from alviz.loop.round import PHASES, Round
+from alviz.loop.round import Round
 
 Curve = Sequence[tuple[float, float]] | NDArray[Any]
 
@@ -48,29 +48,11 @@ def mean_gain(curve: Curve, random_curve: Curve) -> float:
     return float((values[1:][mine] - random_values[1:][theirs]).mean()) if len(mine) else float("nan")
 
 
-def labels_to_reach(curve: Curve, level: float) -> float:
-    """Labels at the first round whose value is at least `level` (a budget that was really spent, nothing interpolated); NaN if there is none."""
-    labels, values = _columns(curve)
-    reached = np.flatnonzero(values >= level)
-    return float(labels[reached[0]]) if len(reached) else float("nan")
-
-
-def labels_saved(curve: Curve, random_curve: Curve, level: float) -> float:
-    """Labels that random needs to reach `level` minus the labels needed here; NaN where either never reaches it."""
-    return labels_to_reach(random_curve, level) - labels_to_reach(curve, level)
-
-
 def jaccard(a: ArrayLike, b: ArrayLike) -> float:
     """Overlap |A ∩ B| / |A ∪ B| of two selections (dataset indices; repeats count once); NaN for two empty ones."""
     first, second = np.unique(np.asarray(a)), np.unique(np.asarray(b))
     union = len(np.union1d(first, second))
     return len(np.intersect1d(first, second)) / union if union else float("nan")
-
-
-def time_per_phase(rounds: Iterable[Round]) -> dict[str, float]:
-    """phase -> seconds, summed over the rounds, in the order of `PHASES`; a phase that no round had is 0."""
-    finished = list(rounds)
-    return {phase: float(sum(one.seconds.get(phase, 0.0) for one in finished)) for phase in PHASES}
 
 
 def _columns(curve: Curve) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

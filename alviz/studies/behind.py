@@ -9,6 +9,9 @@ from alviz.loop.labels import Event
 from alviz.loop.round import Round
 from alviz.studies.store import Store
 
+QUICK = 0.2
+"""Seconds of training below which a model is not kept: whoever goes on with the cell trains it again, to the same numbers."""
+
 
 class Behind:
     """Keeps the rounds of one cell of a grid in `store`, one behind the run: waiting for the disk costs the run nothing.
@@ -27,8 +30,10 @@ class Behind:
         return self.store.create(config, dataset, self.cell)
 
     def commit(self, run: str, finished: Round, events: list[Event], model: Arrays | None) -> None:
-        """Keep a round, once the one before is kept."""
+        """Keep a round, once the one before is kept; the model where training took long."""
         self.wait()
+        if finished.seconds.get("train", 0.0) < QUICK:
+            model = None
         self._last = self._thread.submit(self.store.commit, run, finished, events, model)
 
     def wait(self) -> None:

@@ -1,7 +1,9 @@
 """A comparison driven: what is still to do, the work, and the table of what came out."""
 
+import itertools
+import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
@@ -86,12 +88,22 @@ def table(grid: Comparison, store: Store) -> "pd.DataFrame":
 
     found: dict[str, list[tuple[str, int, dict[str, Any]]]] = {}
     for key, run, number, record in store.records(cell.key for cell in grid.cells()):
-        found.setdefault(key, []).append((run, number, record))
-    rows = []
-    for cell in grid.cells():
-        place = {axis: cell.label(axis) for axis in AXES}
-        for run, number, record in found.get(cell.key, []):
-            if number <= grid.rounds:
-                seconds = {f"seconds_{phase}": taken for phase, taken in record["seconds"].items()}
-                rows.append({**place, "run": run, "round": number, "n_labelled": record["n_labelled"], **record["metrics"], **seconds})
-    return pd.DataFrame(rows, columns=None if rows else [*AXES, "run", "round", "n_labelled"])
+        if number <= grid.rounds:
+            found.setdefault(key, []).append((run, number, record))
+    cells = [cell for cell in grid.cells() if cell.key in found]
+    if not cells:
+        return pd.DataFrame(columns=[*AXES, "run", "round", "n_labelled"])
+    rows = [row for cell in cells for row in found[cell.key]]
+    columns: dict[str, list[Any]] = {axis: [cell.label(axis) for cell in cells for _ in found[cell.key]] for axis in AXES}
+    columns |= {"run": [run for run, _, _ in rows], "round": [number for _, number, _ in rows]}
+    return pd.DataFrame({**columns, **measured([record for _, _, record in rows])})
+
+
+def measured(records: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """What rounds have measured, as columns: n_labelled, every metric, seconds_<phase>; NaN where a round has none. records: as the store gives them."""
+    rows = [{**record["metrics"], **{f"seconds_{phase}": taken for phase, taken in record["seconds"].items()}} for record in records]
+    names = dict.fromkeys(itertools.chain.from_iterable(rows))
+    return {
+        "n_labelled": [record["n_labelled"] for record in records],
+        **{name: [row.get(name, math.nan) for row in rows] for name in names},
+    }

@@ -3,7 +3,9 @@
 import difflib
 import itertools
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import math
+import reprlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -11,11 +13,12 @@ from typing import Any
 
 from alviz import data, initial, learners, strategies
 from alviz.checks import whole
+from alviz.data import rules
 from alviz.data.hashing import hash_text
 from alviz.loop.signals import unmet
 
 AXES = ("dataset", "imbalance", "learner", "initial", "n_queries", "strategy", "seed")
-"""What may differ between two cells of a grid, from the slowest to the quickest in the order of the cells; what cells share is made once."""
+"""What may differ between two cells of a grid, in the order in which tables and titles name it."""
 
 FIELDS = {
     "datasets": "names, or tables with name and settings",
@@ -29,6 +32,9 @@ FIELDS = {
     "seeds": "how many (they are 0, 1, 2 …), or a list",
     "name": "what the comparison is called",
 }
+LONGEST = 80
+"""Letters of a name or label, which has to fit into tables and figures."""
+
 _NEEDED = ("datasets", "strategies", "rounds", "seeds")
 
 
@@ -92,20 +98,32 @@ class Comparison:
     n_initial: int | None = None
     name: str = ""
 
+    @property
+    def axes(self) -> dict[str, tuple[Any, ...]]:
+        """axis -> what stands along it; in the order of the cells, the slowest first, so that those that share most are next to one another."""
+        return {
+            "dataset": self.datasets,
+            "imbalance": self.imbalances,
+            "learner": self.learners,
+            "initial": self.initial,
+            "n_queries": self.n_queries,
+            "seed": self.seeds,
+            "strategy": self.strategies,
+        }
+
     def cells(self) -> Iterator[Cell]:
         """All cells, those that share most next to one another."""
-        axes = (self.datasets, self.imbalances, self.learners, self.initial, self.n_queries, self.seeds, self.strategies)
-        for dataset, imbalance, learner, pool, n_queries, seed, strategy in itertools.product(*axes):
-            first = n_queries if self.n_initial is None else self.n_initial
-            yield Cell(dataset, imbalance, learner, pool, n_queries, strategy, seed, first)
+        return iter(self._cells)
+
+    @cached_property
+    def _cells(self) -> tuple[Cell, ...]:
+        axes = self.axes
+        places = (dict(zip(axes, place, strict=True)) for place in itertools.product(*axes.values()))
+        return tuple(Cell(**place, n_initial=place["n_queries"] if self.n_initial is None else self.n_initial) for place in places)
 
     def __len__(self) -> int:
         """How many cells there are."""
-        axes = (self.datasets, self.imbalances, self.learners, self.initial, self.n_queries, self.seeds, self.strategies)
-        count = 1
-        for axis in axes:
-            count *= len(axis)
-        return count
+        return math.prod(map(len, self.axes.values()))
 
     def spec(self) -> dict[str, Any]:
         """The grid as JSON-able values that `parse` takes."""
@@ -158,15 +176,12 @@ def parse(given: Any) -> Comparison:
     missing = [key for key in _NEEDED if key not in given]
     if missing:
         raise ValueError(f"{missing[0]} is missing: {FIELDS[missing[0]]}")
-    name = given.get("name", "")
-    if not isinstance(name, str):
-        raise ValueError(f"name must be text, got {name!r}")
-    found: dict[str, Any] = {"name": name}
+    found: dict[str, Any] = {"name": _title("name", given.get("name", ""))}
     for key, module in (("datasets", data), ("learners", learners), ("initial", initial), ("strategies", strategies)):
         if key in given:
             found[key] = _parts(key, module, given[key])
     if "imbalances" in given:
-        found["imbalances"] = _different("imbalances", tuple(_texts("imbalances", given["imbalances"])))
+        found["imbalances"] = _imbalances(given["imbalances"])
     found["rounds"] = whole("rounds", given["rounds"], 1)
     seeds = given["seeds"]
     if isinstance(seeds, list):
@@ -186,22 +201,28 @@ def parse(given: Any) -> Comparison:
 def _parts(field: str, module: Any, entries: Any) -> tuple[Part, ...]:
     if not isinstance(entries, list) or not entries:
         raise ValueError(f"{field} must be a list: {FIELDS[field]}; got {entries!r}")
-    parts = []
+    parts: list[Part] = []
     for k, entry in enumerate(entries):
         where = f"{field}[{k}]"
         given = {"name": entry} if isinstance(entry, str) else entry
         if not isinstance(given, Mapping) or not isinstance(given.get("name"), str):
             raise ValueError(f'{where} must be a name or a table with a name, such as {{ name = "…" }}, got {entry!r}')
         params = {key: value for key, value in given.items() if key not in ("name", "label")}
+        for key, value in params.items():
+            _check_kept(f"{where}.{key}", value)
         try:
             name = module.registry.resolve(given["name"])
             _check(field, module, name, params)
         except (ValueError, ImportError) as error:
             raise ValueError(f"{where}: {error}") from error
-        label = given.get("label", _label(name, params))
-        if not isinstance(label, str) or not label:
-            raise ValueError(f"{where}.label must be text, got {label!r}")
-        parts.append(Part(name, params, label))
+        label = _title(f"{where}.label", given["label"]) if "label" in given else _label(name, params)
+        if not label:
+            raise ValueError(f"{where}.label must not be empty")
+        part = Part(name, params, label)
+        for j, other in enumerate(parts):
+            if part.spec() == other.spec():
+                raise ValueError(f"{where} is the same as {field}[{j}], {other.label!r}: leave one out")
+        parts.append(part)
     labels = [part.label for part in parts]
     for k, label in enumerate(labels):
         if label in labels[:k]:
@@ -238,10 +259,33 @@ def _check_pairs(grid: Comparison) -> None:
                 raise ValueError(f"strategies[{k}] ({part.label}) needs {missing}, which learners[{j}] ({teacher.label}) does not give")
 
 
-def _texts(field: str, entries: Any) -> Sequence[str]:
+def _check_kept(where: str, value: Any) -> None:
+    """Raises ValueError for a setting that a stored run cannot say again."""
+    if isinstance(value, list):
+        for k, one in enumerate(value):
+            _check_kept(f"{where}[{k}]", one)
+    elif isinstance(value, Mapping):
+        for key, one in value.items():
+            _check_kept(f"{where}.{key}", one)
+    elif not (value is None or isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))):
+        raise ValueError(f"{where} must be text, a finite number, true or false, or a list or table of these, got {value!r}")
+
+
+def _title(where: str, text: Any) -> str:
+    if not isinstance(text, str) or len(text) > LONGEST or not text.isprintable():
+        raise ValueError(f"{where} must be text of one line with at most {LONGEST} characters, got {reprlib.repr(text)}")
+    return text
+
+
+def _imbalances(entries: Any) -> tuple[str, ...]:
     if not isinstance(entries, list) or not entries or not all(isinstance(entry, str) for entry in entries):
-        raise ValueError(f"{field} must be a list: {FIELDS[field]}; got {entries!r}")
-    return entries
+        raise ValueError(f"imbalances must be a list: {FIELDS['imbalances']}; got {entries!r}")
+    for k, entry in enumerate(entries):
+        try:
+            rules.parsed(entry)
+        except ValueError as error:
+            raise ValueError(f"imbalances[{k}]: {error}") from error
+    return _different("imbalances", tuple(entries))
 
 
 def _numbers(field: str, entries: list[Any], least: int) -> tuple[int, ...]:
@@ -258,4 +302,7 @@ def _different(field: str, entries: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _label(name: str, params: Mapping[str, Any]) -> str:
-    return f"{name} ({', '.join(f'{key}={value}' for key, value in params.items())})" if params else name
+    """What a part is called that was given no label: its name with its settings."""
+    text = f"{name} ({', '.join(f'{key}={value}' for key, value in params.items())})" if params else name
+    text = "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"

@@ -1,11 +1,12 @@
 """The tables of the store, and how an older file's are brought up to date."""
 
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sqlalchemy import MetaData
+    from sqlalchemy import Delete, Insert, MetaData, Update
     from sqlalchemy.engine import Connection, Engine
 
 VERSION = "0002"
@@ -74,6 +75,33 @@ def tables() -> "MetaData":
         Column("stopped", Integer, nullable=False, server_default="0"),
     )
     return found
+
+
+@dataclass(frozen=True)
+class Statements:
+    """What every commit says. take: the run `of` is written to (take_known: unless others did since its count of writes was `known`)."""
+
+    take: "Update"
+    take_known: "Update"
+    insert_round: "Insert"
+    insert_model: "Insert"
+    delete_models: "Delete"
+
+
+@cache
+def statements() -> Statements:
+    """Made once: putting them together takes longer than carrying them out."""
+    from sqlalchemy import bindparam, literal_column
+
+    runs, rounds, models = (tables().tables[name] for name in ("runs", "rounds", "models"))
+    take = runs.update().where(runs.c.id == bindparam("of")).values(writes=runs.c.writes + literal_column("1"))
+    return Statements(
+        take,
+        take.where(runs.c.writes == bindparam("known")),
+        rounds.insert(),
+        models.insert(),
+        models.delete().where(models.c.run == bindparam("of"), models.c.round != bindparam("kept")),
+    )
 
 
 def prepare(engine: "Engine") -> None:

@@ -5,14 +5,14 @@ import math
 import numpy as np
 import pytest
 
-from alviz.loop.curves import aubc, final_value, jaccard, labels_saved, labels_to_reach, learning_curve, mean_gain, time_per_phase
-from alviz.loop.round import PHASES, Round
+from alviz.loop.curves import aubc, final_value, jaccard, learning_curve, mean_gain
+from alviz.loop.round import Round
 
 CURVE = [(10, 0.5), (20, 0.7), (40, 0.8)]
 RANDOM = [(10, 0.5), (20, 0.6), (40, 0.7), (80, 0.8)]
 
 
-def finished(index, n_labelled, accuracy, seconds):
+def finished(index, n_labelled, accuracy):
     empty = np.zeros(0, dtype=np.int64)
     return Round(
         index=index,
@@ -25,11 +25,10 @@ def finished(index, n_labelled, accuracy, seconds):
         metrics={"accuracy": accuracy, "ir": 0.25 * index},
         recall=np.zeros(0),
         confusion=np.zeros((0, 0), np.int64),
-        seconds=seconds,
     )
 
 
-ROUNDS = [finished(0, 10, 0.5, {"train": 1.0, "evaluate": 0.5}), finished(1, 20, 0.7, {"score": 0.25, "train": 2.0})]
+ROUNDS = [finished(0, 10, 0.5), finished(1, 20, 0.7)]
 
 
 def test_learning_curve():
@@ -66,34 +65,11 @@ def test_mean_gain_without_a_shared_selection_is_nan():
     assert math.isnan(mean_gain(CURVE[:1], RANDOM[:1]))
 
 
-def test_labels_to_reach_is_a_budget_that_was_spent():
-    assert labels_to_reach(CURVE, 0.7) == 20
-    assert labels_to_reach(CURVE, 0.71) == 40
-    assert labels_to_reach(CURVE, 0.1) == 10
-    assert math.isnan(labels_to_reach(CURVE, 0.81))
-
-
-def test_labels_to_reach_takes_the_first_time_of_a_curve_that_falls_again():
-    assert labels_to_reach([(1, 0.2), (2, 0.6), (3, 0.4), (4, 0.7)], 0.5) == 2
-
-
-def test_labels_saved():
-    assert labels_saved(CURVE, RANDOM, 0.8) == 40
-    assert labels_saved(RANDOM, CURVE, 0.8) == -40
-    assert math.isnan(labels_saved(CURVE, RANDOM[:2], 0.8))
-
-
 def test_jaccard():
     assert jaccard([1, 2, 3], [3, 4]) == 0.25
     assert jaccard([3, 3, 1], np.array([1, 3])) == 1.0
     assert jaccard([1], []) == 0.0
     assert math.isnan(jaccard([], []))
-
-
-def test_time_per_phase():
-    found = time_per_phase(ROUNDS)
-    assert found == {"score": 0.25, "select": 0.0, "label": 0.0, "train": 3.0, "evaluate": 0.5}
-    assert tuple(found) == PHASES
 
 
 def test_a_curve_must_ascend():

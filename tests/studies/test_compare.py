@@ -8,16 +8,19 @@ import sys
 import textwrap
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 import alviz
+from alviz.learners.stored import dumped
 from alviz.panels.workbench import Workbench
 from alviz.studies import Store
+from alviz.studies.behind import QUICK, Behind
 from alviz.studies.compare import go_on, standing, table
-from alviz.studies.grid import Comparison, parse
+from alviz.studies.grid import AXES, Comparison, parse
 
 GRID = {
     "datasets": [{"name": "gaussians", "n": 300, "n_test": 100}],
@@ -63,6 +66,44 @@ def test_every_cell_is_the_run_that_it_says(grid: Comparison, undisturbed: Store
         here = found[(found.learner == cell.learner.label) & (found.strategy == cell.strategy.label) & (found.seed == cell.seed)]
         assert here.accuracy.tolist() == [r.metrics["accuracy"] for r in run.rounds]
         assert here.log_loss.tolist() == [r.metrics["log_loss"] for r in run.rounds]
+
+
+def test_the_table_is_that_of_a_row_for_every_round(grid: Comparison, undisturbed: Store) -> None:
+    rows = []
+    for cell in grid.cells():
+        pool = alviz.data.create("gaussians", n=300, n_test=100)
+        run = str(undisturbed.run_of(cell.key))
+        for finished in undisturbed.load(run, pool).rounds:
+            place = {axis: cell.label(axis) for axis in AXES}
+            seconds = {f"seconds_{phase}": taken for phase, taken in finished.seconds.items()}
+            rows.append({**place, "run": run, "round": finished.index, "n_labelled": finished.n_labelled, **finished.metrics, **seconds})
+    pd.testing.assert_frame_equal(table(grid, undisturbed), pd.DataFrame(rows), check_exact=True)
+    shorter = parse({**GRID, "rounds": 2})
+    pd.testing.assert_frame_equal(
+        table(shorter, undisturbed), pd.DataFrame([row for row in rows if row["round"] <= 2]).reset_index(drop=True), check_exact=True
+    )
+
+
+def test_the_table_of_a_grid_that_has_not_begun_has_its_columns(grid: Comparison, tmp_path: Path) -> None:
+    found = table(grid, Store(f"sqlite:///{tmp_path / 'runs.db'}"))
+    assert len(found) == 0 and list(found) == [*AXES, "run", "round", "n_labelled"]
+
+
+def test_models_are_kept_only_where_training_takes_long(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path / 'runs.db'}")
+    run = alviz.Run("gaussians", learner="logistic", n_queries=5)
+    run.step()
+    behind = Behind(store, "c" * 32)
+    kept = behind.create(run.config(), run.dataset)
+    for finished, taken in zip(run.rounds, (QUICK / 2, 2 * QUICK), strict=True):
+        behind.commit(kept, replace(finished, seconds={"train": taken}), [], dumped(run.learner, run.model(finished.index)))
+    behind.wait()
+    behind.give_up()
+    stored = store.load(kept, run.dataset)
+    assert set(stored.models) == {1}
+    again = alviz.Run.resume(stored, run.dataset)  # the model of round 0 is trained again
+    for r in (0, 1):
+        assert (again.model(r).predict_proba(run.dataset.features) == run.model(r).predict_proba(run.dataset.features)).all()
 
 
 def test_strategies_of_one_seed_share_their_first_round(grid: Comparison, undisturbed: Store) -> None:

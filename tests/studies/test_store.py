@@ -158,6 +158,43 @@ def test_runs_are_listed_newest_first_and_can_be_deleted(store: Store, pool: Dat
         store.load(first.id, pool)
 
 
+def test_several_runs_go_at_once_and_the_rest_stays_as_it_was(store: Store, pool: Dataset) -> None:
+    runs = [Run(pool, n_queries=5, seed=seed, store=store) for seed in range(3)]
+    person = Run(pool, n_queries=3, oracle=Person("ada"), store=store)
+    runs[2].goto(2)
+    gone = [str(run.id) for run in (runs[0], person, runs[1])]
+    store.delete(*gone)
+    assert [entry["id"] for entry in store.runs()] == [runs[2].id]
+    assert store.records_of(gone) == []
+    assert picks(Run.resume(Store(store.url).load(str(runs[2].id), pool), pool)) == picks(runs[2])
+    store.delete()
+    assert store.has(str(runs[2].id))
+
+
+def test_records_of_runs_are_what_their_rounds_measured(store: Store, pool: Dataset) -> None:
+    runs = [Run(pool, n_queries=5, seed=seed, store=store) for seed in range(3)]
+    runs[1].goto(2)
+    found = {(run, number): record for run, number, record in store.records_of([str(runs[1].id), str(runs[0].id)])}
+    assert set(found) == {(runs[0].id, 0), (runs[1].id, 0), (runs[1].id, 1), (runs[1].id, 2)}
+    for (run, number), record in found.items():
+        finished = next(one for one in runs if one.id == run).rounds[number]
+        assert repr(record["metrics"]) == repr(dict(finished.metrics)) and record["seconds"] == dict(finished.seconds)
+        assert record["n_labelled"] == finished.n_labelled
+
+
+def test_of_two_that_go_on_with_a_run_the_later_one_is_refused_and_nothing_is_half_written(store: Store, pool: Dataset) -> None:
+    run = Run(pool, n_queries=5, store=store)
+    one, other = (Store(store.url) for _ in range(2))
+    mine, its = (Run.resume(kept.load(str(run.id), pool), pool, store=kept) for kept in (one, other))
+    mine.step()
+    with pytest.raises(ValueError, match="changed in another tab or process"):
+        its.step()
+    assert [number for _, number, _ in store.records_of([str(run.id)])] == [0, 1]
+    mine.step()
+    again = Run.resume(Store(store.url).load(str(run.id), pool), pool)
+    assert picks(again) == picks(mine) and len(picks(again)) == 3
+
+
 def test_a_fork_is_a_run_of_its_own_in_the_store(store: Store, pool: Dataset) -> None:
     run = Run(pool, n_queries=5, store=store)
     run.goto(3)
