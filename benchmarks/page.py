@@ -3,7 +3,7 @@
     python benchmarks/page.py [PART ...] [--visitors 5] [--rounds 10] [--write]
 
 Serves `alviz app` with data and cache folders of its own, drives Chromium, and prints a table beside the targets; parts: cold, warm, steps,
-memory, cancel (all of them when none is named). Times run in the page's own clock, from the click to the second frame after the wanted change. `--write` puts
+memory, cancel, compare (all of them when none is named). Times run in the page's own clock, from the click to the second frame after the wanted change. `--write` puts
 the table between the markers of docs/measurements.md. Needs the extras `test` and Chromium.
 """
 
@@ -49,7 +49,9 @@ REST = 2.0
 ENDING = 60
 """Seconds that the app may take to end when it is told to."""
 TRIES = 3
-"""Times that each Cancel is measured."""
+"""Times that each Cancel, and opening a comparison, is measured."""
+FIGURES = 8
+"""Of a comparison: the runs and the seven views."""
 
 PLOTS = "[...document.querySelectorAll('.alviz-plot')].filter((plot) => plot.querySelector('.main-svg'))"
 COUNTERS = f"new Map({PLOTS}.map((plot) => [plot, Number(plot.dataset.alvizDrawn ?? 0)]))"
@@ -433,7 +435,29 @@ def cancel(visitors: Visitors, args: argparse.Namespace) -> Iterator[Row]:
         yield seconds("Cancel during a Toy table of 1,000 seeds", taken, 1.0)
 
 
-PARTS = {"cold": cold, "warm": warm, "steps": steps, "memory": memory, "cancel": cancel}
+def compare(visitors: Visitors, args: argparse.Namespace) -> Iterator[Row]:
+    """A link to a large comparison until all of its figures are drawn."""
+    from store import comparison, filled
+
+    from alviz import data
+
+    grid, taken = comparison(1000), []
+    with serving(kernels=1) as app:
+        app.until_warm()
+        filled(f"sqlite:///{app.home / 'alviz' / 'runs.db'}", grid, data.create("fashion-mini")).close()
+        for _ in range(TRIES):
+            app.until_warm()
+            with visitors.visit() as visit:
+                began = time.perf_counter()
+                visit.page.goto(f"{app.address}compare?comparison={grid.key}", wait_until="commit")
+                visit.page.wait_for_function(f"() => {PLOTS}.length >= {FIGURES}")
+                visit.page.evaluate(TWO_FRAMES)
+                taken.append(time.perf_counter() - began)
+                visit.look()
+    yield seconds("1,000 runs of 20 rounds opened in Compare, all figures", taken, 3.0)
+
+
+PARTS = {"cold": cold, "warm": warm, "steps": steps, "memory": memory, "cancel": cancel, "compare": compare}
 
 
 def main() -> None:
