@@ -28,6 +28,8 @@ from typing import Any
 
 from common import table
 
+from alviz.app.pages import PAGES
+
 DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "measurements.md"
 BEGIN, END = "<!-- page:begin -->", "<!-- page:end -->"
 FLAGS = [
@@ -151,8 +153,8 @@ class App:
         return [p for p in psutil.Process(self.process.pid).children() if "alviz.app.kernel" in p.cmdline()]
 
     def until_warm(self) -> None:
-        """Wait until both pages' warm kernels are there and at rest: the app counts a kernel from its start, before it has rendered its page."""
-        self.until(lambda now: now["kernels"] == now["pooled"] == 2)
+        """Wait until all pages' warm kernels are there and at rest: the app counts a kernel from its start, before it has rendered its page."""
+        self.until(lambda now: now["kernels"] == now["pooled"] == len(PAGES))
         spent, since = -1.0, time.perf_counter()
         while time.perf_counter() - since < REST:
             now = sum(sum(kernel.cpu_times()[:2]) for kernel in self.kernels())
@@ -361,7 +363,7 @@ def warm(visitors: Visitors, args: argparse.Namespace) -> Iterator[Row]:
             with visitors.visit() as visit:
                 taken.append(from_home(app, visit))
                 received.append(visit.bytes / 1e6)
-                app.until(lambda now: now["visitors"] == 1 and now["pooled"] == 2)
+                app.until(lambda now: now["visitors"] == 1 and now["pooled"] == len(PAGES))
                 began = time.perf_counter()
                 visit.leave()
                 app.until(lambda now: now["kernels"] == now["pooled"])
