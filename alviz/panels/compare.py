@@ -252,7 +252,7 @@ class Compare:
         self.widget.add_class("alviz-root")
         self.widget.add_class("alviz-page")
         self.url.observe(lambda change: self._open(change["new"]), ["query"])
-        self.url.observe(lambda _: comparing.look_again(), ["opened"])  # the page was made some time before it is opened
+        self.url.observe(lambda _: self._come(), ["opened"])
         comparing.observe(lambda _: self._share(), ["grid", "kept", "wishes"])
         comparing.observe(lambda _: self.pulse.beat(), ["question"])  # last: after all panels have sent theirs
 
@@ -277,6 +277,11 @@ class Compare:
                 self.comparing.open(query["comparison"])
             except ValueError:
                 self.comparing.notice = "The comparison in the address is not kept on this machine: put one together on the left."
+
+    def _come(self) -> None:
+        """The page was made some time before it is opened: what was read then may be old."""
+        if not self.comparing.reading:
+            self.comparing.look_again()
 
     def _share(self) -> None:
         grid = self.comparing.grid

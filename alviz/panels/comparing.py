@@ -18,7 +18,7 @@ from alviz.report.page import render
 from alviz.report.views import Question
 from alviz.studies.compare import go_on, table
 from alviz.studies.executors import cores
-from alviz.studies.findings import ARMS, metrics_of, places, varied
+from alviz.studies.findings import ARMS, metrics_of, places, reference_of, varied
 from alviz.studies.grid import Cell, Comparison, parse
 from alviz.studies.store import Store
 
@@ -83,7 +83,7 @@ class Comparing(Working):
                 over.set()
                 watcher.join()
                 self._list()
-                self._read(grid, store)
+                self._read(grid, store, None)
             if job.cancel.is_set():
                 raise Cancelled
             if self.failed:
@@ -120,7 +120,7 @@ class Comparing(Working):
         self._list()
         grid, store = self.grid, self.store
         if grid is not None and store is not None and not self.busy:
-            self._reader.instead(lambda job: self._read(grid, store))
+            self._reader.instead(lambda job: self._read(grid, store, job))
 
     def wait(self, timeout: float | None = None) -> None:
         """Block until nothing is under way (for scripts and tests). Raises TimeoutError."""
@@ -150,13 +150,14 @@ class Comparing(Working):
             self.grid = grid
         self.look_again()
 
-    def _read(self, grid: Comparison, store: Store) -> None:
-        """What the store has of the grid."""
+    def _read(self, grid: Comparison, store: Store, job: Job | None) -> None:
+        """What the store has of the grid; nothing where another reading waits for this one to end."""
         counts = store.counts(cell.key for cell in grid.cells())
-        if grid is self.grid:
-            self.counts = counts
+        if job is not None and job.cancel.is_set():
+            return
+        self.counts = counts
         asked = self._asked(grid, store) if counts else None
-        if grid is self.grid:
+        if job is None or not job.cancel.is_set():
             self.question = asked
 
     def _asked(self, grid: Comparison, store: Store) -> Question | None:
@@ -206,7 +207,7 @@ def wished(asked: Question, wishes: Mapping[str, Any]) -> Question:
         known["arms"] = wishes["arms"]
     asked = replace(asked, **known)
     arms = [str(place) for place in places(asked.grid, asked.arms)]
-    usual = Question.usual(asked.grid, asked.store, asked.table).reference
+    usual = reference_of(arms)
     reference = wishes.get("reference", usual)
     asked = replace(asked, reference=reference if reference in arms else usual if usual in arms else None)
     setting = wishes.get("setting", asked.setting)

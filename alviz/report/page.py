@@ -132,7 +132,7 @@ def _part(asked: Question, figures: _Figures, first: bool) -> Part:
     single, general = [view for view in views if not view.everywhere], [view for view in views if view.everywhere]
     several = len(asked.settings) > 1
     everywhere = [figures.add(view, asked) for view in general] if several else []  # before or after, as on the page
-    settings = [_setting(asked.at(name), single, figures) for name in asked.settings]
+    settings = [_setting(replace(asked, setting=name), single, figures) for name in asked.settings]
     everywhere = everywhere or [figures.add(view, asked) for view in general]
     known = {setting.name: setting.outcome for setting in settings if setting.outcome is not None}
     overall = []

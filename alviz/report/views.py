@@ -1,9 +1,8 @@
 """What can be drawn of a comparison: the same figures on the page and in the report."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,7 +12,7 @@ from alviz.figures.base import nothing
 from alviz.studies import statistics
 from alviz.studies.findings import places, reference_of, selections_of, settings_of, times_of, usual_arms
 from alviz.studies.grid import Comparison
-from alviz.studies.statistics import Curves, Measure, Times
+from alviz.studies.statistics import Curves, Measure, Overlap, Times
 from alviz.studies.store import Store
 
 if TYPE_CHECKING:
@@ -35,21 +34,33 @@ class Question:
     setting: str = ""
     measure: Measure = "aubc"
     level: float | None = None
+    _known: dict[Any, Any] = field(default_factory=dict, repr=False)
+    """What was computed of this table, for all that is asked of it: `dataclasses.replace` takes it along."""
 
     @classmethod
     def usual(cls, grid: Comparison, store: Store, table: "pd.DataFrame", metric: str = "accuracy") -> "Question":
         """What one asks first: the axis that varies, against random, in the first setting."""
         arms = usual_arms(grid)
         asked = cls(grid, store, table, metric, arms, reference_of([str(place) for place in places(grid, arms)]))
-        return asked.at(next(iter(asked.settings), ""))
+        return replace(asked, setting=next(iter(asked.settings), ""))
 
-    @cached_property
+    def _once(self, key: tuple[str, ...], compute: Callable[[], Any]) -> Any:
+        if key not in self._known:
+            self._known[key] = compute()
+        return self._known[key]
+
+    @property
     def settings(self) -> Mapping[str, Curves]:
         """Setting -> curves of the metric; empty as long as nothing has been measured."""
-        try:
-            return settings_of(self.grid, self.table, self.metric, self.arms)
-        except ValueError:
-            return {}
+
+        def compute() -> Mapping[str, Curves]:
+            try:
+                return settings_of(self.grid, self.table, self.metric, self.arms)
+            except ValueError:
+                return {}
+
+        found: Mapping[str, Curves] = self._once(("settings", self.metric, self.arms), compute)
+        return found
 
     @property
     def curves(self) -> Curves:
@@ -58,16 +69,21 @@ class Question:
             raise ValueError("Nothing has been measured here yet.")
         return self.settings[self.setting]
 
-    @cached_property
+    @property
     def times(self) -> Mapping[str, Times]:
         """Setting -> seconds of finished runs."""
-        return times_of(self.grid, self.table, self.arms)
+        found: Mapping[str, Times] = self._once(("times", self.arms), lambda: times_of(self.grid, self.table, self.arms))
+        return found
 
-    def at(self, setting: str) -> "Question":
-        """The same, asked of another setting; what is known of all settings is kept."""
-        asked = replace(self, setting=setting)
-        vars(asked).update({known: vars(self)[known] for known in ("settings", "times") if known in vars(self)})
-        return asked
+    @property
+    def overlap(self) -> Overlap:
+        """Of what was chosen in the setting. Raises ValueError where nothing was."""
+
+        def compute() -> Overlap:
+            return statistics.selection_overlap(selections_of(self.grid, self.store, self.setting, self.arms))
+
+        found: Overlap = self._once(("overlap", self.arms, self.setting), compute)
+        return found
 
     def doubt(self) -> str:
         """Why the seeds are too few to decide in the setting, or ""."""
@@ -123,7 +139,7 @@ def _ranks(asked: Question) -> Drawing:
 
 
 def _overlap(asked: Question) -> Drawing:
-    return figures.overlap_map(statistics.selection_overlap(selections_of(asked.grid, asked.store, asked.setting, asked.arms)))
+    return figures.overlap_map(asked.overlap)
 
 
 def _time(asked: Question) -> Drawing:

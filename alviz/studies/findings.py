@@ -99,9 +99,9 @@ def selections_of(
     arms = _checked(grid, arms)
     cells = {cell.key: cell for cell in grid.cells() if setting_of(grid, cell, arms) == setting}
     made: dict[str, dict[int, list[NDArray[np.int64]]]] = defaultdict(lambda: defaultdict(list))
-    for key, number, arrays in store.arrays(cells):
+    for key, number, chosen in store.queried(cells):
         if number <= grid.rounds:
-            made[str(cells[key].label(arms))][cells[key].seed].append(arrays["queried"])
+            made[str(cells[key].label(arms))][cells[key].seed].append(chosen)
     order = [str(place) for place in places(grid, arms)]
     return {arm: dict(made[arm]) for arm in order if arm in made}
 

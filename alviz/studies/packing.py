@@ -19,3 +19,11 @@ def unpacked(blob: bytes) -> dict[str, NDArray[Any]]:
     from safetensors.numpy import load
 
     return {name: np.array(array) for name, array in load(bytes(blob)).items()}
+
+
+def integers(blob: bytes, name: str) -> NDArray[np.int64]:
+    """One array of integers of `packed`, without a look at the others."""
+    from safetensors import deserialize
+
+    [found] = [held for key, held in deserialize(bytes(blob)) if key == name]
+    return np.frombuffer(found["data"], dtype=np.int64)

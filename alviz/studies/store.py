@@ -20,7 +20,7 @@ from alviz.loop.labels import Event, standing
 from alviz.loop.round import Round
 from alviz.strategies.base import Selection
 from alviz.studies.database import Spoken, default_url, opened
-from alviz.studies.packing import packed, unpacked
+from alviz.studies.packing import integers, packed, unpacked
 from alviz.studies.placement import Placement
 from alviz.studies.rows import labelled, log_rows, pending_row, round_row, with_answers
 from alviz.studies.tables import statements, tables
@@ -292,8 +292,8 @@ class Store:
         records = json.loads(f"[{','.join(row.record for row in found)}]")  # all at once is quicker by a third
         return [(cell, run, number, record) for (cell, run, number, _), record in zip(found, records, strict=True)]
 
-    def arrays(self, cells: Iterable[str]) -> Iterator[tuple[str, int, dict[str, NDArray[Any]]]]:
-        """(cell, round, its arrays: queried, as places in the stored pool, labels, class_counts, recall) of all rounds of these cells, each cell's in order."""
+    def queried(self, cells: Iterable[str]) -> Iterator[tuple[str, int, NDArray[np.int64]]]:
+        """(cell, round, what it labelled, as places in the stored pool) of all rounds of these cells, each cell's in order."""
         from sqlalchemy import select
 
         runs, rounds = self._tables.tables["runs"], self._tables.tables["rounds"]
@@ -304,7 +304,7 @@ class Store:
         )
         for part in _parts(cells):
             for cell, number, arrays in self._all(query.where(runs.c.cell.in_(part))):
-                yield cell, number, unpacked(arrays)
+                yield cell, number, integers(arrays, "queried")
 
     def _all(self, query: Any) -> Sequence[Any]:
         with self._engine.connect() as connection:
