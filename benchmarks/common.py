@@ -58,7 +58,7 @@ def verdict(difference: Interval) -> str:
         return "reproduced"
     if difference.high < 0:
         return "contradicted"
-    return "same direction, not decided" if difference.mean > 0 else "not reproduced"
+    return "same ordering, not decided" if difference.mean > 0 else "not reproduced"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
