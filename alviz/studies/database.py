@@ -1,5 +1,6 @@
 """The database of the store: where it lies, and opening it."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,7 +32,7 @@ def opened(url: str) -> "Engine":
             event.listen(engine, "connect", _sqlite_settings)
         prepare(engine)
     except (SQLAlchemyError, ImportError) as error:
-        raise ValueError(f"the store {_without_password(url)} cannot be opened: {str(error).splitlines()[0]}") from error
+        raise ValueError(f"the store {_without_password(url)} cannot be opened: {_why(url, error)}") from error
     except ValueError as error:
         raise ValueError(f"the store {_without_password(url)} {error}") from error
     return engine
@@ -57,6 +58,18 @@ def _sqlite_settings(connection: Any, _record: Any) -> None:
     for setting in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
         cursor.execute(f"PRAGMA {setting}")
     cursor.close()
+
+
+def _why(url: str, error: Exception) -> str:
+    """What keeps a database from being opened, in a line: SQLite itself says the same of a folder that is not there and of one that cannot be written to."""
+    head, _, name = url.partition(":///")
+    file = Path(name)
+    if head.startswith("sqlite") and name and not name.startswith("file:"):
+        if not file.parent.is_dir():
+            return f"there is no folder {file.parent}"
+        if not all(os.access(path, os.W_OK) for path in (file.parent, file) if path.exists()):
+            return f"{file} and its folder must be writable, even to read it: copy it, with {file.name}-wal where there is one, to a folder that is"
+    return str(error).splitlines()[0]
 
 
 def _without_password(url: str) -> str:

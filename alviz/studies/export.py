@@ -74,12 +74,17 @@ def predictions(run: Run) -> "pd.DataFrame":
     return pd.DataFrame({**table, **{f"p: {name}": proba[:, k] for k, name in enumerate(names)}})
 
 
+def check_kind(kind: str) -> None:
+    """Raises ValueError for a kind of file that tables are not written as."""
+    if kind not in FORMATS:
+        raise ValueError(f"tables are written as {' or '.join(FORMATS)}, not {kind!r}")
+
+
 def packed(table: "pd.DataFrame", kind: str) -> bytes:
     """The table as a file of `kind`: "csv" (UTF-8, times in ISO 8601) or "parquet". Raises ValueError for another kind, and for parquet without pyarrow."""
+    check_kind(kind)
     if kind == "csv":
         return table.to_csv(index=False, date_format="%Y-%m-%dT%H:%M:%S.%fZ").encode()
-    if kind != "parquet":
-        raise ValueError(f"tables are written as {' or '.join(FORMATS)}, not {kind!r}")
     buffer = io.BytesIO()
     try:
         table.to_parquet(buffer, index=False)

@@ -7,7 +7,7 @@ import math
 import reprlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -150,12 +150,12 @@ def read(path: "str | Path") -> Comparison:
     import tomllib
 
     path = Path(path).expanduser()
-    kinds = {".toml": tomllib.loads, ".json": json.loads}
+    kinds = {".toml": tomllib.loads, ".json": partial(json.loads, object_pairs_hook=_once)}
     if path.suffix.lower() not in kinds:
         raise ValueError(f"a grid is a .toml or .json file, got {path.name!r}")
     try:
-        given = kinds[path.suffix.lower()](path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, json.JSONDecodeError, UnicodeDecodeError) as error:
+        given = kinds[path.suffix.lower()](path.read_text(encoding="utf-8-sig"))  # some editors begin a file with a mark
+    except ValueError as error:
         raise ValueError(f"{path.name}: {error}") from error
     except IsADirectoryError as error:
         raise ValueError(f"a grid is a .toml or .json file, and {path.name!r} is a folder") from error
@@ -163,6 +163,15 @@ def read(path: "str | Path") -> Comparison:
         return parse(given)
     except ValueError as error:
         raise ValueError(f"{path.name}: {error}") from error
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The table of JSON's pairs. Raises ValueError for a key that comes twice, as TOML does."""
+    table = dict(pairs)
+    if len(table) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"{next(key for key in keys if keys.count(key) > 1)} is there twice")
+    return table
 
 
 def parse(given: Any) -> Comparison:

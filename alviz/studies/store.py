@@ -94,6 +94,9 @@ class Store:
             self._commit_cell(run, row)
             return
         with self._writing(run, events) as connection:
+            connection.execute(
+                self._said.delete_round, {"of": run, "number": finished.index}
+            )  # two pages of one process may go on with the same run
             connection.execute(self._said.insert_round, row)
             if model is not None:
                 connection.execute(self._said.delete_models, {"of": run, "kept": finished.index - 1})

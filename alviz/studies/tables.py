@@ -83,6 +83,7 @@ class Statements:
 
     take: "Update"
     take_known: "Update"
+    delete_round: "Delete"
     insert_round: "Insert"
     insert_model: "Insert"
     delete_models: "Delete"
@@ -98,6 +99,7 @@ def statements() -> Statements:
     return Statements(
         take,
         take.where(runs.c.writes == bindparam("known")),
+        rounds.delete().where(rounds.c.run == bindparam("of"), rounds.c.round == bindparam("number")),
         rounds.insert(),
         models.insert(),
         models.delete().where(models.c.run == bindparam("of"), models.c.round != bindparam("kept")),

@@ -15,7 +15,8 @@ class Ranks:
     """Average ranks over blocks (a setting with a seed each).
 
     arms: (A,) best first. average: (A,) their average ranks, 1 the best. blocks: how many were ranked; left_out: how many were not, because an arm has
-    no finished run there. chi2: Friedman's statistic, corrected for ties. f, p_value: Iman and Davenport's, of its distribution when all arms are alike.
+    no finished run there. chi2: Friedman's statistic, corrected for ties. f, p_value: Iman and Davenport's, of its distribution when all arms are alike,
+    p_value never below what so few blocks can say.
     critical_difference: average ranks at least this far apart differ significantly (Nemenyi). cliques: the largest groups of neighbours that do not,
     two arms or more each; all arms where the test finds no difference at all (p_value ≥ alpha).
     """
@@ -60,7 +61,9 @@ def average_ranks(settings: Settings, measure: Measure = "aubc", alpha: float = 
     chi2 = n**2 * (k - 1) * ((average - middle) ** 2).sum() / spread if spread else 0.0
     rest = n * (k - 1) - chi2
     f = (n - 1) * chi2 / rest if rest > 1e-9 else math.inf  # infinite: all blocks agree
-    p_value = float(stats.f.sf(f, k - 1, (k - 1) * (n - 1))) if n > 1 else 1.0
+    # F is an approximation, and 0 where all blocks agree; chance alone makes them agree once in k!^(n − 1), and no exact test goes below that
+    least = math.exp((1 - n) * math.lgamma(k + 1))
+    p_value = max(float(stats.f.sf(f, k - 1, (k - 1) * (n - 1))), least) if n > 1 else 1.0
     difference = critical_difference(k, n, alpha)
     order = np.argsort(average, kind="stable")
     names = tuple(arms[i] for i in order)
