@@ -7,7 +7,9 @@ from alviz.figures.confusion import confusion_matrix, per_class_recall
 from alviz.figures.curves import imbalance_curve, learning_curve
 from alviz.figures.embedding import embedding_map
 from alviz.figures.matrices import overlap_map, penalty_map, win_tie_loss_map
+from alviz.figures.progress import grid_progress
 from alviz.figures.ranks import critical_difference_diagram
+from alviz.figures.sample import prediction_history, sample_probabilities
 from alviz.figures.scores import score_histogram
 from alviz.figures.tables import AccuracyCell, AccuracyRow, accuracy_html, accuracy_reading, accuracy_table
 from alviz.figures.times import phase_times
@@ -26,6 +28,7 @@ __all__ = [
     "critical_difference_diagram",
     "curve_bands",
     "embedding_map",
+    "grid_progress",
     "imbalance_curve",
     "imbalance_profile",
     "labels_saved_bars",
@@ -34,6 +37,8 @@ __all__ = [
     "penalty_map",
     "per_class_recall",
     "phase_times",
+    "prediction_history",
+    "sample_probabilities",
     "score_histogram",
     "time_against",
     "toy_plane",

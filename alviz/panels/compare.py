@@ -6,9 +6,9 @@ from typing import Any
 import ipywidgets as widgets
 import numpy as np
 
+from alviz.figures import grid_progress
 from alviz.figures.base import plural, shorten
 from alviz.figures.curves import in_words
-from alviz.figures.progress import grid_progress
 from alviz.panels.comparing import Comparing
 from alviz.panels.download import Download
 from alviz.panels.explore import open_store

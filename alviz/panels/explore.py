@@ -15,6 +15,7 @@ from alviz.panels.options import in_address, options_of
 from alviz.panels.parts import made
 from alviz.panels.pulse import Pulse
 from alviz.panels.queries import QueriesPanel
+from alviz.panels.sample import SamplePanel
 from alviz.panels.settings import SLIDERS, Settings, learner_menu, slider_values, strategy_menu, suggested
 from alviz.panels.source import first_params
 from alviz.panels.theme import style
@@ -125,6 +126,7 @@ class Explore:
         self.map = MapPanel(workbench)
         self.queries = QueriesPanel(workbench)
         self.why = WhyPanel(workbench)
+        self.sample = SamplePanel(workbench)
         self.curve = CurvePanel(workbench)
         self.balance = BalancePanel(workbench)
         self.confusion = ConfusionPanel(workbench)
@@ -139,6 +141,7 @@ class Explore:
                 panel("Timeline", self.history.widget, inline=True),
                 panel("This round's queries", self.queries.widget),
                 panel("Why these", self.why.widget, controls=self.why.controls),
+                panel("Why this sample", self.sample.widget),
             ]
         )
         right = widgets.VBox(

@@ -1,5 +1,7 @@
 """Linked views: what is selected or pointed at in one is marked in all."""
 
+from typing import Any
+
 from alviz.panels.plot import Plot
 from alviz.panels.thumbnails import Thumbnails
 from alviz.panels.workbench import Workbench
@@ -11,6 +13,10 @@ def link_selection(workbench: Workbench, view: Plot | Thumbnails) -> None:
     def from_view(change: dict[str, list[int]]) -> None:
         if list(change["new"]) != workbench.selected:
             workbench.selected = list(change["new"])
+
+    def from_click(change: dict[str, dict[str, Any]]) -> None:
+        if change["new"]["id"] is not None:
+            workbench.selected = [change["new"]["id"]]
 
     def to_view(_: object) -> None:
         if isinstance(view, Plot):
@@ -26,5 +32,7 @@ def link_selection(workbench: Workbench, view: Plot | Thumbnails) -> None:
 
     view.observe(from_view, ["selected"])
     view.observe(hover_from, ["hovered"])
+    if isinstance(view, Plot):
+        view.observe(from_click, ["clicked"])
     workbench.observe(to_view, ["selected"])
     workbench.observe(hover_to, ["hovered"])

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from alviz import data
 from alviz.data.dataset import Dataset
 from alviz.loop import Run
+from alviz.loop.explain import without
 from alviz.loop.round import Round
 from alviz.panels.jobs import Job, Lane
 from alviz.panels.pace import known_from
@@ -188,15 +189,7 @@ class Workbench(Working):
 
         def work(job: Job) -> None:
             track = self._needed()
-            total = max(track.planned - track.run.position, 1)
-            try:
-                for k in range(total):
-                    if track.run.n_labelled >= track.budget or not len(track.run.state.candidates):
-                        break
-                    self._step(track, job, (k / total, (k + 1) / total), show=self.keeps_up())
-            finally:
-                if self.view is None or self.view.track is not track or len(self.view.rounds) <= track.run.position:
-                    self.view = View.of(track, track.run.position)
+            self._steps(track, job, max(track.planned - track.run.position, 1))
 
         return self.begin(work)
 
@@ -223,6 +216,19 @@ class Workbench(Working):
             label = self._label(f"{name} from round {shown}")
             config = {**track.config, **{key: self.config[key] for key in ("strategy", "n_queries", "budget")}, "options": options}
             self._show(Track(twin, label, max(track.budget, int(self.config["budget"])), config), shown)
+
+        return self.begin(work)
+
+    def without(self, sample: int) -> bool:
+        """A branch in which `sample`, picked in some round, is left out from then on, as far as the run has gone."""
+
+        def work(job: Job) -> None:
+            track = self._needed()
+            twin = without(track.run, sample)
+            branch = Track(twin, self._label(f"{track.run.name} without #{sample}"), track.budget, track.config)
+            self._show(branch, twin.position)
+            self._steps(branch, job, track.run.position - twin.position)
+            self.notice = parted(track.run, twin, sample)
 
         return self.begin(work)
 
@@ -307,6 +313,17 @@ class Workbench(Working):
         if show:
             self.view = View.of(track, run.position)
 
+    def _steps(self, track: Track, job: Job, most: int) -> None:
+        """`most` rounds, or as many as budget and pool allow; what is finished is shown, also where the rest is cancelled."""
+        try:
+            for k in range(most):
+                if track.run.n_labelled >= track.budget or not len(track.run.state.candidates):
+                    break
+                self._step(track, job, (k / most, (k + 1) / most), show=self.keeps_up())
+        finally:
+            if self.view is None or self.view.track is not track or len(self.view.rounds) <= track.run.position:
+                self.view = View.of(track, track.run.position)
+
     def _take(self, dataset: Dataset) -> None:
         """Show these data; marks and map of others mean nothing there."""
         if dataset is not self.dataset:
@@ -388,6 +405,16 @@ class Workbench(Working):
                 self.method = self.projection.method
         else:
             self.error = readable(error)
+
+
+def parted(run: Run, twin: Run, sample: int) -> str:
+    """What became of a run whose twin may not have `sample`, in a sentence."""
+    r = min(run.position, twin.position)
+    since = [set(np.concatenate([finished.queried for finished in one.rounds[: r + 1]]).tolist()) for one in (run, twin)]
+    others = since[1] - since[0]
+    accuracy = [one.rounds[r].metrics["accuracy"] for one in (twin, run)]
+    measured = "" if any(map(math.isnan, accuracy)) else f"; accuracy in round {r}: {accuracy[0]:.1%}, with it {accuracy[1]:.1%}"
+    return f"Without sample {sample:,} the labels up to round {r} fell on other samples in {len(others):,} of {len(since[1]):,} cases{measured}."
 
 
 @cache

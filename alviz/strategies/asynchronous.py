@@ -1,6 +1,6 @@
 """alamp: shift from certainty to uncertainty between the last two models."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 import numpy as np
@@ -54,6 +54,11 @@ class Alamp(ScoringStrategy):
         """Relative shift towards uncertainty."""
         certainty = CERTAINTIES[self.base]
         return shift(certainty(pool.probabilities), certainty(pool.previous_probabilities))
+
+    def parts(self, pool: PoolView) -> Mapping[str, Array]:
+        """The two certainties."""
+        certainty = CERTAINTIES[self.base]
+        return {"certainty before": certainty(pool.previous_probabilities), "certainty now": certainty(pool.probabilities)}
 
     def fallback(self, provides: frozenset[str]) -> QueryStrategy:
         """The base strategy while there is no previous model."""

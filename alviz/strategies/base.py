@@ -1,5 +1,6 @@
 """The QueryStrategy contract, its scoring form, and the registry."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, NewType
 
@@ -99,6 +100,10 @@ class QueryStrategy:
     def fallback(self, provides: frozenset[str]) -> "QueryStrategy":
         """The strategy a Run uses in a round that cannot give every signal yet (alamp is margin before there is a previous model)."""
         return self
+
+    def parts(self, pool: PoolView) -> Mapping[str, Array]:
+        """What the scores are made of, to be shown to people: short name -> (m,) float. Nothing unless a strategy says so."""
+        return {}
 
     def learner(self, base: Learner) -> Learner:
         """The learner a Run trains; strategies that change training (pseudo-labels, loss prediction) wrap it."""

@@ -1,5 +1,6 @@
 """Information density: what the model is unsure of, weighed by how much of the pool looks like it."""
 
+from collections.abc import Mapping
 from typing import Any, get_args
 
 import numpy as np
@@ -47,6 +48,13 @@ class DensityWeighted(ScoringStrategy):
         density = np.maximum(mean_cosine(pool.resident("embeddings"), pool.progress), 0.0)
         result: Floats = uncertainty(self.base, pool.probabilities) * density**self.beta
         return result
+
+    def parts(self, pool: PoolView) -> Mapping[str, Array]:
+        """Uncertainty and density."""
+        return {
+            "uncertainty": uncertainty(self.base, pool.probabilities),
+            "density": mean_cosine(pool.resident("embeddings"), pool.progress),
+        }
 
     def tiebreak(self, pool: PoolView) -> Array:
         """u."""

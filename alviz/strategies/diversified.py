@@ -1,5 +1,7 @@
 """Diversification by pseudo-class: sweeps that take at most one sample per predicted class (alamp-div, margin-div, random-div)."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from alviz.registry import Card
@@ -55,6 +57,10 @@ class AlampDiv(QueryStrategy):
         before = pool.previous_probabilities
         return _diversified(self, pool, shift(margin(pool.probabilities), margin(before)), before, n_queries)
 
+    def parts(self, pool: PoolView) -> Mapping[str, Array]:
+        """alamp's."""
+        return registry.create("alamp").parts(pool)
+
     def fallback(self, provides: frozenset[str]) -> QueryStrategy:
         """margin-div while there is no previous model."""
         return self if "previous_probabilities" in provides else registry.create("margin-div")
@@ -78,6 +84,10 @@ class MarginDiv(QueryStrategy):
     def select(self, pool: PoolView, n_queries: int, rng: np.random.Generator) -> Selection:
         """Algorithm 1 over the margin list with the current classes."""
         return _diversified(self, pool, -margin(pool.probabilities), pool.probabilities, n_queries)
+
+    def parts(self, pool: PoolView) -> Mapping[str, Array]:
+        """margin's."""
+        return registry.create("margin").parts(pool)
 
 
 class RandomDiv(QueryStrategy):

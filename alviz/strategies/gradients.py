@@ -1,5 +1,7 @@
 """How long a gradient a label would cause in the last layer: grad-norm and expected gradient length."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from alviz.registry import Card
@@ -60,6 +62,14 @@ class ExpectedGradientLength(ScoringStrategy):
             pool.progress(a / len(p))
             lengths[a : a + step] *= expected_residual(p[a : a + step])
         return lengths
+
+    def parts(self, pool: PoolView) -> Mapping[str, Array]:
+        """The two factors."""
+        p = pool.probabilities
+        return {
+            "‖h‖": np.sqrt(host(measured(Dense(pool.resident("embeddings")), pool.progress).squared_norms)),
+            "Σ p_y ‖p − onehot(y)‖": expected_residual(p),
+        }
 
 
 def expected_residual(p: Array) -> Floats:

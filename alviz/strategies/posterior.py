@@ -1,6 +1,6 @@
 """Uncertainty of several predictions: stochastic passes (MC dropout) or the members of a committee."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -58,6 +58,12 @@ def mutual_information(posterior: Array) -> Scores:
         return np.maximum((cross - surprise(draws)).sum(axis=2).mean(axis=0), 0.0)
 
     return by_draws(divergence, posterior)
+
+
+def entropies(posterior: Array) -> dict[str, Scores]:
+    """What the mutual information is the difference of: H(mean p) and mean H(p), each (m,) in nats."""
+    of_mean = entropy(mean_of(posterior))
+    return {"H(mean p)": of_mean, "mean H(p)": of_mean - mutual_information(posterior)}
 
 
 def mean_std(posterior: Array) -> Scores:
@@ -183,6 +189,10 @@ class Bald(ScoringStrategy):
     def score(self, pool: PoolView) -> Array:
         """Mutual information in nats."""
         return mutual_information(pool.posterior)
+
+    def parts(self, pool: PoolView) -> Mapping[str, Array]:
+        """The two entropies."""
+        return entropies(pool.posterior)
 
 
 class MeanStd(ScoringStrategy):

@@ -1,6 +1,6 @@
 """Uncertainty of one prediction: least confidence, margin, entropy."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,6 +74,10 @@ class LeastConfidence(ScoringStrategy):
         """1 − max p."""
         return 1.0 - confidence(pool.probabilities)
 
+    def parts(self, pool: PoolView) -> Mapping[str, Array]:
+        """p₁."""
+        return {"p₁": confidence(pool.probabilities)}
+
 
 class Margin(ScoringStrategy):
     name = "margin"
@@ -94,6 +98,11 @@ class Margin(ScoringStrategy):
         """p₂ − p₁."""
         return -margin(pool.probabilities)
 
+    def parts(self, pool: PoolView) -> Mapping[str, Array]:
+        """p₁ and p₂."""
+        first = confidence(pool.probabilities)
+        return {"p₁": first, "p₂": first - margin(pool.probabilities)}
+
 
 class Entropy(ScoringStrategy):
     name = "entropy"
@@ -113,3 +122,8 @@ class Entropy(ScoringStrategy):
     def score(self, pool: PoolView) -> Array:
         """Entropy in nats."""
         return entropy(pool.probabilities)
+
+    def parts(self, pool: PoolView) -> Mapping[str, Array]:
+        """−p ln p of the most probable class, and what all others add."""
+        first = surprise(confidence(pool.probabilities))
+        return {"−p₁ ln p₁": first, "all other classes": entropy(pool.probabilities) - first}

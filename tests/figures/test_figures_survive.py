@@ -74,8 +74,16 @@ def everything(dataset: Any, rounds: Any, labelled_in_round: Any) -> dict[str, A
     colors = ("class", "prediction", "score", "round")
     maps = {f"map {c}": figures.embedding_map(dataset.features, dataset, last, labelled_in_round, color=c) for c in colors}
     plane = (dataset, labelled, queried, GRID_X, GRID_Y)
+    asked = {}
+    if rounds:
+        course = np.stack([finished.probabilities[0] for finished in rounds])
+        asked["now"] = figures.sample_probabilities(course[-1], course[-2] if len(course) > 1 else None, dataset.class_names, given=0)
+        asked["course"] = figures.prediction_history(course, dataset.class_names, len(course) - 1, picked=0)
+    done = np.array([[len(rounds), 1], [0, 2]])
+    asked["grid"] = figures.grid_progress([EVIL[0], EVIL[2]], ["0", EVIL[1]], done, 4, done == 1, chosen=(1, 1))
     return {
         **maps,
+        **asked,
         "hidden": figures.embedding_map(dataset.features, dataset, last, labelled_in_round, reveal=False),
         "curve": figures.learning_curve([(EVIL[0], rounds), (EVIL[2], rounds[:1])]),
         "no curve": figures.learning_curve([]),

@@ -1,0 +1,175 @@
+"""Why this sample, as a panel: what it shows, and what its buttons do."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from alviz.data.dataset import Dataset
+from alviz.figures.sample import prediction_history, sample_probabilities
+from alviz.loop import Run
+from alviz.panels.sample import SamplePanel
+from alviz.panels.workbench import Track, View, Workbench
+
+SMALL = {"dataset": "digits", "n_queries": 10, "budget": 40}
+EVIL = "<img src=x onerror=alert(1)>"
+
+
+@pytest.fixture(scope="module")
+def panel() -> SamplePanel:
+    """Digits after three rounds."""
+    workbench = Workbench(**SMALL)
+    made = SamplePanel(workbench)
+    workbench.start()
+    workbench.wait(60)
+    workbench.run_to_end()
+    workbench.wait(60)
+    return made
+
+
+@pytest.fixture(autouse=True)
+def fresh(panel: SamplePanel) -> None:
+    """Every test begins with the run itself at its end, and nothing selected."""
+    panel.workbench.selected = []
+    panel.workbench.look_at(panel.workbench.tracks[0])
+
+
+def run_of(panel: SamplePanel) -> Run:
+    return panel.workbench.tracks[0].run
+
+
+def test_it_says_what_to_do_while_there_is_nothing() -> None:
+    workbench = Workbench(**SMALL)
+    empty = SamplePanel(workbench)
+    assert "Press Start" in empty.facts.value and empty.body.layout.display == "none"
+
+
+def test_without_a_selection_it_asks_for_a_click(panel: SamplePanel) -> None:
+    assert "Click a sample" in panel.facts.value and panel.body.layout.display == "none"
+
+
+def test_the_sample_selected_last_is_explained(panel: SamplePanel) -> None:
+    run = run_of(panel)
+    sample = int(run.rounds[3].queried[4])
+    panel.workbench.selected = [7, sample]
+    assert f"Sample {sample:,} in round 3" in panel.facts.value and "last of 2 selected" in panel.facts.value
+    assert "as number 5 of 10, by margin" in panel.facts.value and "rank 5 of" in panel.facts.value
+    assert "p₁ = " in panel.facts.value and "data:image/png;base64," in panel.facts.value
+    top = int(run.rounds[3].probabilities[sample].argmax())
+    assert panel.now.alt.startswith(f"Predicted class {run.dataset.class_names[top]}")
+    assert len(panel.neighbours.items) == 5
+    panel.workbench.selected = [7]
+    assert "Sample 7 in round 3" in panel.facts.value
+
+
+def test_looking_back_it_says_when_it_will_be_picked_and_goes_there(panel: SamplePanel) -> None:
+    sample = int(run_of(panel).rounds[3].queried[0])
+    panel.workbench.look_at(shown=1)
+    panel.workbench.selected = [sample]
+    assert "in round 3, later" in panel.facts.value and panel.visit.description == "See round 3"
+    panel.visit.click()
+    assert panel.workbench.view is not None and panel.workbench.view.shown == 3
+    assert panel.visit.layout.display == "none"
+
+
+def test_a_neighbour_can_be_clicked_in_turn(panel: SamplePanel) -> None:
+    panel.workbench.selected = [7]
+    near = panel.neighbours.items[0]["id"]
+    panel.neighbours.selected = [7, near]
+    assert f"Sample {near:,} in round" in panel.facts.value
+
+
+def test_ranks_come_from_the_job_thread_and_serve_every_sample_of_the_round(panel: SamplePanel) -> None:
+    run = run_of(panel)
+    sample = int(run.rounds[2].queried[0])
+    panel.workbench.look_at(shown=2)
+    panel.workbench.selected = [sample]
+    assert panel.table.value == "" and not panel.rank.disabled
+    panel.rank.click()
+    panel.workbench.wait(60)
+    assert "<th>margin (this run)</th><td>1</td><td>yes</td>" in panel.table.value
+    assert "entropy" in panel.table.value and "needs a committee" in panel.table.value
+    panel.workbench.selected = [int(run.rounds[2].queried[1])]
+    assert "<th>margin (this run)</th><td>2</td><td>yes</td>" in panel.table.value
+    panel.workbench.look_at(shown=3)
+    assert panel.table.value == ""
+
+
+def test_parts_that_only_the_model_knows_come_with_the_ranks() -> None:
+    settings = {"dataset": "gaussians", "params": {"n": 120, "n_test": 60}, "learner": "ensemble", "strategy": "bald"}
+    workbench = Workbench(**settings, n_queries=6, budget=18)
+    panel = SamplePanel(workbench)
+    for action in (workbench.start, workbench.step):
+        action()
+        workbench.wait(60)
+    assert workbench.view is not None
+    workbench.selected = [int(workbench.view.round.queried[0])]
+    assert "Made of" not in panel.facts.value
+    panel.rank.click()
+    workbench.wait(60)
+    assert "H(mean p) = " in panel.facts.value and "mean H(p) = " in panel.facts.value
+
+
+def test_what_is_no_candidate_has_neither_ranks_nor_a_branch(panel: SamplePanel) -> None:
+    panel.workbench.selected = [int(run_of(panel).rounds[0].queried[0])]
+    assert panel.rank.disabled and panel.what_if.disabled
+    assert "it was labelled before" in panel.facts.value
+
+
+def test_the_branch_without_it_goes_as_far_as_the_run(panel: SamplePanel) -> None:
+    workbench, run = panel.workbench, run_of(panel)
+    sample = int(run.rounds[2].queried[0])
+    workbench.selected = [sample]
+    panel.what_if.click()
+    workbench.wait(60)
+    assert not workbench.error and workbench.view is not None
+    twin = workbench.view.track
+    assert twin.label == f"margin without #{sample}" and twin.run.position == 3 and workbench.view.shown == 3
+    assert all(sample not in finished.queried for finished in twin.run.rounds)
+    assert "left out of this branch" in panel.facts.value and panel.what_if.disabled
+    mine, its = ({i for finished in one.rounds for i in finished.queried.tolist()} for one in (run, twin.run))
+    assert f"in {len(its - mine)} of 40 cases" in workbench.notice
+
+
+def plain(n: int, k: int, names: tuple[str, ...], known: bool = True) -> Dataset:
+    rng = np.random.default_rng(0)
+    targets = np.arange(n) % k
+    features = np.stack([np.cos(targets), np.sin(targets)], axis=1) + 0.3 * rng.normal(size=(n, 2))
+    return Dataset("plain", [str(i) for i in range(n)], None, features.astype(np.float32), targets.astype(np.int64), names)
+
+
+@pytest.mark.parametrize("k", [2, 100])
+def test_names_are_escaped_and_pools_without_pictures_have_coordinates(k: int) -> None:
+    dataset = plain(300, k, (EVIL, *(f"class number {c} with a rather long name" for c in range(1, k))))
+    run = Run(dataset, n_queries=20)
+    run.step()
+    run.dataset = replace(dataset, targets=np.full(300, -1, dtype=np.int64))  # own data: only what was labelled is known
+    workbench = Workbench()
+    panel = SamplePanel(workbench)
+    workbench.dataset = run.dataset
+    workbench.view = View.of(Track(run, EVIL, 300), 1)
+    for sample in (int(run.rounds[1].queried[0]), int(run.state.candidates[0])):
+        workbench.selected = [sample]
+        said = panel.facts.value
+        assert "<img" not in said and "<dt>At</dt>" in said
+        assert ("labelled in round 1" in said) == (sample in run.rounds[1].queried)
+        assert str(panel.now.figure).count("<img") == 0 and panel.now.alt.endswith(".")
+        assert len(panel.now.figure["data"][0]["x"]) == min(k, 6)
+
+
+def test_the_figures_read_what_they_show() -> None:
+    names = ("cat", "dog", "owl")
+    rows = np.array([[0.6, 0.3, 0.1], [0.2, 0.7, 0.1], [0.1, 0.8, 0.1]], dtype=np.float32)
+    bars = sample_probabilities(rows[1], rows[0], names, given=1)
+    assert bars.reading == "Predicted dog, 70\u00a0%; the round before (diamonds) it was cat, 60\u00a0%."
+    assert bars.figure["layout"]["yaxis"]["ticktext"] == ["<b>dog</b>", "cat", "owl"]
+    np.testing.assert_allclose(bars.figure["data"][1]["x"], [0.3, 0.6, 0.1], rtol=1e-6)
+    lines = prediction_history(rows, names, 2, picked=1)
+    assert (
+        lines.reading
+        == "The prediction went from cat to dog, with 1 change in 3 rounds, the last in round 1. The star is where it was picked."
+    )
+    star = lines.figure["data"][-1]
+    assert star["x"] == [1] and star["y"] == [pytest.approx(0.7)]
+    assert prediction_history(rows[:1], names, 0).reading == "One round so far: predicted cat."
+    bars.plotly(), lines.plotly()
