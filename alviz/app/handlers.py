@@ -2,6 +2,7 @@
 
 import asyncio
 import traceback
+from importlib import import_module
 from typing import Any
 
 from jinja2 import Environment
@@ -44,6 +45,15 @@ class HomeHandler(ShellHandler):
 
     def get(self) -> None:
         self.show("home.html.j2", title="alviz")
+
+
+class GalleryHandler(ShellHandler):
+    """``/gallery``: what goes wrong, case by case, each with the address that sets it up."""
+
+    async def get(self) -> None:
+        # The cases bring the engine along: a second or more the first time, in which the server must go on answering.
+        gallery = await asyncio.to_thread(import_module, "alviz.studies.gallery")
+        self.show("gallery.html.j2", title="Failure gallery", cases=gallery.CASES, names={page.name: page.title for page in PAGES})
 
 
 class NotFoundHandler(ShellHandler):

@@ -104,6 +104,7 @@ class AppServer(Voila):
         voila = {"template_paths": self.template_paths, "config": self.config, "voila_configuration": self.voila_configuration}
         return [
             (r"/", handlers.HomeHandler),
+            (r"/gallery/?", handlers.GalleryHandler),
             *((rf"/{page.name}/?", handlers.PageHandler, {"page": page, **voila}) for page in PAGES),
             (r"/alviz/status", handlers.StatusHandler),
             (r"/alviz/static/(.+)", AssetHandler, own_files),
