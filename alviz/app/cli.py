@@ -1,6 +1,7 @@
 """The ``alviz`` command."""
 
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -146,9 +147,11 @@ def compare(
 
     try:
         from alviz.studies import Store
-        from alviz.studies.export import write
+        from alviz.studies.export import check_kind, write
         from alviz.studies.grid import read
 
+        if table:
+            check_kind(Path(table).suffix[1:].lower())  # before hours of work
         wanted, kept = read(grid), Store(store or None)
         reached = comparing.drive(wanted, kept, console, workers=workers, threads=threads, scheduler=scheduler)
         found = comparing.whole(wanted, kept)

@@ -1,6 +1,7 @@
 """`alviz compare`: a grid of runs from the command line, and what came of it."""
 
 import threading
+from collections import Counter
 from typing import Any
 
 import pandas as pd
@@ -18,7 +19,7 @@ EVERY = 0.5
 
 
 def drive(grid: Comparison, store: Store, console: Console, **how: Any) -> Standing:
-    """Work on a grid, with a bar that counts the rounds in the store; a cell that cannot be done is said at once."""
+    """Work on a grid, with a bar that counts the rounds in the store; the first cell that cannot be done for some reason is said at once, others are counted."""
     before = standing(grid, store)
     columns = (
         TextColumn("{task.description}"),
@@ -27,6 +28,7 @@ def drive(grid: Comparison, store: Store, console: Console, **how: Any) -> Stand
         TimeRemainingColumn(),
     )
     over = threading.Event()
+    failures = Counter[str]()
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(grid.name or "comparing", total=before.rounds, completed=before.done)
 
@@ -36,7 +38,9 @@ def drive(grid: Comparison, store: Store, console: Console, **how: Any) -> Stand
 
         def told(cell: Cell, error: Exception | None) -> None:
             if error is not None:
-                bar.console.print(f"{title(cell)}: {error}", style="red", markup=False)
+                failures[str(error)] += 1
+                if failures[str(error)] == 1:
+                    bar.console.print(f"{title(cell)}: {error}", style="red", markup=False)
 
         watcher = threading.Thread(target=watch, daemon=True)
         watcher.start()
@@ -45,6 +49,9 @@ def drive(grid: Comparison, store: Store, console: Console, **how: Any) -> Stand
         finally:
             over.set()
             watcher.join()
+            for error, many in failures.items():
+                if many > 1:
+                    bar.console.print(f"{many - 1:,} more, for the same reason as the first: {error}", style="red", markup=False)
 
 
 def title(cell: Cell) -> str:

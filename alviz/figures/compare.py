@@ -1,5 +1,7 @@
 """Strategies side by side, over many seeds: their curves, and the labels that they save."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -129,7 +131,7 @@ def _saved_hover(found: Saved, i: int) -> str:
     if np.isfinite(found.saved.mean[i]):
         parts.append(f"{_signed(float(found.saved.mean[i]))} labels")
     if np.isfinite(found.saved.low[i]):
-        parts.append(f"95 % interval {_signed(float(found.saved.low[i]))} … {_signed(float(found.saved.high[i]))}")
+        parts.append(f"{_spread(found.saved.seeds[i])} {_signed(float(found.saved.low[i]))} … {_signed(float(found.saved.high[i]))}")
     counts = {
         "both": found.both,
         "it alone": found.only_arm,
@@ -151,8 +153,13 @@ def _curves_reading(curves: Curves, order: list[str], at: int, reference: str | 
         if gain.seeds:
             text += f", {_size(float(gain.mean), curves.metric)} better than {shorten(rival)}"
         if np.isfinite(gain.low):
-            text += f", 95{SPACE}% interval {_size(float(gain.low), curves.metric, '')} … {_size(float(gain.high), curves.metric, '')}"
+            text += f", {_spread(gain.seeds)} {_size(float(gain.low), curves.metric, '')} … {_size(float(gain.high), curves.metric, '')}"
     return f"{text}); {_counted(int(best.seeds))}."
+
+
+def _spread(seeds: Any) -> str:
+    """What a band over so many seeds (a whole number) is."""
+    return f"95{SPACE}% interval" if seeds >= FEW else "range over the seeds"
 
 
 def _counted(seeds: int) -> str:
@@ -166,11 +173,11 @@ def _saved_reading(found: Saved, order: NDArray[np.int64], metric: str) -> str:
     count = f"{plural(abs(round(mean)), 'label')}{'' if mean >= 0 else ' more'}"
     text = f"To {value_text(found.level, metric)} {in_words(metric)} {shorten(found.arms[i])} {verb} {count} against {shorten(found.reference)}"
     if np.isfinite(low):
-        text += f" (95{SPACE}% interval {_signed(low)} … {_signed(high)})"
+        text += f" ({_spread(found.saved.seeds[i])} {_signed(low)} … {_signed(high)})"
     censored = int(found.only_arm[i] + found.only_reference[i] + found.neither[i])
     if censored:
         text += f"; in {censored} of {plural(int(found.saved.seeds[i]), 'seed')} one of the two did not get there and counts with all its labels"
     if len(order) > 1 and np.isfinite(found.saved.low).any():
         clear = int(((found.saved.low > 0) | (found.saved.high < 0)).sum())
-        text += f"; {clear} of {len(order)} differ from {shorten(found.reference)} beyond their interval"
+        text += f"; {clear} of {len(order)} differ from {shorten(found.reference)} beyond their {'interval' if found.saved.seeds[i] >= FEW else 'range'}"
     return text + "."

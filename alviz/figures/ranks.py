@@ -75,4 +75,5 @@ def _ranks_reading(found: Ranks) -> str:
         return f"{text} and all others are significantly worse."
     worse = len(found.arms) - 1 - len(alike)
     names = ", ".join(shorten(arm) for arm in alike[:3]) + (f" and {len(alike) - 3} more" if len(alike) > 3 else "")
-    return f"{text}; {names} {'does' if len(alike) == 1 else 'do'} not differ significantly from it, {worse} {'is' if worse == 1 else 'are'} worse."
+    rest = f", {worse} {'is' if worse == 1 else 'are'} worse" if worse else ""
+    return f"{text}; {names} {'does' if len(alike) == 1 else 'do'} not differ significantly from it{rest}."

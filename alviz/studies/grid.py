@@ -5,7 +5,7 @@ import itertools
 import json
 import math
 import reprlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -150,7 +150,7 @@ def read(path: "str | Path") -> Comparison:
     import tomllib
 
     path = Path(path).expanduser()
-    kinds = {".toml": tomllib.loads, ".json": partial(json.loads, object_pairs_hook=_once)}
+    kinds: dict[str, Callable[[str], Any]] = {".toml": tomllib.loads, ".json": partial(json.loads, object_pairs_hook=_once)}
     if path.suffix.lower() not in kinds:
         raise ValueError(f"a grid is a .toml or .json file, got {path.name!r}")
     try:

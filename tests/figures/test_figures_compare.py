@@ -1,6 +1,7 @@
 """Figures of comparisons: what is drawn where, readings by hand, and every awkward comparison."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -107,7 +108,7 @@ def test_bars_are_labels_saved_most_first():
     # b saved labels in both seeds; the interval of a ends at 0.
     assert bars["marker"]["color"] == [palette.faded(palette.MAIN, alpha) for alpha in (0.9, 0.35, 0.9)]
     assert plain(drawing.reading) == (
-        "To 60.0 % accuracy b saves 75 labels against random (95 % interval +50 … +100); 2 of 3 differ from random beyond their interval."
+        "To 60.0 % accuracy b saves 75 labels against random (range over the seeds +50 … +100); 2 of 3 differ from random beyond their range."
     )
 
 
@@ -196,6 +197,12 @@ def test_ranks_are_rows_and_groups_are_bars():
     assert plain(drawing.reading) == (
         "Over 9 settings and seeds a ranks best (1.00); the ranks differ (Friedman test, p < 0.001); b does not differ significantly from it, 1 is worse."
     )
+
+
+def test_ranks_of_neighbours_say_nothing_of_others():
+    nine = {arm: np.repeat(RANDOM, 2, axis=0)[:9] + gain for arm, gain in (("c", 0.0), ("a", 0.02), ("b", 0.01))}
+    found = replace(average_ranks({"x": curves(nine)}), cliques=(("a", "b", "c"),))
+    assert plain(figures.critical_difference_diagram(found).reading).endswith("p < 0.001); b, c do not differ significantly from it.")
 
 
 def test_ranks_without_a_difference():

@@ -116,6 +116,18 @@ def test_settings_that_no_stored_run_can_say_again_are_refused(setting: str, fie
         parse(tomllib.loads(text))
 
 
+def test_a_field_that_a_file_says_twice_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "grid.json").write_text(json.dumps(GRID)[:-1] + ', "rounds": 4}')
+    with pytest.raises(ValueError, match=r"grid\.json: rounds is there twice"):
+        read(tmp_path / "grid.json")
+
+
+@pytest.mark.parametrize(("name", "text"), [("grid.toml", TEXT), ("grid.json", json.dumps(GRID))])
+def test_a_file_may_begin_with_a_byte_order_mark(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8-sig")
+    assert read(tmp_path / name) == parse(GRID if name.endswith("json") else tomllib.loads(text))
+
+
 def test_a_label_made_of_settings_fits_tables_too() -> None:
     grid = parse({**GRID, "datasets": [{"name": "gaussians", "extractor": "pixels\n\x1b" + "x" * 300}]})
     (part,) = grid.datasets

@@ -271,11 +271,21 @@ def test_blocks_are_settings_and_seeds_and_those_with_gaps_are_counted():
 def test_ranks_of_perfect_agreement_of_level_arms_and_of_one_block():
     clear = average_ranks({"x": finals({"a": np.full(9, 0.3), "b": np.full(9, 0.2), "c": np.full(9, 0.1)})}, "final")
     # Kendall's agreement is complete: chi2 = n (k − 1) = 18. The critical difference is 2.343 √(12/54) = 1.10: neighbours do not differ significantly.
-    assert clear.average.tolist() == [1, 2, 3] and clear.chi2 == pytest.approx(18) and clear.p_value == 0
+    assert clear.average.tolist() == [1, 2, 3] and clear.chi2 == pytest.approx(18) and clear.p_value < 1e-6
     assert clear.cliques == (("a", "b"), ("b", "c"))
     level = average_ranks({"x": finals({arm: [0.5, 0.5] for arm in "abc"})}, "final")
     assert level.average.tolist() == [2, 2, 2] and (level.chi2, level.p_value) == (0, 1) and level.cliques == (("a", "b", "c"),)
     assert average_ranks({"x": finals({"a": [0.5], "b": [0.1]})}, "final").p_value == 1.0
+
+
+@pytest.mark.parametrize(("k", "n"), [(2, 2), (2, 5), (3, 2), (3, 3)])
+def test_few_blocks_that_agree_say_no_more_than_the_exact_test(k, n):
+    arms = "abc"[:k]
+    found = average_ranks({"x": finals({arm: np.full(n, -0.1 * i) for i, arm in enumerate(arms)})}, "final")
+    orders = itertools.product(itertools.permutations(range(k)), repeat=n)
+    spread = [np.var(np.sum(order, axis=0)) for order in orders]  # grows with Friedman's chi2
+    assert found.p_value == pytest.approx(np.mean(np.isclose(spread, max(spread))))
+    assert found.p_value < 0.05 or found.cliques == (tuple(arms),)
 
 
 def test_the_friedman_test_is_wrong_as_often_as_it_says():

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -210,6 +211,16 @@ def test_a_store_that_cannot_be_opened_says_so_without_the_password() -> None:
     with pytest.raises(ValueError, match="cannot be opened") as caught:
         Store("sqlite:////nowhere/at/all/runs.db")
     assert "\n" not in str(caught.value)
+    assert str(caught.value).endswith("there is no folder /nowhere/at/all")
+
+
+def test_a_store_that_cannot_be_written_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "kept").mkdir()
+    path = tmp_path / "kept" / "runs.db"
+    path.mkdir()  # SQLite refuses to open it, for root too
+    monkeypatch.setattr(os, "access", lambda where, mode: not str(where).startswith(str(path)))  # root may write everywhere
+    with pytest.raises(ValueError, match=r"must be writable, even to read it: copy it, with runs\.db-wal where there is one"):
+        Store(f"sqlite:///{path}")
 
 
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
