@@ -30,7 +30,10 @@ def grid_progress(
         return nothing("There is no run yet.", "progress")
     share = np.clip(done / wanted, 0, 1)
     state = [
-        ["could not be made" if failed[i, j] else f"{min(int(done[i, j]), wanted)} of {wanted} rounds" for j in range(len(columns))]
+        [
+            "could not be made" if failed[i, j] else f"{min(int(done[i, j]), wanted)} of {wanted} rounds, round 0 included"
+            for j in range(len(columns))
+        ]
         for i in range(len(rows))
     ]
     hover = [[f"{escape(name)}<br>seed {escape(columns[j])}: {state[i][j]}" for j in range(len(columns))] for i, name in enumerate(rows)]
@@ -96,4 +99,4 @@ def _reading(share: NDArray[np.float64], failed: NDArray[np.bool_], wanted: int)
         text += f", {percent(float(share.mean()))} of all rounds"
     if failed.any():
         text += f"; {int(failed.sum())} could not be made"
-    return f"{text}. A run has {wanted}{SPACE}rounds; choose one to open it."
+    return f"{text}. A run has {plural(wanted - 1, 'round')} after round{SPACE}0; choose one to open it."

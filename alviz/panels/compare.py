@@ -32,6 +32,8 @@ TOOLTIPS = {
 }
 WORTH = (option("aubc", "on average"), option("final", "at the end"))
 NOBODY = "nobody"
+ALONE = ("overlap", "time")
+"""Figures beside the curves that say something of a single arm too."""
 COLUMNS = (("curves", "labels", "penalties", "ranks"), ("runs", "wins", "overlap", "time"))
 EMPTY = "Put a grid together on the left and press Run: the curves of all strategies, and who is better, grow here."
 WISHES = ("metric", "measure", "arms", "reference", "setting")
@@ -158,8 +160,11 @@ class Findings:
 
     def _show(self) -> None:
         asked = self.comparing.question
-        for box in (self.asked, *(self.figures[view.name] for view in VIEWS if view.name != "curves")):
-            box.layout.display = None if asked is not None else "none"
+        self.asked.layout.display = None if asked is not None else "none"
+        for name, box in self.figures.items():
+            several = asked is not None and len(places(asked.grid, asked.arms)) > 1
+            shown = name == "curves" or several or (asked is not None and name in ALONE)
+            box.layout.display = None if shown else "none"
         self.told.value = "" if asked is None else told(asked)
         if asked is None:
             self.plots["curves"].empty = "Reading the runs …" if self.comparing.counts else EMPTY

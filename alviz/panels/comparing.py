@@ -176,7 +176,9 @@ class Comparing(Working):
         while not over.wait(EVERY):
             counts = store.counts(cells)
             done = sum(min(count, wanted) for count in counts.values())
-            before = done if before is None else before
+            if before is None:
+                self._list()  # the grid is kept from now on, and the address leads back to it
+                before = done
             self._job_progressed((done - before) / max(wanted * len(cells) - before, 1))
             if counts == self.counts:
                 continue

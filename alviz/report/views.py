@@ -155,7 +155,7 @@ def _measured(asked: Question) -> Mapping[str, Curves]:
 
 
 VIEWS = (
-    View("curves", "Learning curves", "The metric over the labels: means over the seeds with 95 % intervals.", _curves),
+    View("curves", "Learning curves", "The metric over the labels: means over the seeds, with 95 % intervals from five seeds on.", _curves),
     View("labels", "Labels saved", "Labels that each spares against the reference on the way to the same level.", _labels),
     View("wins", "Win, tie, loss", "Who is better by at least half a point, counted over the settings.", _wins, True),
     View(

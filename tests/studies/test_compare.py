@@ -108,9 +108,9 @@ def test_models_are_kept_only_where_training_takes_long(tmp_path: Path) -> None:
 
 def test_strategies_of_one_seed_share_their_first_round(grid: Comparison, undisturbed: Store) -> None:
     first = {}
-    for cell, number, arrays in undisturbed.arrays(cell.key for cell in grid.cells()):
+    for cell, number, chosen in undisturbed.queried(cell.key for cell in grid.cells()):
         if number == 0:
-            first[cell] = tuple(arrays["queried"])
+            first[cell] = tuple(chosen)
     for seed in (0, 1):
         assert len({first[cell.key] for cell in grid.cells() if cell.seed == seed}) == 1
     assert len(set(first.values())) == 2
