@@ -27,7 +27,7 @@ def work(
     wanted = spec["n_initial"] + rounds * spec["n_queries"]
     if wanted > len(pool):
         raise ValueError(
-            f"{rounds:,} round{'s' if rounds > 1 else ''} of {spec['n_queries']:,} labels need {wanted:,} samples with round 0; {pool.name} has {len(pool):,}"
+            f"{rounds:,} × {spec['n_queries']:,} labels after round 0 need {wanted:,} samples in all; {pool.name} has {len(pool):,}"
         )
     for _ in range(rounds + 2):
         behind = Behind(_store(url), cell)

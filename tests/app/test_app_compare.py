@@ -36,6 +36,6 @@ def test_cells_that_fail_for_one_reason_say_it_once(tmp_path: Path) -> None:
     said = compared(tmp_path, n_queries=[4, 40], n_initial=4)
     output = " ".join(said.output.split())
     assert said.exit_code == 2 and "4 of 8 runs could not be made" in output
-    assert "margin, seed 0: 1 round of 40 labels need 44 samples" in output
-    assert "3 more, for the same reason as the first: 1 rounds of 40 labels need 44 samples" in output
+    assert "margin, seed 0: 1 × 40 labels after round 0 need 44 samples" in output
+    assert "3 more, for the same reason as the first: 1 × 40 labels after round 0 need 44 samples" in output
     assert output.count("need 44 samples") == 2
