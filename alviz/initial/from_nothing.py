@@ -1,5 +1,6 @@
 """Query strategies of coverage, started with nothing labelled."""
 
+import copy
 from dataclasses import replace
 from functools import wraps
 from typing import Any, ClassVar
@@ -47,7 +48,10 @@ class _FromNothing(InitialPool):
         table = table_of(dataset)
         source = Arrays({"features": table, "embeddings": table})
         everyone = np.arange(len(dataset), dtype=np.int64)
-        pool = PoolView(source, everyone, NOTHING, NOTHING, dataset.n_classes, len(dataset), progress=progress)
+        # What strategies share between the rounds of a run (clusters, a radius) comes from the pool's seed; a copy is asked for it, so that
+        # what the strategy draws itself stays what it draws on arrays.
+        seed = int(copy.deepcopy(rng).integers(2**31))
+        pool = PoolView(source, everyone, NOTHING, NOTHING, dataset.n_classes, len(dataset), seed=seed, progress=progress)
         chosen: Indices = self.made.select(pool, n, rng).indices
         return chosen
 

@@ -30,15 +30,19 @@ def test_the_pool_is_the_strategys_own_selection(name, seed):
     chosen = initial.create(name).choose(dataset, 9, np.random.default_rng(seed))
     source = Arrays({"features": dataset.features, "embeddings": dataset.features})
     nothing = np.empty(0, dtype=np.int64)
-    view = PoolView(source, np.arange(len(dataset)), nothing, nothing, 4, len(dataset))
+    shared = int(np.random.default_rng(seed).integers(2**31))
+    view = PoolView(source, np.arange(len(dataset)), nothing, nothing, 4, len(dataset), seed=shared)
     wanted = strategies.create(name).select(view, 9, np.random.default_rng(seed)).indices
     np.testing.assert_array_equal(chosen, wanted)
     assert chosen.dtype == np.int64
 
 
-@pytest.mark.parametrize(
-    ("name", "params"), [("k-center", {"pca": 2}), ("max-herding", {"length_scale": 0.5}), ("typiclust", {"neighbours": 3})]
-)
+def test_every_seed_clusters_anew():
+    pools = [initial.create("typiclust").choose(blobs(), 9, np.random.default_rng(seed)).tolist() for seed in range(4)]
+    assert len({tuple(pool) for pool in pools}) > 1
+
+
+@pytest.mark.parametrize(("name", "params"), [("k-center", {"pca": 2}), ("max-herding", {"length_scale": 0.5})])
 def test_the_same_as_query_on_arrays(name, params):
     dataset = blobs()
     chosen = initial.create(name, **params).choose(dataset, 6, np.random.default_rng([3]))
