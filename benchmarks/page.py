@@ -20,7 +20,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -147,10 +147,15 @@ class App:
             time.sleep(0.05)
 
     def kernels(self) -> list[Any]:
-        """The processes of the kernels."""
+        """The processes of the kernels, without one that is just ending."""
         import psutil
 
-        return [p for p in psutil.Process(self.process.pid).children() if "alviz.app.kernel" in p.cmdline()]
+        found = []
+        for child in psutil.Process(self.process.pid).children():
+            with suppress(psutil.NoSuchProcess):
+                if "alviz.app.kernel" in child.cmdline():
+                    found.append(child)
+        return found
 
     def until_warm(self) -> None:
         """Wait until all pages' warm kernels are there and at rest: the app counts a kernel from its start, before it has rendered its page."""
