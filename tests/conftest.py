@@ -4,10 +4,14 @@ One thread for arithmetic: the tests work on small arrays, where several threads
 """
 
 import os
+import shutil
 
 import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.pop(
+    "COLUMNS", None
+)  # readline, which pytest imports, hands it on to further processes; a console keeps what it finds when it is made
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
@@ -16,3 +20,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         item.add_marker(pytest.mark.xdist_group("browser" if item.get_closest_marker("browser") else item.location[0]))
     items.sort(key=lambda item: item.get_closest_marker("browser") is None)
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> str:
+    """Where Chromium is; without one the test is skipped, or fails where browser tests are required."""
+    if found := next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None):
+        return found
+    why = "no Chromium on this machine (Debian: apt-get install chromium)"
+    if os.environ.get("ALVIZ_BROWSER_TESTS") == "required":
+        pytest.fail(why)
+    pytest.skip(why)

@@ -1,6 +1,5 @@
 """The papers' grids: each can be run, its claims are about arms that it has, and a verdict is what hand computation says."""
 
-import shutil
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -177,7 +176,7 @@ def test_a_section_says_what_is_not_finished(papers: ModuleType, small: tuple) -
     assert "8 runs of 4 seeds, 5 to 15 labels; 2 runs are not finished." in text
 
 
-@pytest.mark.skipif(shutil.which("chromium") is None, reason="figures are drawn in Chromium")
+@pytest.mark.usefixtures("chromium_path")
 def test_figures_are_drawn_with_names_and_a_light_ground(
     papers: ModuleType, small: tuple, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

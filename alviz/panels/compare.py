@@ -13,12 +13,12 @@ from alviz.panels.comparing import Comparing
 from alviz.panels.download import Download
 from alviz.panels.explore import open_store
 from alviz.panels.field import Field, option
+from alviz.panels.frame import page, panel
 from alviz.panels.grid_settings import GridSettings
-from alviz.panels.header import Header, panel
+from alviz.panels.header import Header
 from alviz.panels.initial import show
 from alviz.panels.plot import Plot
 from alviz.panels.pulse import Pulse
-from alviz.panels.theme import style
 from alviz.panels.url import PageUrl
 from alviz.report.about import title
 from alviz.report.numbers import Standings, outcome, standings, who_is_best
@@ -250,12 +250,7 @@ class Compare:
         halves = widgets.Box([widgets.VBox([shown[name] for name in names]) for names in COLUMNS])
         halves.add_class("alviz-halves")
         right = widgets.VBox([self.findings.asked, halves])
-        columns = widgets.Box([left, right])
-        columns.add_class("alviz-columns")
-        columns.add_class("alviz-two")
-        self.widget = widgets.VBox([style(), self.url, self.pulse, self.header.widget, columns])
-        self.widget.add_class("alviz-root")
-        self.widget.add_class("alviz-page")
+        self.widget = page(self.url, self.pulse, self.header.widget, columns=[left, right])
         self.url.observe(lambda change: self._open(change["new"]), ["query"])
         self.url.observe(lambda _: self._come(), ["opened"])
         comparing.observe(lambda _: self._share(), ["grid", "kept", "wishes"])

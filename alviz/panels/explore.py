@@ -7,7 +7,8 @@ from typing import Any
 import ipywidgets as widgets
 
 from alviz.panels.field import Field, option
-from alviz.panels.header import Header, panel
+from alviz.panels.frame import page, panel
+from alviz.panels.header import Header
 from alviz.panels.imbalance import is_rule
 from alviz.panels.map import MapPanel
 from alviz.panels.measures import BalancePanel, ConfusionPanel, CurvePanel, WhyPanel, short
@@ -18,7 +19,6 @@ from alviz.panels.queries import QueriesPanel
 from alviz.panels.sample import SamplePanel
 from alviz.panels.settings import SLIDERS, Settings, learner_menu, slider_values, strategy_menu, suggested
 from alviz.panels.source import first_params
-from alviz.panels.theme import style
 from alviz.panels.timeline import Timeline
 from alviz.panels.url import PageUrl
 from alviz.panels.workbench import DEFAULTS, Workbench
@@ -151,11 +151,7 @@ class Explore:
                 panel("Confusion", self.confusion.widget, controls=self.confusion.controls),
             ]
         )
-        columns = widgets.Box([left, middle, right])
-        columns.add_class("alviz-columns")
-        self.widget = widgets.VBox([style(), self.url, self.pulse, self.header.widget, columns])
-        self.widget.add_class("alviz-root")
-        self.widget.add_class("alviz-page")
+        self.widget = page(self.url, self.pulse, self.header.widget, columns=[left, middle, right])
         self.url.observe(lambda change: self._open(change["new"]), ["query"])
         workbench.preview()
         workbench.observe(lambda _: self._share(), ["config", "view"])

@@ -28,19 +28,6 @@ ACTIONS = {"Start": "start", "Step": "step", "Undo": "undo", "Run": "run_to_end"
 """The methods that the buttons call."""
 
 
-def panel(title: str, *children: widgets.Widget, controls: widgets.Widget | None = None, inline: bool = False) -> widgets.VBox:
-    """A titled card. controls: stand beside the title; inline: so does everything."""
-    head: widgets.Widget = widgets.HTML(f'<h2 class="alviz-panel-title">{escape(title)}</h2>')
-    if controls is not None:
-        head = widgets.HBox([head, controls])
-        head.add_class("alviz-panel-head")
-    box = widgets.VBox([head, *children])
-    box.add_class("alviz-panel")
-    if inline:
-        box.add_class("alviz-inline")
-    return box
-
-
 class Activity:
     """What is under way, as a bar with words (`work`), and what there is to say, as a box (`message`).
 

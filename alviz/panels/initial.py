@@ -14,7 +14,8 @@ from alviz.figures.bands import FEW
 from alviz.figures.base import nothing, plural, shorten
 from alviz.figures.pools import REFERENCE, pool_counts, pool_map, start_curves, start_overlap
 from alviz.panels.field import Field, option
-from alviz.panels.header import Header, panel
+from alviz.panels.frame import page, panel
+from alviz.panels.header import Header
 from alviz.panels.imbalance import is_rule
 from alviz.panels.linking import link_selection
 from alviz.panels.plot import Plot
@@ -22,7 +23,6 @@ from alviz.panels.pool_settings import PoolSettings, sizes, suited
 from alviz.panels.pulse import Pulse
 from alviz.panels.queries import fill
 from alviz.panels.starts import DEFAULTS, MOST, Starts
-from alviz.panels.theme import style
 from alviz.panels.thumbnails import Thumbnails
 from alviz.panels.url import PageUrl
 from alviz.studies.initial import Start, overlap, together
@@ -287,12 +287,7 @@ class InitialPools:
         )
         halves.add_class("alviz-halves")
         right = widgets.VBox([panel("Chosen pools", self.maps.widget, controls=self.maps.controls), halves])
-        columns = widgets.Box([left, right])
-        columns.add_class("alviz-columns")
-        columns.add_class("alviz-two")
-        self.widget = widgets.VBox([style(), self.url, self.pulse, self.header.widget, columns])
-        self.widget.add_class("alviz-root")
-        self.widget.add_class("alviz-page")
+        self.widget = page(self.url, self.pulse, self.header.widget, columns=[left, right])
         self.url.observe(lambda change: self._open(change["new"]), ["query"])
         starts.preview()
         starts.observe(lambda _: self._share(), ["config"])

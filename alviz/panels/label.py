@@ -6,7 +6,8 @@ from typing import Any
 import ipywidgets as widgets
 
 from alviz.panels.explore import open_store
-from alviz.panels.header import Activity, panel
+from alviz.panels.frame import panel
+from alviz.panels.header import Activity
 from alviz.panels.label_form import LabelForm
 from alviz.panels.label_side import LabelSide
 from alviz.panels.label_stage import LabelStage

@@ -9,7 +9,7 @@ import ipywidgets as widgets
 from alviz import data, initial, learners
 from alviz.figures.base import plural
 from alviz.panels.field import Field, option
-from alviz.panels.header import panel
+from alviz.panels.frame import panel
 from alviz.panels.label_state import PRACTICE, LabelBench, sessions
 from alviz.panels.settings import menu, strategy_menu
 from alviz.panels.source import extractor_menu

@@ -11,7 +11,7 @@ import ipywidgets as widgets
 from alviz.figures.base import plural
 from alviz.panels.download import Download
 from alviz.panels.field import Field, option
-from alviz.panels.header import panel
+from alviz.panels.frame import panel
 from alviz.panels.label_stage import LabelStage
 from alviz.panels.label_state import PRACTICE, LabelBench
 from alviz.panels.source import report_html

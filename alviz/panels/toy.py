@@ -13,11 +13,11 @@ from alviz.figures import Drawing, accuracy_html, accuracy_table, palette, toy_p
 from alviz.figures.base import plural, shorten
 from alviz.panels.duel import DEFAULTS, Duel, Plane, chosen, grid
 from alviz.panels.field import Field, option
-from alviz.panels.header import Header, panel
+from alviz.panels.frame import page, panel
+from alviz.panels.header import Header
 from alviz.panels.plot import Plot
 from alviz.panels.pulse import Pulse
 from alviz.panels.settings import SLIDERS, initial_menu, is_plane, menu, slider_values, strategy_menu
-from alviz.panels.theme import style
 from alviz.panels.timeline import Timeline
 from alviz.panels.url import PageUrl
 
@@ -314,12 +314,7 @@ class Toy:
                 panel("Accuracy per selection", self.table.widget, controls=self.table.controls),
             ]
         )
-        columns = widgets.Box([left, right])
-        columns.add_class("alviz-columns")
-        columns.add_class("alviz-two")
-        self.widget = widgets.VBox([style(), self.url, self.pulse, self.header.widget, columns])
-        self.widget.add_class("alviz-root")
-        self.widget.add_class("alviz-page")
+        self.widget = page(self.url, self.pulse, self.header.widget, columns=[left, right])
         self.url.observe(lambda change: self._open(change["new"]), ["query"])
         duel.preview()
         duel.observe(lambda _: self._share(), ["config"])

@@ -193,6 +193,12 @@ def positions(run: Run) -> NDArray[np.float32]:
     return run.dataset.features
 
 
+def more_accurate(of: str, than: str, first: int, last: int) -> Claim:
+    """The claim that one strategy's accuracy, on average over the rounds first … last, is above another's."""
+    sentence = f"{of[0].upper()}{of[1:]} is more accurate than {than}, on average over rounds {first} to {last}."
+    return Claim(sentence, accuracy(first, last), "points", of, than)
+
+
 # ---- the cases -----------------------------------------------------------------------------------------------------------------------
 
 CASES = (
@@ -206,9 +212,7 @@ CASES = (
         strategies=("margin", "random"),
         n_queries=4,
         steps=5,
-        claims=(
-            Claim("Random is more accurate than margin, on average over rounds 1 to 5.", accuracy(1, 5), "points", "random", "margin"),
-        ),
+        claims=(more_accurate("random", "margin", 1, 5),),
     ),
     Case(
         name="outliers",
@@ -221,7 +225,7 @@ CASES = (
         n_queries=5,
         steps=5,
         claims=(
-            Claim("Random is more accurate than k-center, on average over rounds 1 to 5.", accuracy(1, 5), "points", "random", "k-center"),
+            more_accurate("random", "k-center", 1, 5),
             Claim("k-center spends more of its 25 queries on outliers than random.", outliers_queried, "samples", "k-center", "random"),
         ),
     ),
@@ -237,7 +241,7 @@ CASES = (
         steps=5,
         seed=14,
         claims=(
-            Claim("Random is more accurate than margin, on average over rounds 1 to 5.", accuracy(1, 5), "points", "random", "margin"),
+            more_accurate("random", "margin", 1, 5),
             Claim("Random labels more different places than margin.", places_queried, "places", "random", "margin"),
         ),
     ),
@@ -254,7 +258,7 @@ CASES = (
         steps=7,
         seed=18,
         claims=(
-            Claim("Random is more accurate than margin, on average over rounds 4 to 7.", accuracy(4, 7), "points", "random", "margin"),
+            more_accurate("random", "margin", 4, 7),
             Claim(
                 "More of margin's labels than of random's go against most of their neighbours.",
                 noise_queried,

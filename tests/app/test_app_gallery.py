@@ -1,27 +1,12 @@
 """The gallery's page: every case is a card whose link sets it up, and the home page leads there."""
 
-import asyncio
-import signal
-from collections.abc import Iterator
 from html.parser import HTMLParser
 
 import pytest
-from tornado.httpclient import AsyncHTTPClient
-from tornado.httpserver import HTTPServer
-from tornado.testing import bind_unused_port
 
-from alviz.app.gate import Gate
-from alviz.app.server import make_server
 from alviz.panels.duel import Duel
 from alviz.panels.toy import Toy
 from alviz.studies.gallery import CASES
-
-
-@pytest.fixture(autouse=True)
-def _keep_signals() -> Iterator[None]:
-    before = signal.getsignal(signal.SIGTERM)
-    yield
-    signal.signal(signal.SIGTERM, before)
 
 
 class Cards(HTMLParser):
@@ -48,29 +33,8 @@ class Cards(HTMLParser):
             self.paragraphs.append("".join(self._into).strip())
 
 
-def fetch(*addresses: str) -> list[str]:
-    """What the server answers, without a kernel."""
-
-    async def talk() -> list[str]:
-        socket, port = bind_unused_port()
-        server = make_server(kernels=0)
-        http = HTTPServer(server.application(Gate("", port)))
-        http.add_sockets([socket])
-        client = AsyncHTTPClient(force_instance=True)
-        try:
-            answers = [await client.fetch(f"http://127.0.0.1:{port}{address}", request_timeout=90) for address in addresses]
-            assert server.kernel_manager.counts()["kernels"] == 0
-        finally:
-            client.close()
-            http.stop()
-            await http.close_all_connections()
-        return [answer.body.decode() for answer in answers]
-
-    return asyncio.run(talk())
-
-
-def test_the_gallery_links_every_case_and_home_links_the_gallery() -> None:
-    home, gallery = map(Cards, fetch("/", "/gallery"))
+def test_the_gallery_links_every_case_and_home_links_the_gallery(ask) -> None:
+    home, gallery = (Cards(answer.body.decode()) for answer in ask("/", "/gallery"))
     assert "/gallery" in home.links
     for case in CASES:
         assert gallery.links[f"/{case.address}"] == case.title

@@ -1,18 +1,12 @@
 """Who is let in: the gate's rule by itself, and every kind of address behind it in the real server."""
 
-import asyncio
 import json
-import signal
-from collections.abc import Iterator
 
 import pytest
-from tornado.httpclient import AsyncHTTPClient, HTTPResponse
-from tornado.httpserver import HTTPServer
 from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine
-from tornado.testing import bind_unused_port
 
 from alviz.app.gate import MISSING, STRANGER, WRONG, Gate, is_loopback
-from alviz.app.server import AppServer, asset_address, make_server, voila_files_address
+from alviz.app.server import asset_address, voila_files_address
 
 UNKNOWN_KERNEL = "00000000-0000-0000-0000-000000000000"
 
@@ -50,64 +44,34 @@ def test_with_a_token_it_or_its_cookie_is_needed() -> None:
     assert gate.refusal(request(cookie=f"alviz-1={gate.pass_word}")) == MISSING
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[AppServer]:
-    before = signal.getsignal(signal.SIGTERM)
-    yield make_server(kernels=0)
-    signal.signal(signal.SIGTERM, before)
-
-
-def ask(
-    server: AppServer, token: str, *addresses: str, signed_in: bool = False, headers: dict[str, str] | None = None
-) -> list[HTTPResponse]:
-    """What the real server answers to each address, without following redirects."""
-
-    async def talk() -> list[HTTPResponse]:
-        socket, port = bind_unused_port()
-        gate = Gate(token, port)
-        http = HTTPServer(server.application(gate))
-        http.add_sockets([socket])
-        client = AsyncHTTPClient(force_instance=True)
-        sent = {**(headers or {}), **({"Cookie": f"{gate.cookie}={gate.pass_word}"} if signed_in else {})}
-        try:
-            base = f"http://127.0.0.1:{port}"
-            return [await client.fetch(base + address, raise_error=False, follow_redirects=False, headers=sent) for address in addresses]
-        finally:
-            client.close()
-            http.stop()
-            await http.close_all_connections()
-
-    return asyncio.run(talk())
-
-
-def test_every_kind_of_address_is_behind_the_token(server: AppServer) -> None:
+def test_every_kind_of_address_is_behind_the_token(ask) -> None:
     addresses = ["/", "/explore", "/nowhere", "/alviz/status", asset_address("shell.css"), f"{voila_files_address()}/static/voila.js"]
     addresses += [f"/api/kernels/{UNKNOWN_KERNEL}", f"/api/kernels/{UNKNOWN_KERNEL}/channels"]
-    for answer in ask(server, "s3cret", *addresses):
+    for answer in ask(*addresses, token="s3cret"):
         assert answer.code == 403, answer.effective_url
         assert MISSING in answer.body.decode()
-    (wrong,) = ask(server, "s3cret", "/explore?token=guess")
+    (wrong,) = ask("/explore?token=guess", token="s3cret")
     assert (wrong.code, WRONG in wrong.body.decode()) == (403, True)
-    (upgrade,) = ask(server, "s3cret", f"/api/kernels/{UNKNOWN_KERNEL}/channels", headers={"Upgrade": "websocket", "Connection": "Upgrade"})
+    (upgrade,) = ask(f"/api/kernels/{UNKNOWN_KERNEL}/channels", headers={"Upgrade": "websocket", "Connection": "Upgrade"}, token="s3cret")
     assert upgrade.code == 403
 
 
-def test_the_token_becomes_a_cookie_and_leaves_the_address(server: AppServer) -> None:
-    (answer,) = ask(server, "s3cret", "/explore?dataset=digits&token=s3cret&hide=a%26b")
+def test_the_token_becomes_a_cookie_and_leaves_the_address(ask) -> None:
+    (answer,) = ask("/explore?dataset=digits&token=s3cret&hide=a%26b", token="s3cret")
     assert (answer.code, answer.headers["Location"]) == (302, "/explore?dataset=digits&hide=a%26b")
     cookie = answer.headers["Set-Cookie"]
     assert "HttpOnly" in cookie
     assert "s3cret" not in cookie
-    (elsewhere,) = ask(server, "s3cret", "//evil.example/?token=s3cret")
+    (elsewhere,) = ask("//evil.example/?token=s3cret", token="s3cret")
     assert elsewhere.headers["Location"].startswith("/evil.example")
 
 
-def test_the_cookie_opens_the_app(server: AppServer) -> None:
-    (answer,) = ask(server, "s3cret", "/alviz/status", signed_in=True)
+def test_the_cookie_opens_the_app(ask) -> None:
+    (answer,) = ask("/alviz/status", signed_in=True, token="s3cret")
     assert json.loads(answer.body) == {"kernels": 0, "pooled": 0, "visitors": 0}
 
 
-def test_nothing_but_the_app_is_served(server: AppServer) -> None:
+def test_nothing_but_the_app_is_served(ask) -> None:
     """No sources, no file browser, no way out of a static folder."""
     files = voila_files_address()
     addresses = [
@@ -120,13 +84,13 @@ def test_nothing_but_the_app_is_served(server: AppServer) -> None:
     ]
     addresses += ["/alviz/static/../server.py", "/alviz/static/%2e%2e/head.html.j2", "/alviz/static//etc/passwd"]
     addresses += [f"{files}/static/..%2f..%2f..%2f..%2fetc/passwd", f"{files}/labextensions/%2e%2e/jupyter/kernels/python3/kernel.json"]
-    answers = ask(server, "", *addresses)
+    answers = ask(*addresses)
     assert {answer.effective_url: answer.code for answer in answers if answer.code != 404} == {}
     assert "There is no page at this address." in answers[0].body.decode()
 
 
-def test_pages_allow_this_server_only(server: AppServer) -> None:
-    home, missing = ask(server, "", "/", "/nowhere")
+def test_pages_allow_this_server_only(ask) -> None:
+    home, missing = ask("/", "/nowhere")
     for answer in (home, missing):
         policy = answer.headers["Content-Security-Policy"]
         assert "default-src 'self'" in policy

@@ -1,67 +1,48 @@
 """A page with a kernel, fetched without a browser: what is sent first, what a failing notebook says, what is never sent."""
 
-import asyncio
 import json
-import signal
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tornado.httpclient import AsyncHTTPClient
-from tornado.httpserver import HTTPServer
-from tornado.testing import bind_unused_port
 
 from alviz.app import server as server_module
-from alviz.app.gate import Gate
 from alviz.app.pages import PAGES, notebook_dir
-from alviz.app.server import make_server
+from alviz.app.server import AppServer
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(autouse=True)
-def _keep_signals() -> Iterator[None]:
-    before = signal.getsignal(signal.SIGTERM)
-    yield
-    signal.signal(signal.SIGTERM, before)
+def own_notebooks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server looks for the notebooks of its pages in the test's folder; autouse: before it is made."""
+    monkeypatch.setattr(server_module, "notebook_dir", lambda: tmp_path)
 
 
-def fetch(folder: Path, monkeypatch: pytest.MonkeyPatch, source: str) -> tuple[list[str], list[int]]:
-    """The pieces in which the Explore page arrives when its notebook is ``source``; and the kernels alive at each piece."""
-    cell = {"cell_type": "code", "id": "page", "execution_count": None, "metadata": {}, "outputs": [], "source": source}
-    notebook = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
-    (folder / "explore.ipynb").write_text(json.dumps(notebook))
-    monkeypatch.setattr(server_module, "notebook_dir", lambda: folder)
-    pieces: list[str] = []
-    alive: list[int] = []
+@pytest.fixture
+def fetch(server: AppServer, ask, tmp_path: Path) -> Callable[[str], tuple[list[str], list[int]]]:
+    """The pieces in which the Explore page arrives when its notebook is a source; and the kernels alive at each piece."""
 
-    async def talk() -> None:
-        socket, port = bind_unused_port()
-        server = make_server(kernels=0)
-        server.connection_dir = str(folder)
-        http = HTTPServer(server.application(Gate("", port)))
-        http.add_sockets([socket])
-        client = AsyncHTTPClient(force_instance=True)
+    def fetched(source: str) -> tuple[list[str], list[int]]:
+        cell = {"cell_type": "code", "id": "page", "execution_count": None, "metadata": {}, "outputs": [], "source": source}
+        notebook = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+        (tmp_path / "explore.ipynb").write_text(json.dumps(notebook))
+        pieces: list[str] = []
+        alive: list[int] = []
 
         def arrived(piece: bytes) -> None:
             pieces.append(piece.decode())
             alive.append(server.kernel_manager.counts()["kernels"])
 
-        try:
-            await client.fetch(f"http://127.0.0.1:{port}/explore", streaming_callback=arrived, request_timeout=90)
-        finally:
-            client.close()
-            http.stop()
-            await server.kernel_manager.end_all()
-        assert server.kernel_manager.counts()["kernels"] == 0
+        ask("/explore", streaming_callback=arrived)
+        return pieces, alive
 
-    asyncio.run(talk())
-    return pieces, alive
+    return fetched
 
 
-def test_the_loading_picture_comes_before_the_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_loading_picture_comes_before_the_kernel(fetch) -> None:
     source = "view = {'application/vnd.jupyter.widget-view+json': {'model_id': str(6 * 7)}}\ndisplay(view, raw=True)"
-    pieces, alive = fetch(tmp_path, monkeypatch, source)
+    pieces, alive = fetch(source)
     assert 'class="shell-loading"' in pieces[0]
     assert alive[0] == 0
     assert alive[-1] == 1
@@ -70,8 +51,8 @@ def test_the_loading_picture_comes_before_the_kernel(tmp_path: Path, monkeypatch
     assert "6 * 7" not in html
 
 
-def test_a_failing_notebook_says_so_with_the_details_folded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pieces, _ = fetch(tmp_path, monkeypatch, "raise ValueError('no <b>such</b> file')")
+def test_a_failing_notebook_says_so_with_the_details_folded(fetch) -> None:
+    pieces, _ = fetch("raise ValueError('no <b>such</b> file')")
     html = "".join(pieces)
     before, details = html.split("<details>")
     assert "This page could not be shown" in before
@@ -82,9 +63,15 @@ def test_a_failing_notebook_says_so_with_the_details_folded(tmp_path: Path, monk
     assert "\x1b" not in html
 
 
-def test_a_page_whose_output_does_not_come_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server waits a second for a page's output; asked for before the server."""
     monkeypatch.setattr(server_module, "OUTPUT_LIMIT", 1)
-    pieces, _ = fetch(tmp_path, monkeypatch, "get_ipython().kernel.iopub_thread._really_send = lambda *parts, **options: None\n42")
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_page_whose_output_does_not_come_says_so(fetch) -> None:
+    pieces, _ = fetch("get_ipython().kernel.iopub_thread._really_send = lambda *parts, **options: None\n42")
     assert "This page could not be shown" in "".join(pieces)
 
 

@@ -2,13 +2,11 @@
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -69,18 +67,12 @@ def app_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 # Not for the whole session: while Playwright is running, other tests could not start an event loop of their own.
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    """A running Chromium; without one the test is skipped, or fails where browser tests are required."""
+def chromium(chromium_path: str) -> Iterator[Any]:
+    """A running Chromium."""
     from playwright.sync_api import sync_playwright
 
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if found is None:
-        why = "no Chromium on this machine (Debian: apt-get install chromium)"
-        if os.environ.get("ALVIZ_BROWSER_TESTS") == "required":
-            pytest.fail(why)
-        pytest.skip(why)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(Path(found)), args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=chromium_path, args=FLAGS)
         yield browser
         browser.close()
 
