@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from alviz.figures import palette
 from alviz.figures.bands import BANDS_UP_TO, band_curves
 from alviz.figures.base import NEUTRAL, SPACE, Drawing, axis, escape, label, layout, name_rows, nothing, number, plural, shorten
-from alviz.figures.curves import SHARES, in_words, value_text
+from alviz.figures.curves import in_words, value_text
+from alviz.loop.metrics import SHARES
 from alviz.studies.statistics import Curves, Saved, band
 
 FEW = 5

@@ -9,11 +9,8 @@ from alviz.data.dataset import Dataset
 from alviz.figures import palette
 from alviz.figures.balance import pool_shares
 from alviz.figures.base import NEUTRAL, SPACE, Drawing, axis, escape, label, layout, nothing, number, plural, shorten, whole_ticks
-from alviz.loop.metrics import imbalance_ratio
+from alviz.loop.metrics import SHARES, imbalance_ratio
 from alviz.loop.round import Round
-
-SHARES = {"accuracy", "balanced_accuracy", "macro_f1", "average_precision", "calibration_error", "minority_share"}
-"""Metrics that are read in per cent."""
 
 END_WIDTH = 18
 """Longest name at the end of a line; hovering has it whole."""

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from alviz.figures import palette
 from alviz.figures.base import SPACE, Drawing, axis, escape, label, layout, nothing, percent, plural, shorten
+from alviz.loop.metrics import difference_text
 from alviz.studies.statistics import Overlap, Penalties, WinTieLoss
 
 LONG_UP_TO, SHORT_UP_TO = 7, 15
@@ -53,7 +54,7 @@ def win_tie_loss_map(found: WinTieLoss) -> Drawing:
     first, last = (f"{wins[i, -1]}–{ties[i, -1]}–{losses[i, -1]}" for i in (0, -1))
     where = plural(len(found.settings), "setting")
     text = f"{shorten(arms[0])} has the best balance of wins, ties and losses ({first}), {shorten(arms[-1])} the worst ({last})"
-    return Drawing(figure, f"{text}, over {where} at a margin of {found.margin:g}.")
+    return Drawing(figure, f"{text}, over {where} at a margin of {difference_text(found.margin, found.metric)}.")
 
 
 def penalty_map(found: Penalties) -> Drawing:

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from alviz.figures import palette
 from alviz.figures.base import NEUTRAL, SPACE, Drawing, axis, escape, label, layout, nothing, number, shorten
-from alviz.figures.curves import SHARES, in_words, padded, value_text
+from alviz.figures.curves import in_words, padded, value_text
+from alviz.loop.metrics import SHARES
 from alviz.studies.statistics import Band, Curves, Measure, Times, band, per_run
 
 NAMED_UP_TO = 15

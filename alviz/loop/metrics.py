@@ -166,6 +166,14 @@ ROUND_METRICS: tuple[Metric, ...] = (
 SMALLER_IS_BETTER = frozenset({"log_loss", "calibration_error", "ir"})
 """Names of the metrics of which less is better."""
 
+SHARES = frozenset({"accuracy", "balanced_accuracy", "macro_f1", "average_precision", "calibration_error", "minority_share"})
+"""Names of the metrics that are told in per cent, and their differences in points."""
+
+
+def difference_text(size: float, metric: str) -> str:
+    """The size of a difference of a metric: "0.5 points" of a share, else three decimals."""
+    return f"{100 * size:.1f} points" if metric in SHARES else f"{size:.3f}"
+
 
 def metric_name(metric: Metric) -> str:
     """The name a metric is stored under: its `__name__`."""

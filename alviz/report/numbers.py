@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from alviz.figures.base import SPACE, number, plural
-from alviz.figures.curves import SHARES, in_words, value_text
+from alviz.figures.curves import in_words, value_text
+from alviz.loop.metrics import SHARES, difference_text
 from alviz.report.views import Question
-from alviz.studies.statistics import Band, Curves, PairedTests, Saved, band, common_level, labels_saved, paired_tests, per_run
+from alviz.studies.statistics import Band, Curves, PairedTests, Saved, band, common_level, common_seeds, labels_saved, paired_tests, per_run
 
 FEW = 5
 """Seeds below which an interval is no more than the range of the seeds."""
@@ -36,7 +37,7 @@ class Standings:
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What the finished runs of a setting were worth. order: the arms, the best mean AUBC first, those without a finished run last. tests: of AUBCs, of every arm against
+    """What the finished runs of a setting were worth. curves: of these alone (`statistics.common_seeds`). order: the arms, the best mean AUBC first, those without a finished run last. tests: of AUBCs, of every arm against
     the reference, or of all pairs where there is none; saved: labels against the reference, at the level that all reach; None where that cannot be.
     """
 
@@ -61,7 +62,7 @@ class Outcome:
 
 def outcome(asked: Question) -> Outcome | None:
     """What came out in the setting that is asked about; None as long as no run of it is finished."""
-    curves, reference = asked.curves, asked.reference
+    curves, reference = common_seeds(asked.curves), asked.reference
     aubc, final = ({arm: band(worth) for arm, worth in per_run(curves, which).items()} for which in ("aubc", "final"))
     worth = {arm: curves.sign * float(one.mean) for arm, one in aubc.items()}
     order = tuple(sorted(curves.arms, key=lambda arm: -worth[arm] if np.isfinite(worth[arm]) else np.inf))
@@ -118,13 +119,13 @@ def who_is_best(said: Outcome) -> str:
     metric, best = said.curves.metric, said.order[0]
     worth = said.aubc[best]
     verb = "is best with" if said.tests is not None else "has"
-    text = f"{best} {verb} {value_text(float(worth.mean), metric)} {in_words(metric)} on average over the budget"
+    text = f"{_so_far(said)}{best} {verb} {value_text(float(worth.mean), metric)} {in_words(metric)} on average over the budget"
     text += _told(worth, lambda x: _plain(x, metric))
     rival = said.reference if said.reference not in (None, best) else next(iter(said.order[1:]), None)
     gain, p = (None, np.nan) if rival is None else advantage(said, best, rival)
     if rival is None or gain is None or not np.isfinite(gain.mean):
         return text + "."
-    better = f"{_size(float(gain.mean), metric)} better than {rival}{_told(gain, lambda x: _signed(x, metric), p)}."
+    better = f"{difference_text(float(gain.mean), metric)} better than {rival}{_told(gain, lambda x: _signed(x, metric), p)}."
     if said.reference == best:
         return f"{text}. No other is better than this reference: it is {better}"
     text += f", {better}"
@@ -138,6 +139,17 @@ def who_is_best(said: Outcome) -> str:
         sure, others = int(said.tests.significant().sum()), len(said.tests.pairs)
         text += f" {'All' if sure == others else sure or 'None'} of the {others} others differ{'s' if sure == 1 else ''} significantly from {rival}."
     return text
+
+
+def _so_far(said: Outcome) -> str:
+    """Over which seeds it is said, where some are missing."""
+    done = np.array([np.isfinite(table).any(axis=1) for table in said.curves.values.values()])
+    done = done[done.any(axis=1)]
+    if done.all():
+        return ""
+    if (done == done[0]).all():
+        return f"With {done[0].sum()} of {plural(len(said.curves.seeds), 'seed')} finished so far: "
+    return "With no seed finished by all so far: "
 
 
 def winners(outcomes: Mapping[str, Outcome]) -> str:
@@ -185,10 +197,6 @@ def _plain(value: float, metric: str) -> str:
 def _signed(value: float, metric: str) -> str:
     text = f"{abs(100 * value):.1f}" if metric in SHARES else f"{abs(value):.3f}"
     return text if float(text) == 0 else f"{'+' if value > 0 else '−'}{text}"
-
-
-def _size(value: float, metric: str) -> str:
-    return f"{100 * value:.1f} points" if metric in SHARES else f"{value:.3f}"
 
 
 def _whole(count: float) -> str:

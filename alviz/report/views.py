@@ -120,10 +120,11 @@ def _curves(asked: Question) -> Drawing:
 def _labels(asked: Question) -> Drawing:
     if asked.reference is None:
         raise ValueError("Labels are saved against a reference: choose one, such as random.")
-    level = statistics.common_level(asked.curves) if asked.level is None else asked.level
+    curves = statistics.common_seeds(asked.curves)
+    level = statistics.common_level(curves) if asked.level is None else asked.level
     if not np.isfinite(level):
         raise ValueError("No run is finished yet.")
-    return figures.labels_saved_bars(statistics.labels_saved(asked.curves, level, asked.reference), asked.metric)
+    return figures.labels_saved_bars(statistics.labels_saved(curves, level, asked.reference), asked.metric)
 
 
 def _wins(asked: Question) -> Drawing:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
 
@@ -48,7 +49,7 @@ def test_pools_are_chosen_seen_and_run_over_seeds(app_url: str, page: Any) -> No
 def test_a_link_opens_the_page_as_it_was_shared(app_url: str, page: Any) -> None:
     page.goto(f"{app_url}initial?dataset=moons&pools=probcover,random&steps=1&seeds=1")
     says(page, "none chosen yet.")
-    assert page.get_by_label("Initial pool 1", exact=True).input_value() == "probcover"
+    expect(page.get_by_label("Initial pool 1", exact=True)).to_have_value("probcover")
     greyed = page.get_by_label("Initial pool 2", exact=True).locator("option[value=rotation-loss]")
     page.wait_for_function("() => document.querySelector('option[value=rotation-loss]').disabled")
     assert "needs images" in greyed.first.inner_text()

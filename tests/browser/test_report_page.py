@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from alviz.report import write
 from alviz.studies import Store
@@ -136,7 +137,7 @@ def test_it_prints_on_white_within_the_page(opened: Any) -> None:
     page.emulate_media(media="print")
     page.set_viewport_size({"width": int(A4), "height": 1000})
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
-    assert page.locator(".plot .xtick text").first.evaluate("one => getComputedStyle(one).fill") == "rgb(86, 97, 112)"
+    expect(page.locator(".plot .xtick text").first).to_have_css("fill", "rgb(86, 97, 112)")
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
     assert page.locator("button:visible").count() == 0
     assert page.locator("details pre").is_visible()  # also where nobody opened it

@@ -144,7 +144,7 @@ def test_wins_ties_and_losses_stand_in_their_cells():
     assert heat["text"][1, 2] == "a against c<br>1 won, 1 tied, 0 lost"
     assert (
         drawing.reading
-        == "b has the best balance of wins, ties and losses (4–0–0), c the worst (0–1–3), over 2 settings at a margin of 0.005."
+        == "b has the best balance of wins, ties and losses (4–0–0), c the worst (0–1–3), over 2 settings at a margin of 0.5 points."
     )
 
 

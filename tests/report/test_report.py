@@ -248,6 +248,20 @@ def test_what_is_not_finished_is_said(store: Store, tmp_path: Path) -> None:
         "digits, entropy": "seeds 0, 1, 2, 3, 4: not begun",
     }
     assert standings(found)["entropy"]["AUBC, %"].text == "–"
+    assert "With 3 of 5 seeds finished so far: " in found.text
+
+
+def test_a_seed_that_only_some_have_finished_waits(store: Store, runs: dict[str, pd.DataFrame], tmp_path: Path) -> None:
+    one = parse({**SPEC, "strategies": ["entropy"], "seeds": [1]})
+    try:
+        assert go_on(one, store, workers=0).failed == []
+        found = opened(write(parse({**SPEC, "strategies": ["random", "margin", "entropy"]}), store, tmp_path / "report.html"))
+        rows = standings(found)
+        assert {name: row["seeds"].text for name, row in rows.items()} == {"random": "1", "margin": "1", "entropy": "1"}
+        assert numbers(rows["random"]["AUBC, %"])[0] == pytest.approx(100 * worth(runs["random"])[1], abs=0.051)
+        assert "With 1 of 3 seeds finished so far: " in found.text
+    finally:
+        store.delete(*(run for run in [store.run_of(cell.key) for cell in one.cells()] if run is not None))
 
 
 def test_a_longer_grid_counts_runs_that_stopped_half_way(store: Store, tmp_path: Path) -> None:

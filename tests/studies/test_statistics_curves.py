@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from alviz.studies.statistics import Curves, band, mean_gains, per_run, time_per_phase
+from alviz.studies.statistics import Curves, band, common_seeds, mean_gains, per_run, time_per_phase
 
 BUDGETS = [10, 20, 40]
 
@@ -158,3 +158,22 @@ def test_time_per_phase():
 def test_times_that_cannot_be(seconds, message):
     with pytest.raises(ValueError, match=message):
         time_per_phase(seconds)
+
+
+def test_arms_under_way_are_compared_on_the_seeds_that_all_have_finished():
+    a = [[1.0, 2, 3], [4, 5, 6], [7, 8, 9]]
+    b = [[1.0, 1, 1], [np.nan] * 3, [2, 2, np.nan]]
+    nobody = np.full((3, 3), np.nan)
+    found = common_seeds(Curves("accuracy", np.array([5, 10, 15]), np.arange(3), {"a": np.array(a), "b": np.array(b), "late": nobody}))
+    np.testing.assert_array_equal(found.values["a"], [a[0], nobody[0], nobody[0]])
+    np.testing.assert_array_equal(found.values["b"], [b[0], nobody[0], nobody[0]])
+    np.testing.assert_array_equal(found.values["late"], nobody)
+
+
+def test_without_a_common_seed_the_finished_runs_are_left():
+    gap = [np.nan, np.nan]
+    found = common_seeds(
+        Curves("accuracy", np.array([5, 10]), np.arange(3), {"a": np.array([[1, 2], gap, [3, np.nan]]), "b": np.array([gap, [4, 5], gap])})
+    )
+    np.testing.assert_array_equal(found.values["a"], [[1, 2], gap, gap])
+    np.testing.assert_array_equal(found.values["b"], [gap, [4, 5], gap])

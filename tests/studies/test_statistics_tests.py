@@ -325,7 +325,8 @@ def test_a_wide_interval_is_named_with_the_seeds_that_would_do():
     a = 0.5 + 0.04 * np.array([1, -1] * 5)
     doubt = too_few(finals({"a": a, "b": np.full(10, 0.5)}), "final")
     assert doubt.seeds == 10 and 270 <= doubt.needed <= 280
-    assert doubt.sentence.startswith("10 seeds leave the difference open: a − b is known to ±0.03")
+    assert doubt.sentence.startswith("10 seeds leave the difference open: a − b is known to ±3")
+    assert " points only, the margin is 0.5 points; " in doubt.sentence
 
 
 def test_enough_seeds_leave_no_doubt():

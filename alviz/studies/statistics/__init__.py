@@ -1,7 +1,7 @@
 """Statistics of comparisons: what paired runs say, and how surely."""
 
 from alviz.studies.statistics.bands import Band, band
-from alviz.studies.statistics.curves import Curves, Measure, Settings, mean_gains, per_run
+from alviz.studies.statistics.curves import Curves, Measure, Settings, common_seeds, mean_gains, per_run
 from alviz.studies.statistics.enough import Doubt, seeds_to_test, too_few
 from alviz.studies.statistics.labels import Reached, Saved, common_level, labels_saved, labels_to_reach
 from alviz.studies.statistics.paired import PairedTests, holm, paired_tests, sign_flip
@@ -28,6 +28,7 @@ __all__ = [
     "average_ranks",
     "band",
     "common_level",
+    "common_seeds",
     "critical_difference",
     "holm",
     "labels_saved",

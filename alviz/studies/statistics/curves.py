@@ -1,7 +1,7 @@
 """Curves of paired runs, and what each run was worth: one number per seed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -67,6 +67,19 @@ class Curves:
         """Raises ValueError where there is no such arm."""
         if arm not in self.values:
             raise ValueError(f"there is no arm {arm!r}; there are {', '.join(self.arms)}")
+
+
+def common_seeds(curves: Curves) -> Curves:
+    """The finished runs alone, of the seeds that all arms with a finished run have finished (where there is no such seed: of all).
+
+    While a comparison is under way its arms stand at different seeds, and means over different pools would be compared; a run that is not at its end yet has
+    reached a level only if it was quick.
+    """
+    kept = curves.measured
+    whole = {arm: np.isfinite(table[:, kept]).all(axis=1) & kept.any() for arm, table in curves.values.items()}
+    common = np.logical_and.reduce([done for done in whole.values() if done.any()] or [np.zeros(len(curves.seeds), dtype=bool)])
+    values = {arm: np.where((whole[arm] & (common | ~common.any()))[:, None], table, np.nan) for arm, table in curves.values.items()}
+    return replace(curves, values=values)
 
 
 Settings = Mapping[str, Curves]

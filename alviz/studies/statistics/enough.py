@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from alviz.loop.metrics import difference_text
 from alviz.studies.statistics.bands import band
 from alviz.studies.statistics.curves import Curves, Measure, per_run
 from alviz.studies.statistics.paired import pairs_of
@@ -68,7 +69,9 @@ def too_few(
     if seeds < to_test:
         least = min(1.0, len(pairs) * 2 / 2**seeds)
         after = "" if len(pairs) == 1 else f" after Holm's correction for {len(pairs)} comparisons"
-        tail = f"at least {to_test} are needed" + ("" if needed == to_test else f", and {would} to settle differences of {margin:g}")
+        tail = f"at least {to_test} are needed" + (
+            "" if needed == to_test else f", and {would} to settle differences of {difference_text(margin, curves.metric)}"
+        )
         return Doubt(
             f"{seeds} seeds cannot decide: the smallest p-value that they allow is {least:.2g}{after}, above {alpha:g}; {tail}.",
             seeds,
@@ -78,7 +81,7 @@ def too_few(
         return None
     worst = int(np.where(open_, half, -np.inf).argmax())
     which = "the difference" if len(pairs) == 1 else f"{int(open_.sum())} of {len(pairs)} differences"
-    text = f"{seeds} seeds leave {which} open: {' − '.join(pairs[worst])} is known to ±{half[worst]:.2g} only, the margin is {margin:g}; {would}."
+    text = f"{seeds} seeds leave {which} open: {' − '.join(pairs[worst])} is known to ±{difference_text(half[worst], curves.metric)} only, the margin is {difference_text(margin, curves.metric)}; {would}."
     return Doubt(text, seeds, needed)
 
 

@@ -18,13 +18,14 @@ DECIMALS = 12
 @dataclass(frozen=True, eq=False)
 class WinTieLoss:
     """Pairwise outcomes. arms: (A,). settings: (N,). advantage: (N, A, A) how much better arm i was than arm j, mean over the seeds that both have; NaN
-    without one, and on the diagonal. margin: the least advantage that wins.
+    without one, and on the diagonal. margin: the least advantage that wins. metric: what was measured.
     """
 
     arms: tuple[str, ...]
     settings: tuple[str, ...]
     advantage: NDArray[np.float64]
     margin: float
+    metric: str
 
     @property
     def outcome(self) -> NDArray[np.float64]:
@@ -73,7 +74,7 @@ def win_tie_loss(settings: Settings, measure: Measure = "aubc", margin: float = 
             differences = curves.sign * (worth[arms[i]] - worth[arms[j]])
             shared = differences[np.isfinite(differences)]
             advantage[n, i, j] = shared.mean() if len(shared) else np.nan
-    return WinTieLoss(arms, tuple(settings), advantage, margin)
+    return WinTieLoss(arms, tuple(settings), advantage, margin, next(iter(settings.values())).metric)
 
 
 def penalties(settings: Settings, reference: str | None = None, alpha: float = 0.05) -> Penalties:
