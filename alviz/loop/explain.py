@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from alviz import strategies
 from alviz.checks import whole
 from alviz.data.dataset import Dataset
-from alviz.loop.labels import Event, LabelState
+from alviz.loop.labels import WHAT_IF, Event, LabelState
 from alviz.loop.round import Round
 from alviz.loop.run import Run, strategy_name
 from alviz.loop.signals import flattened
@@ -23,9 +23,6 @@ from alviz.strategies.pool import MissingSignal, PoolView
 
 NEIGHBOURS = 5
 """Labelled samples that a sample is compared with."""
-
-WHAT_IF = "what if"
-"""Who leaves a sample out of a branch, in its label log; a person in that it is no oracle's answer, and so is kept."""
 
 
 @dataclass(frozen=True, eq=False)

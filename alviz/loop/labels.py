@@ -11,6 +11,10 @@ from numpy.typing import NDArray
 Kind = Literal["label", "skip", "ignore", "relabel", "undo"]
 
 
+WHAT_IF = "what if"
+"""Who leaves a sample out of a branch, in its label log; a person in that it is no oracle's answer, and so is kept."""
+
+
 @dataclass(frozen=True)
 class Event:
     """One line of the append-only label log.

@@ -1,7 +1,7 @@
 """Run: one active-learning run that can be driven, undone, branched and resumed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,11 +17,11 @@ from alviz.learners.stored import dumped, restored
 from alviz.loop.clock import CancelToken, Clock, OnPhase, reporter
 from alviz.loop.evaluate import evaluate
 from alviz.loop.keeping import Pending, RunStore, StoredRun
-from alviz.loop.labels import Event, Kind, LabelState, said_by_people, standing
+from alviz.loop.labels import WHAT_IF, Event, Kind, LabelState, said_by_people, standing
 from alviz.loop.metrics import ROUND_METRICS, Metric
 from alviz.loop.oracles import DONT_KNOW, NOT_YET, Oracle, Person, TrueLabels
 from alviz.loop.round import Round, widened
-from alviz.loop.script import made, script
+from alviz.loop.script import Era, made, script
 from alviz.loop.signals import ModelSignals, check_needs, inputs, predicted, with_inputs
 from alviz.progress import Progress, silent
 from alviz.registry import spec_of
@@ -70,6 +70,7 @@ class Run:
         self.store = store
         self.id: str | None = None
         self.parent: tuple[str | None, int] | None = None
+        self.before: tuple[Era, ...] = ()
         self.state = LabelState(len(pool))
         self._rounds: list[Round] = []
         self._models: list[Model | None] = []
@@ -132,8 +133,9 @@ class Run:
         return self._rounds[-1].n_labelled if self._rounds else 0
 
     def config(self) -> dict[str, Any]:
-        """The run's settings as JSON-able values; objects that were not made by name stand as None."""
+        """The run's settings as JSON-able values; objects that were not made by name stand as None. before: what a branch's earlier rounds were made with."""
         return {
+            **({"before": [asdict(era) for era in self.before]} if self.before else {}),
             "name": self.name,
             "dataset": self.dataset.spec,
             "learner": spec_of(self.base_learner),
@@ -305,6 +307,7 @@ class Run:
         twin.pending = None
         twin._cache = {}
         twin.parent = (self.id, r)
+        twin.before = self._eras(r, twin)
         twin.store, twin.id = None, None
         if self.store is not None:
             twin.keep(self.store, {"parent": list(twin.parent)})
@@ -338,6 +341,7 @@ class Run:
         run._configure(dataset, oracle=oracle, **parts, **numbers)
         run.store, run.id = store, stored.id
         run.parent = tuple(config["parent"]) if config.get("parent") else None
+        run.before = tuple(Era(**era) for era in config.get("before", ()))
         run._cache = {}
         run.state = LabelState(len(dataset), stored.events)
         run._rounds = [widened(finished, dataset.n_classes) for finished in stored.rounds]
@@ -390,8 +394,12 @@ class Run:
         return pd.DataFrame(rows)
 
     def to_python(self) -> str:
-        """A script that makes this run again. Raises ValueError where a part was not made by name."""
-        return script(self.config(), self.position)
+        """A script that makes this run again, its branches and what was left out included. Raises ValueError where a part was not made by name.
+
+        What a person answered is not in it: there the script asks the dataset's own labels.
+        """
+        left_out = [(event.round, event.sample) for event in standing(self.state.events) if event.annotator == WHAT_IF]
+        return script(self.config(), self.position, left_out)
 
     # ---- inside --------------------------------------------------------------------------------------------------------------------
 
@@ -521,8 +529,18 @@ class Run:
         said = () if self.pending is None else self.pending.events
         self.state.append([*said, event])
         self.pending = None
+        self.before = self._eras(r, self)
         del self._rounds[r + 1 :]
         del self._models[r + 1 :]
+
+    def _eras(self, r: int, heir: "Run") -> tuple[Era, ...]:
+        """What the rounds up to r were made with, as far as `heir`, which goes on from there, has other settings. No strategy chose round 0."""
+        now, then = (Era(r, spec_of(run.strategy), run.n_queries) for run in (self, heir))
+        eras = [era for era in self.before if era.until < r]
+        eras += [next((replace(era, until=r) for era in self.before if era.until >= r), now)] if r else []
+        while eras and replace(eras[-1], until=r) == then:
+            eras.pop()
+        return tuple(eras)
 
     def _stored_id(self) -> str:
         assert self.store is not None

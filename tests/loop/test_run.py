@@ -1,6 +1,7 @@
 import random
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,8 +9,10 @@ import pytest
 import alviz
 from alviz.data.dataset import Dataset
 from alviz.loop import DONT_KNOW, NOT_YET, PHASES, NoisyOracle, Person, PoolExhausted, Run
+from alviz.loop.explain import without
 from alviz.progress import Cancelled
 from alviz.strategies import MissingSignal, QueryStrategy
+from alviz.studies import Store
 
 
 def picks(run: Run) -> list[list[int]]:
@@ -326,6 +329,37 @@ def test_the_script_of_a_run_makes_the_same_run() -> None:
     again = scope["run"]
     assert isinstance(again, Run)
     assert picks(again) == picks(run)
+
+
+def remade(run: Run) -> Run:
+    """What a run's own script makes."""
+    scope: dict[str, object] = {}
+    exec(run.to_python(), scope)
+    again = scope["run"]
+    assert isinstance(again, Run)
+    return again
+
+
+def test_the_script_of_a_branch_goes_the_same_way(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path / 'runs.db'}")
+    run = Run(alviz.data.create("moons", n=80, label_noise=0.1), strategy="k-center", n_queries=6, seed=3, store=store)
+    run.goto(3)
+    branch = run.fork(round=2, strategy="margin", n_queries=4)
+    branch.goto(4)
+    again = branch.fork(round=3, strategy=alviz.strategies.create("k-center"), n_queries=6)
+    again.goto(5)
+    back = again.fork(round=1)
+    back.goto(2)
+    spared = without(branch, int(branch.rounds[4].queried[0]))
+    spared.goto(4)
+    assert branch.id is not None
+    resumed = Run.resume(store.load(branch.id, run.dataset), run.dataset)
+    for one in (branch, again, back, spared, resumed):
+        assert picks(remade(one)) == picks(one)
+    assert "fork" not in back.to_python()  # k-center all the way, as in the run that it came from
+    branch.goto(1)
+    branch.goto(3)
+    assert picks(remade(branch)) == picks(branch)
 
 
 def test_a_run_with_nameless_parts_says_that_no_script_can_make_it(untested: Dataset) -> None:
