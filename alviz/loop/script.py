@@ -58,7 +58,7 @@ def script(config: dict[str, Any], position: int, left_out: Sequence[tuple[int, 
         ")",
         *(line for r, step in sorted(steps, key=itemgetter(0)) for line in (f"run.goto({r})", step)),
         f"run.goto({position})",
-        "print(run.to_frame())",
+        'print(run.to_frame()[["round", "strategy", "n_labelled", "accuracy"]])',
     ]
     return "\n".join(lines) + "\n"
 

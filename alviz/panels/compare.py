@@ -19,12 +19,14 @@ from alviz.panels.header import Header
 from alviz.panels.initial import show
 from alviz.panels.plot import Plot
 from alviz.panels.pulse import Pulse
+from alviz.panels.recipes import cited, grid_script
+from alviz.panels.share import Part, Sharing, parts_of
 from alviz.panels.url import PageUrl
 from alviz.report.about import title
 from alviz.report.numbers import Standings, outcome, standings, who_is_best
 from alviz.report.views import VIEWS, Question
 from alviz.studies.findings import ARMS, metrics_of, places, setting_of, usual_arms, varied
-from alviz.studies.grid import Cell
+from alviz.studies.grid import Cell, Comparison
 
 TOOLTIPS = {
     "Run": "Make all runs of the grid, or go on where they stopped",
@@ -250,8 +252,13 @@ class Compare:
         halves = widgets.Box([widgets.VBox([shown[name] for name in names]) for names in COLUMNS])
         halves.add_class("alviz-halves")
         right = widgets.VBox([self.findings.asked, halves])
+        cards = {"settings": left.children[0], "asked": self.findings.asked, **shown}
+        grid = self.settings
+        parts = {key: Part(field.label, [field]) for key, field in {"comparison": grid.which, **grid.parts, **grid.numbers}.items()}
+        self.sharing = Sharing({**parts_of(cards), **parts, **self.header.parts}, self._python, self._bibtex)
+        self.header.add(self.sharing.widget)
         self.widget = page(self.url, self.pulse, self.header.widget, columns=[left, right])
-        self.url.observe(lambda change: self._open(change["new"]), ["query"])
+        self.url.observe(lambda change: (self._open(change["new"]), self._share()), ["query"])
         self.url.observe(lambda _: self._come(), ["opened"])
         comparing.observe(lambda _: self._share(), ["grid", "kept", "wishes"])
         comparing.observe(lambda _: self.pulse.beat(), ["question"])  # last: after all panels have sent theirs
@@ -271,6 +278,8 @@ class Compare:
 
     def _open(self, query: dict[str, str]) -> None:
         """Take the comparison and the question from the page's address; what makes no sense there is said and left out."""
+        if wrong := self.sharing.take(query):
+            self.comparing.notice = f"Left out of the address, because nothing goes by that name here: {', '.join(wrong)}."
         self.comparing.wishes = {key: None if query[key] == NOBODY else query[key] for key in WISHES if key in query}
         if "comparison" in query:
             try:
@@ -287,4 +296,18 @@ class Compare:
         grid = self.comparing.grid
         kept = grid is not None and grid.key in {entry["key"] for entry in self.comparing.kept}
         share = {"comparison": grid.key} if kept and grid is not None else {}
-        self.url.share = share | {key: NOBODY if value is None else str(value) for key, value in self.comparing.wishes.items()}
+        share |= {key: NOBODY if value is None else str(value) for key, value in self.comparing.wishes.items()}
+        self.url.share = share | self.sharing.address()
+
+    def _grid(self) -> Comparison:
+        if self.comparing.grid is None:
+            raise ValueError("the grid cannot be run yet")
+        return self.comparing.grid
+
+    def _python(self) -> str:
+        return grid_script(self._grid())
+
+    def _bibtex(self) -> str:
+        grid = self._grid()
+        axes = {"strategy": grid.strategies, "dataset": grid.datasets, "learner": grid.learners, "initial": grid.initial}
+        return cited(**{axis: ",".join(part.name for part in parts) for axis, parts in axes.items()})

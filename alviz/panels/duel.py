@@ -118,6 +118,10 @@ class Duel(Working):
 
     def start(self) -> bool:
         """New runs with the settings of `config`, all from the same initial pool."""
+        return self.make(0)
+
+    def make(self, rounds: int, shown: int | None = None) -> bool:
+        """The same, with so many rounds. shown: the round looked at (default: the last)."""
 
         def work(job: Job) -> None:
             config = dict(self.config)
@@ -128,7 +132,12 @@ class Duel(Working):
                 span = (k / len(names), (k + 1) / len(names))
                 runs.append(make_run(dataset, name, config, int(config["seed"]), **self.hooks(job, span)))
             self._runs, self._started = runs, config
-            self._draw(0)
+            try:
+                for _ in range(rounds):
+                    if all(len(run.state.candidates) for run in runs):
+                        self._step(job, (0.0, 1.0), show=False)
+            finally:
+                self._draw(min(self.position if shown is None else shown, self.position))
 
         return self.begin(work)
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from alviz.panels.field import Field, option
+from alviz import projections
+from alviz.panels.field import Field, option, whole_in
 from alviz.panels.frame import page, panel
 from alviz.panels.header import Header
 from alviz.panels.imbalance import is_rule
@@ -16,12 +17,23 @@ from alviz.panels.options import in_address, options_of
 from alviz.panels.parts import made
 from alviz.panels.pulse import Pulse
 from alviz.panels.queries import QueriesPanel
+from alviz.panels.recipes import cited, run_script
 from alviz.panels.sample import SamplePanel
 from alviz.panels.settings import SLIDERS, Settings, learner_menu, slider_values, strategy_menu, suggested
+from alviz.panels.share import Sharing, parts_of
 from alviz.panels.source import first_params
 from alviz.panels.timeline import Timeline
 from alviz.panels.url import PageUrl
-from alviz.panels.workbench import DEFAULTS, Workbench
+from alviz.panels.workbench import DEFAULTS, View, Workbench
+
+COLUMNS = (("settings",), ("map", "timeline", "queries", "why", "sample"), ("curve", "balance", "confusion"))
+"""The cards, column by column."""
+
+MOST_ROUNDS = 1_000_000
+"""Rounds that an address may ask for; the budget ends them sooner."""
+
+LEADING = ("run", "rounds", "round")
+"""What of the address leads to a run."""
 
 
 class History:
@@ -130,31 +142,38 @@ class Explore:
         self.curve = CurvePanel(workbench)
         self.balance = BalancePanel(workbench)
         self.confusion = ConfusionPanel(workbench)
+        self.looks = {
+            "color": self.map.color,
+            "measure": self.curve.what,
+            "balance": self.balance.what,
+            "confusion": self.confusion.what,
+            "why": self.why.what,
+        }
+        self._usual_looks = {key: field.value for key, field in self.looks.items()}
         self.url = PageUrl()
-        self._awaited = ""
+        self._awaited: dict[str, str] = {}
         self.pulse = Pulse()
         workbench.keeps_up = self.pulse.keeps_up
-        left = widgets.VBox([panel("Settings", self.settings.widget)])
-        middle = widgets.VBox(
-            [
-                panel("Embedding map", self.map.widget, controls=self.map.controls),
-                panel("Timeline", self.history.widget, inline=True),
-                panel("This round's queries", self.queries.widget),
-                panel("Why these", self.why.widget, controls=self.why.controls),
-                panel("Why this sample", self.sample.widget),
-            ]
-        )
-        right = widgets.VBox(
-            [
-                panel("Learning curve", self.curve.widget, controls=self.curve.controls),
-                panel("Class balance", self.balance.widget, controls=self.balance.controls),
-                panel("Confusion", self.confusion.widget, controls=self.confusion.controls),
-            ]
-        )
-        self.widget = page(self.url, self.pulse, self.header.widget, columns=[left, middle, right])
-        self.url.observe(lambda change: self._open(change["new"]), ["query"])
+        cards = {
+            "settings": panel("Settings", self.settings.widget),
+            "map": panel("Embedding map", self.map.widget, controls=self.map.controls),
+            "timeline": panel("Timeline", self.history.widget, inline=True),
+            "queries": panel("This round's queries", self.queries.widget),
+            "why": panel("Why these", self.why.widget, controls=self.why.controls),
+            "sample": panel("Why this sample", self.sample.widget),
+            "curve": panel("Learning curve", self.curve.widget, controls=self.curve.controls),
+            "balance": panel("Class balance", self.balance.widget, controls=self.balance.controls),
+            "confusion": panel("Confusion", self.confusion.widget, controls=self.confusion.controls),
+        }
+        self.sharing = Sharing({**parts_of(cards), **self.settings.parts, **self.header.parts}, self._python, self._bibtex)
+        self.header.add(self.sharing.widget)
+        columns = [widgets.VBox([cards[name] for name in names]) for names in COLUMNS]
+        self.widget = page(self.url, self.pulse, self.header.widget, columns=columns)
+        self.url.observe(lambda change: (self._open(change["new"]), self._share()), ["query"])
         workbench.preview()
-        workbench.observe(lambda _: self._share(), ["config", "view"])
+        workbench.observe(lambda _: self._share(), ["config", "view", "method"])
+        for field in self.looks.values():
+            field.observe(lambda _: self._share(), ["value"])
         workbench.observe(lambda _: self._came(), ["busy"])
         workbench.observe(lambda _: self.pulse.beat(), ["view"])  # last: after all panels have sent theirs
 
@@ -186,8 +205,9 @@ class Explore:
                 continue
             field = self.settings.fields[key]
             options = self._menu(key, {**config, **found}, query)
-            if field.kind == "number" and value.isdigit() and field.minimum <= int(value) <= field.maximum:
-                found[key] = int(value)
+            number = whole_in(value, field.minimum, field.maximum) if field.kind == "number" else None
+            if number is not None:
+                found[key] = number
             elif field.kind == "menu" and value in {entry["value"] for entry in options if not entry.get("disabled")}:
                 found[key] = value
             else:
@@ -198,15 +218,31 @@ class Explore:
         params, unusable = slider_values(query, dataset)
         chosen, senseless = options_of({**config, **found}, query)
         wrong += unusable + senseless
-        self._awaited = query.get("run", "")
+        counts = {key: whole_in(query[key], 0, MOST_ROUNDS) for key in ("round", "rounds") if key in query}
+        wrong += [f"{key}={query[key]}" for key, count in counts.items() if count is None]
+        leads = "run" in query or counts.get("rounds") is not None
+        self._awaited = {key: query[key] for key in LEADING if leads and key in query and counts.get(key, 0) is not None}
         self.workbench.config = {**self.workbench.config, **found, "params": {**first_params(dataset), **params}, "options": chosen}
-        shown = query.get("round", "")
-        if shown and not shown.isdigit():
-            wrong.append(f"round={shown}")
+        wrong += self._dress(query) + self.sharing.take(query)
         if wrong:
             self.workbench.notice = f"Left out of the address, because nothing goes by that name or number: {', '.join(wrong)}."
-        if "run" in query:
-            self.workbench.resume(query["run"], int(shown) if shown.isdigit() else None)
+        if leads:
+            self.workbench.resume(query.get("run", ""), counts.get("round"), counts.get("rounds"))
+
+    def _dress(self, query: dict[str, str]) -> list[str]:
+        """Show what the address says should be shown, in colours and figures; gives what of it there is not."""
+        wrong = []
+        for key, field in self.looks.items():
+            if key in query and query[key] in {entry["value"] for entry in field.options}:
+                field.value = query[key]
+            elif key in query:
+                wrong.append(f"{key}={query[key]}")
+        if "map" in query:
+            try:
+                self.workbench.method = projections.known(query["map"])
+            except ValueError:
+                wrong.append(f"map={query['map']}")
+        return wrong
 
     def _menu(self, key: str, config: dict[str, Any], query: dict[str, str]) -> list[dict[str, Any]]:
         """The entries of a menu under what the address has said so far."""
@@ -221,8 +257,20 @@ class Explore:
     def _came(self) -> None:
         """The run that the address names is there, or cannot be had."""
         if self._awaited and not self.workbench.busy:
-            self._awaited = ""
+            self._awaited = {}
             self._share()
+
+    def _python(self) -> str:
+        view = self.workbench.view
+        return run_script(self.workbench.config) if view is None else view.track.run.to_python()
+
+    def _bibtex(self) -> str:
+        view, config = self.workbench.view, self.workbench.config
+        return (
+            cited(**{key: config[key] for key in ("strategy", "dataset", "learner", "initial")})
+            if view is None
+            else view.track.run.to_bibtex()
+        )
 
     def _share(self) -> None:
         config, view = self.workbench.config, self.workbench.view
@@ -230,9 +278,17 @@ class Explore:
         share = {key: str(config[key]) for key in DEFAULTS if config[key] != usual[key]}
         share |= {key: f"{value:g}" for key, value in config.get("params", {}).items() if key in SLIDERS}
         share |= in_address(config.get("options", {}))
-        run = self._awaited if view is None else view.track.run.id
-        if run:
-            share["run"] = run
-        if view is not None and view.shown < len(view.rounds) - 1:
-            share["round"] = str(view.shown)
-        self.url.share = share
+        share |= {key: str(field.value) for key, field in self.looks.items() if field.value != self._usual_looks[key]}
+        dataset = self.workbench.dataset
+        if dataset is None or self.workbench.method != projections.available(dataset)[0]:
+            share |= {} if dataset is None and self.workbench.method == "pca" else {"map": self.workbench.method}
+        share |= self._awaited if view is None else leading(view)
+        self.url.share = share | self.sharing.address()
+
+
+def leading(view: View) -> dict[str, str]:
+    """What of an address leads to a run at a round: its id, for where it is kept, and for elsewhere how many rounds it has, if its settings alone make it again."""
+    run, last = view.track.run, len(view.rounds) - 1
+    alone = run.parent is None and last > 0
+    found = {"run": run.id or "", "rounds": str(last) if alone else "", "round": str(view.shown) if view.shown < last else ""}
+    return {key: text for key, text in found.items() if text}

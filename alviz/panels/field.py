@@ -12,7 +12,7 @@ from alviz.panels.theme import Themed, script
 
 class Field(Themed):
     """kind: "menu", "number", "range", "switch", "text" or "lines" (of text). options: dicts with value, label and optionally group, disabled, why. note: small print below. placeholder: what an empty text shows. optional: a number that
-    may be left empty (value None)."""
+    may be left empty (value None). locked: the page's address has fixed it."""
 
     _esm = script("field.js")
 
@@ -25,6 +25,7 @@ class Field(Themed):
     step = traitlets.Float(1).tag(sync=True)
     optional = traitlets.Bool(False).tag(sync=True)
     disabled = traitlets.Bool(False).tag(sync=True)
+    locked = traitlets.Bool(False).tag(sync=True)
     placeholder = traitlets.Unicode("").tag(sync=True)
     help = traitlets.Unicode("").tag(sync=True)
     note = traitlets.Unicode("").tag(sync=True)
@@ -33,3 +34,9 @@ class Field(Themed):
 def option(value: str, label: str | None = None, **more: Any) -> dict[str, Any]:
     """One entry of a menu."""
     return {"value": value, "label": value if label is None else label, **more}
+
+
+def whole_in(text: str, least: float, most: float) -> int | None:
+    """The whole number that a page's address says, or None where it is none from `least` to `most`."""
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
+    return number if number is not None and least <= number <= most else None

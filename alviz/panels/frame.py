@@ -1,6 +1,7 @@
 """The frame of a page: its cards, and how they stand."""
 
-from html import escape
+import re
+from html import escape, unescape
 
 import ipywidgets as widgets
 
@@ -18,6 +19,13 @@ def panel(title: str, *children: widgets.Widget, controls: widgets.Widget | None
     if inline:
         box.add_class("alviz-inline")
     return box
+
+
+def title_of(card: widgets.VBox) -> str:
+    """The title of a card."""
+    head = card.children[0]
+    heading = head if isinstance(head, widgets.HTML) else head.children[0]
+    return unescape(re.sub(r"<[^>]*>", "", heading.value))
 
 
 def page(*above: widgets.Widget, columns: list[widgets.Widget]) -> widgets.VBox:

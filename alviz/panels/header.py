@@ -7,6 +7,7 @@ from typing import Any
 
 import ipywidgets as widgets
 
+from alviz.panels.share import Part
 from alviz.panels.working import Working
 
 
@@ -94,15 +95,24 @@ class Header:
         self.line = widgets.HTML()
         self.line.add_class("alviz-status")
         self.activity = Activity(state, watch, background)
-        buttons = widgets.HBox(list(self.buttons.values()))
-        buttons.add_class("alviz-buttons")
-        row = widgets.HBox([self.line, self.activity.work, buttons])
+        self.row = widgets.HBox(list(self.buttons.values()))
+        self.row.add_class("alviz-buttons")
+        row = widgets.HBox([self.line, self.activity.work, self.row])
         row.add_class("alviz-runbar")
         self.message = self.activity.message
         self.widget = widgets.VBox([row, self.message])
         self.widget.add_class("alviz-topbar")
         state.observe(lambda _: self._stand(), ["busy", *watch])
         self._stand()
+
+    @property
+    def parts(self) -> dict[str, Part]:
+        """What of it a link can hide."""
+        return {name.lower(): Part(name, [button], "Buttons") for name, button in self.buttons.items()}
+
+    def add(self, *buttons: widgets.Widget) -> None:
+        """Further buttons, after those that drive the page."""
+        self.row.children = [*self.row.children, *buttons]
 
     def _stand(self) -> None:
         html, may_step, may_undo = self._status()

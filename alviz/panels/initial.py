@@ -13,7 +13,7 @@ from alviz.figures import Drawing, palette
 from alviz.figures.bands import FEW
 from alviz.figures.base import nothing, plural, shorten
 from alviz.figures.pools import REFERENCE, pool_counts, pool_map, start_curves, start_overlap
-from alviz.panels.field import Field, option
+from alviz.panels.field import Field, option, whole_in
 from alviz.panels.frame import page, panel
 from alviz.panels.header import Header
 from alviz.panels.imbalance import is_rule
@@ -22,6 +22,8 @@ from alviz.panels.plot import Plot
 from alviz.panels.pool_settings import PoolSettings, sizes, suited
 from alviz.panels.pulse import Pulse
 from alviz.panels.queries import fill
+from alviz.panels.recipes import cited, pools_script
+from alviz.panels.share import Sharing, parts_of
 from alviz.panels.starts import DEFAULTS, MOST, Starts
 from alviz.panels.thumbnails import Thumbnails
 from alviz.panels.url import PageUrl
@@ -287,8 +289,21 @@ class InitialPools:
         )
         halves.add_class("alviz-halves")
         right = widgets.VBox([panel("Chosen pools", self.maps.widget, controls=self.maps.controls), halves])
+        cards = {"settings": left.children[0], "maps": right.children[0]}
+        cards |= dict(
+            zip(("counts", "shown", "curves", "overlap"), [card for half in halves.children for card in half.children], strict=True)
+        )
+        self.sharing = Sharing(
+            {**parts_of(cards), **self.settings.parts, **self.header.parts},
+            lambda: pools_script(starts.config),
+            lambda: cited(
+                initial=",".join(name for name in starts.config["pools"] if name != "none"),
+                **{key: starts.config[key] for key in ("dataset", "strategy", "learner")},
+            ),
+        )
+        self.header.add(self.sharing.widget)
         self.widget = page(self.url, self.pulse, self.header.widget, columns=[left, right])
-        self.url.observe(lambda change: self._open(change["new"]), ["query"])
+        self.url.observe(lambda change: (self._open(change["new"]), self._share()), ["query"])
         starts.preview()
         starts.observe(lambda _: self._share(), ["config"])
         starts.observe(lambda _: self.pulse.beat(), ["chosen", "results"])  # last: after all panels have sent theirs
@@ -322,8 +337,8 @@ class InitialPools:
                 found[key] = value
             elif field is None:
                 wrong.append(f"{key}={value}")
-            elif field.kind == "number" and value.isdigit() and field.minimum <= int(value) <= field.maximum:
-                found[key] = int(value)
+            elif field.kind == "number" and (number := whole_in(value, field.minimum, field.maximum)) is not None:
+                found[key] = number
             elif field.kind == "menu" and value in {entry["value"] for entry in field.options}:
                 found[key] = int(value) if key == "bins" else value
             else:
@@ -334,6 +349,7 @@ class InitialPools:
         usable = suited(asked)
         wrong += [f"{key}={asked[key]}" for key in ("learner", "strategy") if usable[key] != asked[key] and key in found]
         self.starts.config = usable
+        wrong += self.sharing.take(query)
         if wrong:
             self.starts.notice = f"Left out of the address, because nothing goes by that name or number here: {', '.join(wrong)}."
 
@@ -343,4 +359,4 @@ class InitialPools:
         share = {key: str(config[key]) for key in ("imbalance", *self.settings.fields) if config[key] != usual[key]}
         if config["pools"] != DEFAULTS["pools"]:
             share["pools"] = ",".join(config["pools"])
-        self.url.share = share
+        self.url.share = share | self.sharing.address()

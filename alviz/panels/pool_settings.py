@@ -10,6 +10,7 @@ from alviz.figures.pools import REFERENCE
 from alviz.panels.field import Field, option
 from alviz.panels.imbalance import ImbalanceFields
 from alviz.panels.settings import disabled, initial_menu, is_plane, learner_menu, strategy_menu
+from alviz.panels.share import Part
 from alviz.panels.source import SourceFields, data_menu, first_params
 from alviz.panels.starts import DEFAULTS, MOST, Starts, made, settings_of
 
@@ -73,6 +74,8 @@ class PoolSettings:
             ]
         )
         self.widget.add_class("alviz-settings")
+        self.parts = {key: Part(field.label, [field]) for key, field in self.fields.items()}
+        self.parts |= {"pools": Part("Initial pools", self.pools), "imbalance": Part("Class imbalance", [self.imbalance.widget])}
         self._show()
         for key, field in self.fields.items():
             field.observe(lambda change, key=key: self._set(key, change["new"]), ["value"])

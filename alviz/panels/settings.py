@@ -18,6 +18,7 @@ from alviz.panels.field import Field, option
 from alviz.panels.imbalance import ImbalanceFields
 from alviz.panels.options import OptionFields
 from alviz.panels.parts import REGISTRIES, made
+from alviz.panels.share import Part
 from alviz.panels.source import OWN, SourceFields, data_menu, first_params
 from alviz.panels.workbench import DEFAULTS, Workbench
 from alviz.strategies import handbook
@@ -169,8 +170,8 @@ class Settings:
         self.imbalance = ImbalanceFields(workbench)
         self.options = {part: OptionFields(workbench, part) for part in REGISTRIES}
         self.card = widgets.HTML()
-        card = widgets.VBox([self.card])
-        card.add_class("alviz-method-box")
+        self.method = widgets.VBox([self.card])
+        self.method.add_class("alviz-method-box")
         numbers = widgets.HBox([self.fields[key] for key in ("n_queries", "budget")])
         numbers.add_class("alviz-pair")
         f = self.fields
@@ -184,7 +185,7 @@ class Settings:
                 self.options["learner"].widget,
                 f["strategy"],
                 self.options["strategy"].widget,
-                card,
+                self.method,
                 f["initial"],
                 self.options["initial"].widget,
                 numbers,
@@ -201,6 +202,17 @@ class Settings:
         workbench.observe(lambda change: setattr(self.fields["initial"], "options", initial_menu(change["new"])), ["dataset"])
         workbench.observe(lambda change: self._suit_few(change["new"]), ["dataset"])
         workbench.observe(lambda change: self._lock(change["new"]), ["busy"])
+
+    @property
+    def parts(self) -> dict[str, Part]:
+        """What of it a link can hide or lock."""
+        around: dict[str, list[widgets.Widget]] = {
+            "dataset": [self.source.widget, *self.sliders.values()],
+            "strategy": [self.options["strategy"].widget, self.method],
+            **{part: [self.options[part].widget] for part in ("learner", "initial")},
+        }
+        parts = {key: Part(field.label, [field, *around.get(key, [])]) for key, field in self.fields.items()}
+        return {**parts, "imbalance": Part("Class imbalance", [self.imbalance.widget])}
 
     def _set(self, key: str, value: Any) -> None:
         if self._filling or value == self.workbench.config.get(key):

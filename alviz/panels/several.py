@@ -10,6 +10,7 @@ from alviz.panels.theme import Themed, script
 class Several(Themed):
     """value: what is chosen, in its order; at least one stays. options: dicts with value, label and optionally group, disabled, why, as of a `Field`. free: anything may
     be typed, and the options are proposals. placeholder: what stands where one more can be added. note: small print below.
+    locked: the page's address has fixed it.
     """
 
     _esm = script("several.js")
@@ -19,6 +20,7 @@ class Several(Themed):
     options: Any = traitlets.List(traitlets.Dict()).tag(sync=True)
     free = traitlets.Bool(False).tag(sync=True)
     disabled = traitlets.Bool(False).tag(sync=True)
+    locked = traitlets.Bool(False).tag(sync=True)
     placeholder = traitlets.Unicode("").tag(sync=True)
     help = traitlets.Unicode("").tag(sync=True)
     note = traitlets.Unicode("").tag(sync=True)

@@ -12,16 +12,20 @@ from alviz.data.dataset import Dataset
 from alviz.figures import Drawing, accuracy_html, accuracy_table, palette, toy_plane
 from alviz.figures.base import plural, shorten
 from alviz.panels.duel import DEFAULTS, Duel, Plane, chosen, grid
-from alviz.panels.field import Field, option
+from alviz.panels.field import Field, option, whole_in
 from alviz.panels.frame import page, panel
 from alviz.panels.header import Header
 from alviz.panels.plot import Plot
 from alviz.panels.pulse import Pulse
+from alviz.panels.recipes import cited, duel_script
 from alviz.panels.settings import SLIDERS, initial_menu, is_plane, menu, slider_values, strategy_menu
+from alviz.panels.share import Part, Sharing, parts_of
 from alviz.panels.timeline import Timeline
 from alviz.panels.url import PageUrl
 
 MOST = 4
+MOST_ROUNDS = 100
+"""Rounds that an address may ask for."""
 GLYPHS = {
     "circle": "●",
     "square": "■",
@@ -78,6 +82,13 @@ class ToySettings:
         duel.observe(lambda _: self._show(), ["config"])
         duel.observe(lambda change: setattr(self.fields["initial"], "options", initial_menu(change["new"])), ["pool"])
         duel.observe(lambda change: self._lock(change["new"]), ["busy"])
+
+    @property
+    def parts(self) -> dict[str, Part]:
+        """What of it a link can hide or lock."""
+        more: dict[str, list[widgets.Widget]] = {"dataset": [self.card, *self.sliders.values()]}
+        parts = {key: Part(field.label, [field, *more.get(key, [])]) for key, field in self.fields.items()}
+        return {**parts, "strategies": Part("Strategies", self.strategies)}
 
     def _set(self, key: str, value: Any) -> None:
         if self._filling or value == self.duel.config[key]:
@@ -307,17 +318,24 @@ class Toy:
         self.url = PageUrl()
         self.pulse = Pulse()
         duel.keeps_up = self.pulse.keeps_up
-        left = widgets.VBox([panel("Settings", self.settings.widget)])
-        right = widgets.VBox(
-            [
-                panel("The plane", self.planes.widget, controls=self.planes.controls),
-                panel("Accuracy per selection", self.table.widget, controls=self.table.controls),
-            ]
+        cards = {
+            "settings": panel("Settings", self.settings.widget),
+            "plane": panel("The plane", self.planes.widget, controls=self.planes.controls),
+            "table": panel("Accuracy per selection", self.table.widget, controls=self.table.controls),
+        }
+        self.sharing = Sharing(
+            {**parts_of(cards), **self.settings.parts, **self.header.parts},
+            lambda: duel_script(duel.config),
+            lambda: cited(
+                strategy=",".join(chosen_or_all(duel.config)), **{key: duel.config[key] for key in ("dataset", "learner", "initial")}
+            ),
         )
-        self.widget = page(self.url, self.pulse, self.header.widget, columns=[left, right])
-        self.url.observe(lambda change: self._open(change["new"]), ["query"])
+        self.header.add(self.sharing.widget)
+        left, *right = cards.values()
+        self.widget = page(self.url, self.pulse, self.header.widget, columns=[widgets.VBox([left]), widgets.VBox(right)])
+        self.url.observe(lambda change: (self._open(change["new"]), self._share()), ["query"])
         duel.preview()
-        duel.observe(lambda _: self._share(), ["config"])
+        duel.observe(lambda _: self._share(), ["config", "planes"])
         duel.observe(lambda _: self.pulse.beat(), ["planes"])  # last: after all panels have sent theirs
 
     def _status(self) -> tuple[str, bool, bool]:
@@ -340,14 +358,24 @@ class Toy:
             field = self.settings.fields.get(key)
             if key == "strategies" and all(name in strategies.available() for name in value.split(",")):
                 found[key] = value.split(",")
-            elif field is not None and field.kind == "number" and value.isdigit() and field.minimum <= int(value) <= field.maximum:
-                found[key] = int(value)
+            elif field is not None and field.kind == "number" and (number := whole_in(value, field.minimum, field.maximum)) is not None:
+                found[key] = number
             elif field is not None and field.kind == "menu" and value in {entry["value"] for entry in field.options}:
                 found[key] = value
             elif field is not None or key == "strategies":
                 wrong.append(f"{key}={value}")
         params, unusable = slider_values(query, str(found.get("dataset", self.duel.config["dataset"])))
-        wrong += unusable
+        wrong += unusable + self.sharing.take(query)
+        rounds = whole_in(query["rounds"], 0, MOST_ROUNDS) if "rounds" in query else None
+        shown = whole_in(query["round"], 0, MOST_ROUNDS) if "round" in query else None
+        kinds = [entry["value"] for entry in KINDS]
+        if query.get("kind", kinds[0]) in kinds:
+            found["kind"] = query.get("kind", kinds[0])
+        wrong += [
+            f"{key}={query[key]}"
+            for key, fine in (("rounds", rounds is not None), ("round", shown is not None), ("kind", "kind" in found))
+            if key in query and not fine
+        ]
         merged = {**self.duel.config, **found, "params": {**self.duel.config.get("params", {}), **params}}
         if "strategies" not in found:
             merged["strategies"] = served_by(merged["learner"], merged["strategies"])
@@ -359,6 +387,8 @@ class Toy:
             self.duel.error = str(error)
             return
         self.duel.config = merged
+        if rounds is not None:
+            self.duel.make(rounds, shown)
 
     def _share(self) -> None:
         config = self.duel.config
@@ -366,7 +396,12 @@ class Toy:
         share |= {key: f"{value:g}" for key, value in config.get("params", {}).items() if key in SLIDERS}
         if config["strategies"] != DEFAULTS["strategies"]:
             share["strategies"] = ",".join(chosen_or_all(config))
-        self.url.share = share
+        if config["kind"] != DEFAULTS["kind"]:
+            share["kind"] = config["kind"]
+        if self.duel.planes:
+            share["rounds"] = str(self.duel.position)
+            share |= {"round": str(self.duel.shown)} if self.duel.shown < self.duel.position else {}
+        self.url.share = share | self.sharing.address()
 
 
 def chosen_or_all(config: dict[str, Any]) -> list[str]:

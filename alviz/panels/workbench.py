@@ -148,30 +148,7 @@ class Workbench(Working):
     def start(self) -> bool:
         """A new run with the settings of `config`."""
 
-        def work(job: Job) -> None:
-            config = dict(self.config)
-            self.phase = "loading the data"
-            dataset = self._dataset(config, job)
-            n_queries, budget = int(config["n_queries"]), int(config["budget"])
-            if budget < n_queries:
-                raise ValueError(f"the total budget is {budget:,}, less than the {n_queries:,} labels of one round")
-            if n_queries > len(dataset):
-                raise ValueError(f"{n_queries:,} labels per round are more than the {len(dataset):,} samples of {dataset.name}")
-            run = Run(
-                dataset,
-                learner=made("learner", config),
-                strategy=made("strategy", config),
-                initial=made("initial", config),
-                n_queries=n_queries,
-                seed=int(config["seed"]),
-                store=self.store,
-                **self.hooks(job),
-            )
-            if self.view is not None and self.view.dataset is not dataset:
-                self.tracks = []
-            self._show(Track(run, self._label(run.name, config["learner"]), budget, config), 0)
-
-        return self.begin(work)
+        return self.begin(self._start)
 
     def step(self) -> bool:
         """One round."""
@@ -232,15 +209,23 @@ class Workbench(Working):
 
         return self.begin(work)
 
-    def resume(self, run: str, shown: int | None = None) -> bool:
-        """Go on with a run of the store. shown: the round looked at first (default: the last)."""
+    def resume(self, run: str, shown: int | None = None, rounds: int | None = None) -> bool:
+        """Go on with a run of the store. shown: the round looked at first (default: the last). rounds: where the store has no such run, so many rounds are made
+        of one with the settings of `config`, which is the same run as far as they tell.
+        """
 
         def work(job: Job) -> None:
-            if self.store is None:
-                raise ValueError("there is no store to resume from")
             self.phase = "loading the run"
-            if not self.store.has(run):
-                self.notice = "The run in the address is not kept on this machine: press Start for a new one with its settings."
+            if self.store is None or not self.store.has(run):
+                gone = "The run in the address is not kept on this machine: " if run else ""
+                if rounds is None:
+                    self.notice = f"{gone}press Start for a new one with its settings."
+                    return
+                track = self._start(job)
+                self._steps(track, job, rounds)
+                self.look_at(track, shown)
+                if gone:
+                    self.notice = f"{gone}it was made again from its settings."
                 return
             config = self.store.config(run)
             if config["dataset"] is None:
@@ -297,6 +282,31 @@ class Workbench(Working):
                 made = data.create(config["dataset"], imbalance=config["imbalance"], progress=job.progress, **config.get("params", {}))
                 self._loaded = (wanted, made)
             return self._loaded[1]
+
+    def _start(self, job: Job) -> Track:
+        config = dict(self.config)
+        self.phase = "loading the data"
+        dataset = self._dataset(config, job)
+        n_queries, budget = int(config["n_queries"]), int(config["budget"])
+        if budget < n_queries:
+            raise ValueError(f"the total budget is {budget:,}, less than the {n_queries:,} labels of one round")
+        if n_queries > len(dataset):
+            raise ValueError(f"{n_queries:,} labels per round are more than the {len(dataset):,} samples of {dataset.name}")
+        run = Run(
+            dataset,
+            learner=made("learner", config),
+            strategy=made("strategy", config),
+            initial=made("initial", config),
+            n_queries=n_queries,
+            seed=int(config["seed"]),
+            store=self.store,
+            **self.hooks(job),
+        )
+        if self.view is not None and self.view.dataset is not dataset:
+            self.tracks = []
+        track = Track(run, self._label(run.name, config["learner"]), budget, config)
+        self._show(track, 0)
+        return track
 
     def _needed(self) -> Track:
         if self.view is None:

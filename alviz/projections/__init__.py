@@ -17,7 +17,7 @@ from alviz.projections.base import REDUCED_TO, Projection, available, card, know
 from alviz.projections.pca import principal_components
 from alviz.projections.quality import trustworthiness
 
-__all__ = ["Projection", "available", "card", "label", "project", "trustworthiness"]
+__all__ = ["Projection", "available", "card", "known", "label", "project", "trustworthiness"]
 
 FEWEST = 5
 RECIPE = 1

@@ -40,8 +40,9 @@ function render({ model, el }) {
   const draw = () => {
     label.textContent = model.get("label");
     say();
-    el.title = model.get("help");
-    input.disabled = model.get("disabled");
+    el.classList.toggle("alviz-locked", model.get("locked"));
+    el.title = model.get("locked") ? "Fixed by the link that was opened" : model.get("help");
+    input.disabled = model.get("disabled") || model.get("locked");
     input.placeholder = model.get("placeholder");
     if (words) {
       input.spellcheck = false;
@@ -100,7 +101,7 @@ function render({ model, el }) {
   }
   setOptions();
   draw();
-  const drawn = ["label", "note", "help", "disabled", "minimum", "maximum", "step", "optional"];
+  const drawn = ["label", "note", "help", "disabled", "locked", "minimum", "maximum", "step", "optional"];
   drawn.forEach((name) => model.on(`change:${name}`, draw));
   model.on("change:value", setValue);
   model.on("change:options", setOptions);

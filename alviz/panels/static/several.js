@@ -21,7 +21,7 @@ function render({ model, el }) {
   const send = (value) => { model.set("value", value); model.save_changes(); };
   const shown = (value) => model.get("options").find((entry) => entry.value === value)?.label ?? value;
   const draw = () => {
-    const [value, disabled] = [model.get("value"), model.get("disabled")];
+    const [value, disabled] = [model.get("value"), model.get("disabled") || model.get("locked")];
     label.textContent = model.get("label");
     el.title = model.get("help");
     note.textContent = model.get("note");
@@ -61,7 +61,7 @@ function render({ model, el }) {
   menu.addEventListener("change", () => add(menu.value));
   free.addEventListener("change", () => { add(free.value); free.value = ""; });
   draw();
-  const drawn = ["label", "value", "options", "note", "help", "disabled", "placeholder"];
+  const drawn = ["label", "value", "options", "note", "help", "disabled", "locked", "placeholder"];
   drawn.forEach((name) => model.on(`change:${name}`, draw));
   return () => drawn.forEach((name) => model.off(`change:${name}`, draw));
 }

@@ -1,0 +1,97 @@
+"""What a page shows, as a Python script for people who go on without it, and the papers to cite for it."""
+
+import math
+from collections.abc import Mapping
+from pprint import pformat
+from typing import Any
+
+from alviz import data, initial, learners, strategies
+from alviz.citations import bibtex
+from alviz.loop.script import script
+from alviz.panels.parts import REGISTRIES, made
+from alviz.panels.starts import settings_of
+from alviz.registry import spec_of
+from alviz.studies.grid import Comparison
+
+
+def run_script(config: Mapping[str, Any]) -> str:
+    """The run that Explore's settings would start, to the end of its budget."""
+    n_queries = int(config["n_queries"])
+    parts = {part: spec_of(made(part, dict(config))) for part in REGISTRIES}
+    numbers = {"n_queries": n_queries, "n_initial": n_queries, "seed": int(config["seed"])}
+    rounds = max(math.ceil((int(config["budget"]) - n_queries) / n_queries), 0)
+    return script({"dataset": {"name": config["dataset"], "params": _params(config)}, **parts, **numbers}, rounds)
+
+
+def duel_script(config: Mapping[str, Any]) -> str:
+    """The runs side by side of the Toy page."""
+    return _runs(
+        _call("data.create", config["dataset"], _params(config)),
+        "strategy",
+        [repr(name) for name in config["strategies"] if name != "none"],
+        {"learner": config["learner"], "initial": config["initial"], "n_queries": int(config["n_queries"]), "seed": int(config["seed"])},
+        int(config["steps"]),
+    )
+
+
+def pools_script(config: Mapping[str, Any]) -> str:
+    """The runs from several initial pools of the Initial pools page, of its first seed."""
+    pools = [name for name in config["pools"] if name != "none"]
+    numbers = {key: int(config[key]) for key in ("n_queries", "n_initial", "seed")}
+    return _runs(
+        _call("data.create", config["dataset"], _params(config)),
+        "initial",
+        [_call("initial.create", name, settings_of(name, dict(config))) for name in pools],
+        {"learner": config["learner"], "strategy": config["strategy"], **numbers},
+        int(config["steps"]),
+    )
+
+
+def grid_script(grid: Comparison) -> str:
+    """A comparison, kept where the page keeps it, and its table."""
+    lines = [
+        "from alviz.studies import Store",
+        "from alviz.studies.compare import go_on, table",
+        "from alviz.studies.grid import parse",
+        "",
+        f"grid = parse({pformat(grid.spec(), width=120, sort_dicts=False)})",
+        "",
+        'if __name__ == "__main__":  # the workers import this file',
+        "    store = Store()",
+        "    go_on(grid, store)",
+        '    print(table(grid, store).pivot_table(index="n_labelled", columns="strategy", values="accuracy"))',
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def cited(**chosen: str) -> str:
+    """The BibTeX of what is chosen: dataset, strategy, learner and initial are names, or several with commas between them."""
+    modules = {"dataset": data, "strategy": strategies, "learner": learners, "initial": initial}
+    keys = [key for kind, names in chosen.items() for name in names.split(",") for key in modules[kind].card(name).cites]
+    if not keys:
+        raise ValueError("nothing here comes from a paper")
+    return bibtex(*keys)
+
+
+def _params(config: Mapping[str, Any]) -> dict[str, Any]:
+    imbalance = config.get("imbalance", "none")
+    return {**config.get("params", {}), **({} if imbalance == "none" else {"imbalance": imbalance})}
+
+
+def _runs(dataset: str, varied: str, values: list[str], same: Mapping[str, Any], steps: int) -> str:
+    """Runs that differ in one part: their accuracies, round by round."""
+    arguments = ", ".join(f"{key}={value!r}" for key, value in same.items())
+    lines = [
+        "import alviz",
+        "",
+        f"dataset = {dataset}",
+        f"for {varied} in [{', '.join(values)}]:",
+        f"    run = alviz.Run(dataset, {varied}={varied}, {arguments})",
+        f"    run.goto({steps})",
+        f"    print({varied if varied == 'strategy' else f'{varied}.name'}, [round(finished.metrics['accuracy'], 3) for finished in run.rounds])",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _call(function: str, name: str, params: Mapping[str, Any]) -> str:
+    return f"alviz.{function}({', '.join([repr(name), *(f'{key}={value!r}' for key, value in params.items())])})"

@@ -1,0 +1,30 @@
+"""The Share sheet in a real Chromium: the link that it gives opens the same state for another visitor, without what it hides."""
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_copied_link_opens_the_same_state_without_what_it_hides(app_url: str, page: Any) -> None:
+    page.goto(f"{app_url}explore?dataset=moons&strategy=entropy&rounds=2&round=1&color=score")
+    page.wait_for_function("() => document.body.innerText.includes('round 1/')")
+    page.get_by_role("button", name="Share", exact=True).click()
+    sheet = page.get_by_role("dialog", name="Share")
+    expect(sheet.get_by_label("Python", exact=True)).to_contain_text("alviz.strategies.create('entropy')")
+    expect(sheet.get_by_label("BibTeX", exact=True)).to_contain_text("@")
+    sheet.get_by_text("Hide or lock parts").click()
+    sheet.get_by_label("hide Confusion", exact=True).check()
+    sheet.get_by_label("lock Query strategy", exact=True).check()
+    link = sheet.get_by_label("Link", exact=True).input_value()
+    page.keyboard.press("Escape")
+    expect(sheet).to_be_hidden()
+    page.goto("about:blank")
+    page.goto(link)
+    page.wait_for_function("() => document.body.innerText.includes('round 1/')")
+    expect(page.get_by_label("Colour by", exact=True)).to_have_value("score")
+    expect(page.get_by_label("Query strategy", exact=True)).to_be_disabled()
+    expect(page.get_by_text("Learning curve", exact=True)).to_be_visible()
+    expect(page.get_by_text("Confusion", exact=True)).to_be_hidden()
