@@ -63,7 +63,7 @@ def test_the_theme_follows_the_system_until_the_visitor_chooses(page: Any, app_u
     page.emulate_media(color_scheme="dark")
     page.wait_for_function(f"{theme} === 'dark'")
     assert page.evaluate(background) != light
-    page.get_by_role("button", name="Switch between light and dark").click()
+    page.get_by_role("button", name="Theme: light. Switch to dark").click()
     assert page.evaluate(theme) == "light"
     page.reload()
     assert page.evaluate(theme) == "light"

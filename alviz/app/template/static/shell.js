@@ -6,10 +6,18 @@ window.alviz = (() => {
 
   const system = matchMedia("(prefers-color-scheme: dark)");
   const kept = () => { try { return localStorage.getItem("alviz-theme"); } catch { return null; } };
-  const show = (theme) => { root.dataset.theme = theme; };
+  const button = document.querySelector(".shell-theme");
+  const THEMES = ["light", "dark", "projector"];
+  const next = () => THEMES[(THEMES.indexOf(root.dataset.theme) + 1) % THEMES.length];
+  const show = (theme) => {
+    root.dataset.theme = theme;
+    button.title = `Theme: ${theme}. Switch to ${next()}`;
+    button.setAttribute("aria-label", button.title);
+  };
+  show(THEMES.includes(root.dataset.theme) ? root.dataset.theme : "light");
   system.addEventListener("change", () => { if (!kept()) show(system.matches ? "dark" : "light"); });
-  document.querySelector(".shell-theme").addEventListener("click", () => {
-    show(root.dataset.theme === "dark" ? "light" : "dark");
+  button.addEventListener("click", () => {
+    show(next());
     try { localStorage.setItem("alviz-theme", root.dataset.theme); } catch { /* lasts until the page is left */ }
   });
 
