@@ -18,7 +18,8 @@ class Card:
     """What a person should know before choosing a method. Plain text; formulas in Unicode.
 
     `family` groups methods in menus and tables. `options` says what each parameter of `create` does, one sentence each. `needs` is a readable list of what the method asks for, `cost` its time and memory in n (pool), L (labelled), b (batch), d (features),
-    K (classes), T (draws). `reference` names the paper with its year; `deviation` says where we differ from the reference code, and why.
+    K (classes), T (draws). `reference` names the paper with its year, `cites` the keys in references.bib of all papers it is to be cited by, the main
+    one first; `deviation` says where we differ from the reference code, and why.
     """
 
     title: str
@@ -28,6 +29,7 @@ class Card:
     needs: str = ""
     cost: str = ""
     reference: str = ""
+    cites: tuple[str, ...] = ()
     shines: str = ""
     fails: str = ""
     deviation: str = ""

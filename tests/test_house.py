@@ -24,7 +24,7 @@ FLOORS = {
     "app": 9,
     "testing": 5,
 }
-GROUND = {"registry", "progress", "cache"}
+GROUND = {"registry", "progress", "cache", "citations"}
 SAME_FLOOR = {("initial", "strategies")}
 """Neighbours on one floor that may lean on each other."""
 HEAVY = ("torch", "torchvision", "umap", "sklearn", "plotly", "scipy", "pandas", "sqlalchemy", "ipywidgets", "openTSNE")

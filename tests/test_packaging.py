@@ -64,7 +64,7 @@ def test_the_wheel_has_every_file_of_the_package_and_the_notebooks(wheel: zipfil
     notebooks = {f"alviz/app/notebooks/{path.name}" for path in wanted(ROOT / "notebooks")}
     shipped = {name for name in wheel.namelist() if ".dist-info/" not in name}
     assert shipped == package | notebooks
-    assert {"alviz/py.typed", "alviz/panels/static/theme.css", "alviz/app/template/head.html.j2"} <= shipped
+    assert {"alviz/py.typed", "alviz/references.bib", "alviz/panels/static/theme.css", "alviz/app/template/head.html.j2"} <= shipped
     assert {"alviz/app/notebooks/explore.ipynb", "alviz/app/notebooks/toy.ipynb"} <= shipped
 
 

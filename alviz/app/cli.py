@@ -79,6 +79,7 @@ def app(
 def strategies(
     name: Annotated[str, typer.Argument(help="A strategy, for its card; a table of all when left out.", show_default=False)] = "",
     markdown: Annotated[bool, typer.Option("--markdown", help="All cards as a Markdown page.")] = False,
+    bibtex: Annotated[bool, typer.Option("--bibtex", help="The strategy's papers as BibTeX, or those of all.")] = False,
 ) -> None:
     """List the query strategies, or show the card of one."""
     from alviz.app import tables
@@ -88,6 +89,9 @@ def strategies(
         print(handbook.markdown(), end="")
         return
     try:
+        if bibtex:
+            print(handbook.bibtex(name), end="")
+            return
         console.print(tables.card(name) if name else tables.strategies(), soft_wrap=False)
     except ValueError as error:
         _refuse(str(error))

@@ -43,6 +43,7 @@ registry.add(
         idea="1,797 handwritten digits of 8 × 8 pixels: small enough for everything to answer at once, real enough to look at.",
         needs="scikit-learn (nothing is downloaded)",
         reference="Alpaydin and Kaynak, UCI 1998, as shipped with scikit-learn (load_digits).",
+        cites=("alpaydin1998digits",),
         shines="margin: two points and more over random all the way to 400 labels.",
         fails="k-center: good for the first hundred labels, then back to random, once it has every odd digit and goes on to the next oddest.",
     ),

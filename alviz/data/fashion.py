@@ -60,6 +60,7 @@ registry.add(
         idea="6,000 real pictures of clothes in ten classes, with features of a network that knows ImageNet: active learning on real images at once.",
         needs="nothing (shipped with alviz)",
         reference="Fashion-MNIST: Xiao, Rasul and Vollgraf 2017 (MIT licence). Features: EfficientNet-Lite0, Tan and Le 2019.",
+        cites=("xiao2017fashion", "tan2019efficientnet"),
         shines="Margin and alamp, most of all when the classes are thinned to ir ≈ 0.75.",
         fails="k-center: shirts, coats and pullovers are confused everywhere, not at the rim.",
     ),
@@ -73,6 +74,7 @@ registry.add(
         needs="Debian's package dataset-fashion-mnist, its four files in a folder (root), or download=True",
         cost="47 MB in memory; a few seconds for the first PCA, then from the cache",
         reference="Xiao, Rasul and Vollgraf 2017; used in paper 004.",
+        cites=("xiao2017fashion",),
         options=OPTIONS,
     ),
 )

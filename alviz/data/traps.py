@@ -112,6 +112,7 @@ registry.add(
         shines="k-center and other covering strategies: the blob is far from everything labelled, so it is found at once.",
         fails="margin and all uncertainty with a learner that stays sure far from its labels (mlp): it is sure about the blob, and wrong, and does not ask. (rbf-svm is unsure out there and finds the blob, but late.)",
         reference="The missed-cluster effect: Schütze, Velipasaoglu and Pedersen, CIKM 2006.",
+        cites=("schutze2006missed",),
     ),
 )
 registry.add(

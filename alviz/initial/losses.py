@@ -84,6 +84,7 @@ class RotationLoss(_HardestFirst):
         needs="images",
         cost=COST,
         reference=f"{PAPER}; the task: Gidaris, Singh and Komodakis, Unsupervised representation learning by predicting image rotations (2018)",
+        cites=("chandra2020initial", "gidaris2018rotation"),
         shines=SHINES,
         fails=f"{FAILS} Round or symmetric things have no right answer.",
         deviation="A small network with three convolutional layers instead of ResNet-18, trained briefly.",
@@ -103,6 +104,7 @@ class InpaintingLoss(_HardestFirst):
         needs="images",
         cost=COST,
         reference=f"{PAPER}; the task: Pathak et al., Context encoders: feature learning by inpainting (2016)",
+        cites=("chandra2020initial", "pathak2016inpainting"),
         shines=SHINES,
         fails=f"{FAILS} Large contrasts and fine patterns cost much whatever they show.",
         deviation="The squared error alone, without the adversarial part. The square has half the picture's side: anywhere in training, each corner in turn "
@@ -123,6 +125,7 @@ class VaeLoss(_HardestFirst):
         needs="images",
         cost=COST,
         reference=f"{PAPER}; the model: Kingma and Welling, Auto-encoding variational Bayes (2014)",
+        cites=("chandra2020initial", "kingma2014vae"),
         shines="Outliers, and with bins a cross-section from odd to ordinary.",
         fails=f"{FAILS} Large contrasts and fine patterns cost much whatever they show.",
         deviation="Convolutional, with 32 latent dimensions; the variance σ² of the pixels is one number learned along.",

@@ -22,6 +22,7 @@ class Random(InitialPool):
         needs="nothing",
         cost="O(N)",
         reference="Chandra et al. 2020, On Initial Pools for Deep Active Learning (the baseline)",
+        cites=("chandra2020initial",),
         shines="Unbiased: the labelled set looks like the pool.",
         fails="Rare classes may be missed altogether when the budget is small.",
     )

@@ -54,6 +54,7 @@ class AutoSwitch(Learner):
         needs="images, and the network's weights (see network); features are used where the dataset brings them",
         cost="folds + 1 fine-tunings a round: minutes to hours without a GPU",
         reference="Aggarwal, Popescu and Hudelot, Minority class oriented active learning for imbalanced datasets (2020), sections III and V-A: paper 001",
+        cites=("aggarwal2020minority",),
         shines="When nobody knows how far the pictures are from ImageNet: the paper's switch comes on Food-101 and never on CIFAR-100.",
         fails="Imbalanced labels: the accuracy that decides is that of frequent classes. With a handful of labels the split decides by luck.",
         deviation="The paper cross-validates after each iteration and switches in the next; here the labels of a round choose the model of that very "

@@ -23,6 +23,7 @@ class LeNet(NetworkLearner):
         needs="images of at least 12 × 12 pixels",
         cost="two or three seconds for 500 labels of 28 × 28 pixels and 60 epochs on two cores",
         reference="LeCun, Bottou, Bengio and Haffner, Gradient-based learning applied to document recognition (1998)",
+        cites=("lecun1998gradient",),
         shines="Digits and clothes in 28 × 28 pixels; a network that learns its own features, in seconds.",
         fails="Few labels: features of a pretrained network are better by far. Photographs.",
         deviation="ReLU and max pooling instead of sigmoids and trained subsampling; every filter sees all channels.",

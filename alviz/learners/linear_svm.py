@@ -87,6 +87,7 @@ class LinearSVM(Learner):
         needs="features; two labels per class for calibration (T = 1 before that)",
         cost="4 fits of O(L d K) each; prediction O(n d K), a fraction of a second for 60,000 samples",
         reference="Fan et al. 2008, LIBLINEAR; temperature: Guo et al. 2017; used on ImageNet features in papers 000 and 001",
+        cites=("fan2008liblinear", "guo2017calibration"),
         shines="on features of a pretrained network with few labels, where it is quick and hard to beat",
         fails="where classes need curved borders (circles, xor)",
         options={

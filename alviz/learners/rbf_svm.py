@@ -53,6 +53,7 @@ class RBFSVM(Learner):
         needs="features; two labels per class for calibration (softmax of f before that)",
         cost="training O(L² d); prediction O(n L d): seconds to tens of seconds for 60,000 samples and 1,000 labels",
         reference="Cortes & Vapnik 1995; Platt 1999",
+        cites=("cortes1995svm", "platt1999probabilistic"),
         shines="on few features with curved classes (moons, circles, spirals)",
         fails="slow on large pools; far from every labelled sample all kernels vanish and so does what it knows",
         options={

@@ -26,6 +26,7 @@ class ResNet18(NetworkLearner):
         needs="images",
         cost="minutes for 1,000 labels on two cores; a GPU is used where there is one",
         reference="He, Zhang, Ren and Sun, Deep residual learning for image recognition (2016); as trained in papers 003 and 004",
+        cites=("he2016resnet",),
         shines="Thousands of labels, and a GPU.",
         fails="A few hundred labels: it learns them by heart.",
         options={

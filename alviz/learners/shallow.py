@@ -31,6 +31,7 @@ class Logistic(Learner):
         needs="features",
         cost="time O(steps · L d K), some 30 steps; prediction O(n d K)",
         reference="Cox 1958; a softmax layer on fixed features",
+        cites=("cox1958logistic",),
         shines="probabilities are trained for, not added afterwards",
         fails="where classes need curved borders (circles, xor)",
         options={
@@ -118,6 +119,7 @@ class KNN(Learner):
         needs="features",
         cost="no training; prediction O(n L d)",
         reference="Cover & Hart 1967",
+        cites=("cover1967knn",),
         shines="shows directly what a label does: it colours its surroundings",
         fails="probabilities come in steps of 1/k, so many samples tie; distances mean little in many dimensions",
         options={
@@ -175,6 +177,7 @@ class Forest(Learner):
         needs="features",
         cost="training O(B L √d log L), a tenth of a second for 100 trees; prediction O(n B log L)",
         reference="Breiman 2001",
+        cites=("breiman2001forests",),
         shines="on tables whose columns have different units: it needs no scaling",
         fails="on features of a network with few labels, where linear learners are better; borders are stair-stepped",
         options={

@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 from alviz import data, learners, strategies
 from alviz import initial as initial_pools
 from alviz.checks import whole
+from alviz.citations import bibtex
 from alviz.data.dataset import Dataset
 from alviz.initial.base import InitialPool
 from alviz.learners.base import ConstantModel, Learner, Model
 from alviz.learners.stored import dumped, restored
+from alviz.loop.cited import cited
 from alviz.loop.clock import CancelToken, Clock, OnPhase, reporter
 from alviz.loop.evaluate import evaluate
 from alviz.loop.keeping import Pending, RunStore, StoredRun
@@ -400,6 +402,18 @@ class Run:
         """
         left_out = [(event.round, event.sample) for event in standing(self.state.events) if event.annotator == WHAT_IF]
         return script(self.config(), self.position, left_out)
+
+    def to_bibtex(self) -> str:
+        """The papers to cite as BibTeX, each once: those of the strategies (of a branch's past too), the data, the learner and the initial pool."""
+
+        def by_name(part: str, thing: Any) -> tuple[str, ...]:
+            return cited(part, **(spec_of(thing) or {"name": getattr(thing, "name", ""), "params": {}}))
+
+        keys = by_name("strategy", self.strategy)
+        for name in dict.fromkeys(finished.strategy for finished in self._rounds[1:]):
+            keys += cited("strategy", name, {})
+        keys += cited("dataset", **self.dataset.spec) if self.dataset.spec else ()
+        return bibtex(*keys, *by_name("learner", self.base_learner), *by_name("initial", self.initial))
 
     # ---- inside --------------------------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import alviz
 from alviz import data, initial, learners, strategies
+from alviz.citations import bibtex
 from alviz.figures.base import plural
+from alviz.loop.cited import cited
 from alviz.studies.executors import cores
 from alviz.studies.findings import varied
 from alviz.studies.grid import AXES, Comparison
@@ -95,6 +97,12 @@ def methods(grid: Comparison) -> list[tuple[str, list[Method]]]:
             cards.append(Method(labels, card.title, card.idea, card.reference))
         found.append((WORDS[axis][1].capitalize(), cards))
     return found
+
+
+def papers(grid: Comparison) -> str:
+    """What the grid's strategies, data, learners and initial pools are to be cited by, as BibTeX; "" where there is nothing to cite."""
+    kinds = {"strategy": grid.strategies, "dataset": grid.datasets, "learner": grid.learners, "initial": grid.initial}
+    return bibtex(*(key for kind, parts in kinds.items() for part in parts for key in cited(kind, part.name, part.params)))
 
 
 def unfinished(grid: Comparison, store: Store) -> list[tuple[str, str]]:

@@ -113,6 +113,7 @@ def render(grid: Comparison, store: Store, metrics: Sequence[str], reference: st
         parts=parts,
         settings=about.settings(grid),
         methods=about.methods(grid),
+        papers=about.papers(grid),
         unfinished=about.unfinished(grid, store),
         seconds=f"{seconds:,.0f}" if seconds >= 10 else number(seconds, 2),
         versions=list(about.versions()),

@@ -25,9 +25,8 @@ from alviz.strategies.pool import POSTERIORS, PoolView
 PREFIX = "skactiveml:"
 """Before the name of the class, in the registry."""
 
-SEE = "See scikit-activeml's documentation."
-LIBRARY = "Kottke et al., scikitactiveml: a library and toolbox for active learning algorithms (2021)"
-"""The package's own paper, for classes that name none."""
+LIBRARY = "Herde et al., scikit-activeml: a comprehensive and user-friendly active learning library (2026)"
+"""The package's own paper."""
 
 OLDEST = "1.0"
 """The version from which on it works."""
@@ -37,7 +36,8 @@ OLDEST = "1.0"
 class Served:
     """How a class is served. model: the argument of `query` that takes a fitted model, "" for none. points: the signal that it takes
     distances in, "" where it looks at predictions only. classes: whether it must be told all classes. asks: whether it asks the model about
-    changed samples. options: what its constructor is given, where its own defaults want a model of one kind.
+    changed samples. options: what its constructor is given, where its own defaults want a model of one kind. paper: the key of the paper it names,
+    "" for none.
     """
 
     model: str = ""
@@ -45,6 +45,7 @@ class Served:
     classes: bool = False
     asks: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
+    paper: str = ""
 
     @property
     def needs(self) -> tuple[Need, ...]:
@@ -55,25 +56,25 @@ class Served:
 
 
 SERVED = {
-    "Badge": Served("clf"),
-    "BatchBALD": Served("ensemble", ""),
-    "Clue": Served("estimator"),
-    "ContrastiveAL": Served("clf"),
-    "CoreSet": Served(),
-    "CostEmbeddingAL": Served(classes=True),
-    "DiscriminativeAL": Served("discriminator"),
-    "DropQuery": Served("clf", "features", asks=True),
-    "Falcun": Served("clf", ""),
-    "GreedyBALD": Served("ensemble", ""),
-    "GreedySamplingX": Served(),
-    "MaxHerding": Served(),
-    "ProbCover": Served(),
-    "ProbabilisticAL": Served("clf", options={"metric": "rbf"}),
-    "QueryByCommittee": Served("ensemble", ""),
-    "Quire": Served(classes=True),
+    "Badge": Served("clf", paper="ash2020badge"),
+    "BatchBALD": Served("ensemble", "", paper="kirsch2019batchbald"),
+    "Clue": Served("estimator", paper="prabhu2021clue"),
+    "ContrastiveAL": Served("clf", paper="margatina2021cal"),
+    "CoreSet": Served(paper="sener2018coreset"),
+    "CostEmbeddingAL": Served(classes=True, paper="huang2016cost"),
+    "DiscriminativeAL": Served("discriminator", paper="gissin2019discriminative"),
+    "DropQuery": Served("clf", "features", asks=True, paper="gupte2024dropquery"),
+    "Falcun": Served("clf", "", paper="gilhuber2024falcun"),
+    "GreedyBALD": Served("ensemble", "", paper="houlsby2011bald"),
+    "GreedySamplingX": Served(paper="wu2019greedy"),
+    "MaxHerding": Served(paper="bae2024maxherding"),
+    "ProbCover": Served(paper="yehuda2022probcover"),
+    "ProbabilisticAL": Served("clf", options={"metric": "rbf"}, paper="kottke2016probabilistic"),
+    "QueryByCommittee": Served("ensemble", "", paper="seung1992committee"),
+    "Quire": Served(classes=True, paper="huang2010quire"),
     "RandomSampling": Served(points=""),
-    "TypiClust": Served(),
-    "UncertaintySampling": Served("clf", ""),
+    "TypiClust": Served(paper="hacohen2022typiclust"),
+    "UncertaintySampling": Served("clf", "", paper="settles2009survey"),
 }
 """The classes that alviz's signals can serve. Left out: those that train the model again (expected error reduction, value of information),
 that need a model of one kind (epistemic uncertainty, 4DS), regression, several annotators, and wrappers."""
@@ -248,7 +249,7 @@ def descriptions() -> dict[str, Described]:
                 title, idea = (*text.split("\n\n"), "")[:2]
                 source = re.search(r"\.\. \[1\] (.+?)(?=\n\s*\.\. \[|\Z)", text, re.S)
                 first = re.split(r"(?<=\.) (?=[A-Z])", plain(idea))[0]
-                found[name] = Described(plain(title), first, f"{plain(source[1])} {SEE}" if source else f"{LIBRARY}. {SEE}")
+                found[name] = Described(plain(title), first, f"{plain(source[1])} Through {LIBRARY}." if source else f"{LIBRARY}.")
     return found
 
 
@@ -276,6 +277,7 @@ def offer() -> None:
             needs=", ".join(readable_need(need) for need in served.needs) or "nothing",
             cost="that of the package; tables of n × n or b × n numbers in some",
             reference=described.reference,
+            cites=(*filter(None, [served.paper]), "herde2026scikitactiveml"),
             shines="Comparing with another implementation, and methods that alviz has none of.",
             fails="Large pools, and it cannot be cancelled once it has begun.",
             deviation="The package chooses, with its own defaults, under this run's model; where it chooses a sample twice, a uniform draw stands "

@@ -128,6 +128,7 @@ class AdversarialBIM(AdversarialStrategy):
         cost="one forward and one backward pass per candidate and step; samples that flipped take no further part",
         reference="Kurakin, Goodfellow and Bengio, Adversarial examples in the physical world (2016), section 2.2; as a query strategy: Zhan et al., A "
         "comparative survey of deep active learning (2022), section 2.1",
+        cites=("kurakin2016adversarial", "zhan2022survey"),
         shines="Networks on pictures whose probabilities say little about the distance from the border.",
         fails="Slow. Steps of one size make many samples equally far away, and a border in pixels need not be one that people see.",
         deviation="The steps follow the gradient of log Σ_{c≠ŷ} exp z_c − z_ŷ, which has the signs of the gradient of the loss without vanishing where the "

@@ -24,6 +24,7 @@ class AlfaMix(QueryStrategy):
         needs="features, labels, and the model's predictions for changed features",
         cost="O(n K) predictions per value of α, of samples that have not flipped yet; then k-means of the candidates, O(n d b) per iteration",
         reference="Parvaneh et al., Active learning by feature mixing (2022), section 3",
+        cites=("parvaneh2022alfamix",),
         shines="Few labels on strong features: it asks for uncertain samples of every region.",
         fails="A model that knows one class only never flips: then the picks are random. Distances between raw pixels mean little.",
         deviation="The paper's closed form for α, and its learned α, take the gradient of the loss in the features, which a model that only predicts "

@@ -39,6 +39,7 @@ class Alamp(ScoringStrategy):
         needs="probabilities and last round's probabilities of the same samples",
         cost="O(nK) time; keeps one (n, K) table from the round before",
         reference="Aggarwal, Popescu and Hudelot, Optimizing active learning for low annotation budgets (2022), equation 3",
+        cites=("aggarwal2022alamp",),
         shines="Small budgets with a shallow classifier on fixed features.",
         fails="With fine-tuned networks, where two models in a row share no feature space; it says nothing about diversity.",
         deviation="The paper defines it for the margin and says any uncertainty will do; the certainties of the other two are our choice. "

@@ -22,6 +22,7 @@ class Badge(QueryStrategy):
         cost="at most O(n(K + d)) time per pick, done for many picks at once and only when draws ask for it; O(n) memory beside the two "
         "factors: no n × (K·d) matrix",
         reference="Ash et al., Deep batch active learning by diverse, uncertain gradient lower bounds (2020), Algorithm 1",
+        cites=("ash2020badge",),
         shines="Diversity and uncertainty without a weight between them; batches of any size.",
         fails="Fixed features that the classifier does not shape; a confident model has gradients near 0.",
         deviation="The first pick is the longest gradient, as in the authors' code (the paper leaves it open: other codes sample it, "

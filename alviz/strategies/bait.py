@@ -33,6 +33,7 @@ class Bait(CappedStrategy):
         "in float64, with K·d ≤ dimensions",
         reference="Ash, Goel, Krishnamurthy and Kakade, Gone fishing: neural active learning with Fisher embeddings (2021), Algorithm 1; "
         "top k classes: Huseljic et al., Fast Fishing: approximating BAIT for efficient and scalable deep active image classification (2024)",
+        cites=("ash2021bait", "huseljic2024fishing"),
         shines="Batches chosen as a whole, for the pool that is there; strong with few labels and good features.",
         fails="Many classes and long features: (K·d)² numbers. It trusts the probabilities, and repeats their errors.",
         deviation="Exact: greedy steps, backward steps, the trace. Approximated: the expectation runs over the top_k most probable classes, their "

@@ -96,6 +96,7 @@ class BatchBald(QueryStrategy):
         "C ≤ configurations; O(C T) memory beside blocks",
         reference="Kirsch, van Amersfoort and Gal, BatchBALD: efficient and diverse batch acquisition for deep Bayesian active learning "
         "(2019), Algorithm 1",
+        cites=("kirsch2019batchbald",),
         shines="Pools full of near-duplicates; many draws (the paper uses 100) and batches of 5 to 40.",
         fails="T draws can be told apart with ln T nats: ten disagreeing members are used up after a handful of picks, and the rest of the batch is plain BALD. "
         "Very confident draws use them up sooner.",

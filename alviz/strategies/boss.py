@@ -36,8 +36,9 @@ class BossOracle(QueryStrategy):
         formula="argmin over proposed batches B of (1/|E|) Σ_{e∈E} 1[argmax p⁺(·|e) ≠ y_e], p⁺: trained with B and its true labels too; ties by log loss",
         needs="the true labels of the pool (simulation only), and a model that can be trained again",
         cost="n_batches queries on at most 5,000 candidates, and as many trainings",
-        reference="Huseljic et al., BoSS: a best-of-strategies selector as an oracle for deep active learning (2025); Zhou, Renduchintala, Li, "
+        reference="Huseljic et al., BoSS: a best-of-strategies selector as an oracle for deep active learning (2026); Zhou, Renduchintala, Li, "
         "Wang, Mehdad and Ghoshal, Towards understanding the behaviors of optimal deep active learning algorithms (2021)",
+        cites=("huseljic2026boss", "zhou2021optimal"),
         shines="A yardstick: the gap between a strategy and this one is what is still to be won.",
         fails="It is greedy, one round ahead, and never better than the best proposal: the true optimum lies higher.",
         deviation="The authors judge on the test set, which makes the curve an optimist's: here a random part of the pool is set aside in each round to judge on, "

@@ -26,6 +26,7 @@ class Cal(ScoringStrategy):
         needs="embeddings (or features) and probabilities, of the labelled samples too",
         cost="O(n L d) time for the neighbours and O(n k K) for the divergences; O(n k) memory",
         reference="Margatina, Vernikos, Barrault and Aletras, Active learning by acquiring contrastive examples (2021), Algorithm 1",
+        cites=("margatina2021cal",),
         shines="Fine-tuned networks, whose embeddings say what the model takes for similar.",
         fails="With few labels the nearest ones are far away; nothing keeps a batch from being one group of look-alikes.",
         deviation="Euclidean distances between embeddings as they are (the authors' code scales them to length 1 first). Probabilities of "

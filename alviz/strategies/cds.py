@@ -24,6 +24,7 @@ class CdsBal(QueryStrategy):
         cost="O(n d K) for the distances, and a sort of the candidates per minority class",
         reference="Aggarwal, Popescu and Hudelot, Minority class oriented active learning for imbalanced datasets (2020), section IV.A.4, "
         "after the same authors' Active learning for imbalanced datasets (2020)",
+        cites=("aggarwal2020minority", "aggarwal2020imbalanced"),
         shines="The most balanced labelled set of all methods in the paper.",
         fails="Balance alone: it asks for safe samples near what it knows, and is not more accurate than random there.",
         deviation="The paper gives it in words only. Taking turns, one sample each, is our reading. A minority class without any label has no "

@@ -31,8 +31,9 @@ class CEAL(ScoringStrategy):
         formula="queries: the base's; also trained on: {(x, argmax_c p(c|x)) : x unlabelled, −Σ_c p(c|x) ln p(c|x) < δ − decay·t}",
         needs="probabilities; any learner",
         cost="the base's; training on as many samples more as the model is certain of",
-        reference="Wang, Zhang, Li, Zhang and Lin, Cost-effective active learning for deep image classification (2016), equations 2 to 4 and 6; δ as in Zhan et "
+        reference="Wang, Zhang, Li, Zhang and Lin, Cost-effective active learning for deep image classification (2017), equations 2 to 4 and 6; δ as in Zhan et "
         "al., A comparative survey of deep active learning (2022)",
+        cites=("wang2017ceal", "zhan2022survey"),
         shines="Networks with few labels on pools where certainty is deserved; second of all methods in the survey.",
         fails="A model that is certain and wrong teaches itself its own mistakes. δ has to suit the learner: calibrated models never get below the survey's 1e-5, and "
         "votes of a few neighbours are certain everywhere.",

@@ -25,6 +25,7 @@ class Clue(QueryStrategy):
         "O(n + b d) memory",
         reference="Prabhu, Chandrasekaran, Saenko and Hoffman, Active domain adaptation via clustering uncertainty-weighted embeddings (2021), "
         "section 3",
+        cites=("prabhu2021clue",),
         shines="Batches that are spread out and uncertain in one go, also when the pool looks different from what the model was trained on.",
         fails="The sample nearest to a centroid need not be uncertain itself; what is labelled already is not seen.",
         deviation="Two centroids with the same nearest sample take it and the next nearest, in turn; the authors' code fills up with the next nearest "

@@ -30,6 +30,7 @@ class ClusterMargin(QueryStrategy):
         cost="once per run O(s² d) time and O(s²) memory for the clustering of s = min(n, cap) samples, and O(n d s / size) to assign the others; "
         "then O(n K) per round",
         reference="Citovsky et al., Batch active learning at scale (2021), Algorithms 1 and 2",
+        cites=("citovsky2021clustermargin",),
         shines="Very large batches and many rounds: a round costs hardly more than margin does.",
         fails="Clusters of poor features; small batches, where it is margin with noise.",
         deviation="Clusters of the fixed features of the whole table, not of the first model's embeddings, so that a run resumed later has the same ones. "

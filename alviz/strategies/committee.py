@@ -33,6 +33,7 @@ class CommitteeKL(ScoringStrategy):
         needs="draws of the posterior (a committee, of two members at least, or stochastic passes)",
         cost="O(TnK), and T predictions of the whole pool",
         reference="McCallum and Nigam, Employing EM and pool-based active learning for text classification (1998)",
+        cites=("mccallum1998employing",),
         shines="Two members are enough to start; doubt that all members share is ignored.",
         fails="Chooses the same few regions again and again within a batch; members that are trained alike hardly differ.",
         deviation="The same number as BALD, H(p̄) − (1/T) Σ_t H(p_t), and so the same picks: the two names come from two fields. The paper also weights by "
@@ -55,6 +56,7 @@ class VoteEntropy(ScoringStrategy):
         needs="draws of the posterior (a committee, of two members at least, or stochastic passes)",
         cost="O(TnK), and T predictions of the whole pool",
         reference="Dagan and Engelson, Committee-based sampling for training probabilistic classifiers (1995)",
+        cites=("dagan1995committee",),
         shines="Members whose probabilities cannot be trusted: only their decisions count.",
         fails="A committee of two knows two levels, agreement and not; a vote of 51 % counts as one of 99 %.",
         deviation="The votes are hard, as in the paper; with soft votes it is ensemble-entropy. The paper divides by ln min(T, K), which changes no "

@@ -36,6 +36,7 @@ class Ccal(QueryStrategy):
         "O(n L w) time with codes of w numbers, O(n w) memory",
         reference="Du, Zhao, Chen, Chai, Chen and Li, Contrastive coding for active learning under class distribution mismatch (2021); Zhan et al., A comparative "
         "survey of deep active learning (2022), equation 9; encoders: Chen et al., SimCLR (2020) and Tack et al., CSI (2020)",
+        cites=("du2021ccal", "zhan2022survey", "chen2020simclr", "tack2020csi"),
         shines="Pools where most samples belong to classes nobody wants: far fewer queries are wasted on them.",
         fails="Where every class is wanted there is nothing to keep out, and it stays close to what it knows: a class without labels is never asked for. Codes that "
         "were trained briefly tell little about photographs.",

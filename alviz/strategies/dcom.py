@@ -32,6 +32,7 @@ class DCoM(CappedStrategy):
         needs="features and probabilities",
         cost="O(n(n + L) d) time for n up to the cap, O(n) memory and at most 10 million pairs of neighbours",
         reference="Mishal and Weinshall, DCoM: active learning for all learners (2024)",
+        cites=("mishal2024dcom",),
         shines="Small and large budgets alike: it begins as ProbCover and ends as margin.",
         fails="Features whose neighbours are of other classes; a confident, wrong model makes the balls too large.",
         deviation="The authors fix a radius when its sample is labelled; here all radii follow from the present model, so that a "

@@ -25,6 +25,7 @@ class DeepFoolDistance(AdversarialStrategy):
         cost="one forward and min(classes, K − 1) backward passes per candidate and step, two or three steps as a rule; samples that flipped take no further part",
         reference="Ducoffe and Precioso, Adversarial active learning for deep networks: a margin based approach (2018), section 3; Moosavi-Dezfooli, Fawzi and "
         "Frossard, DeepFool (2016), algorithm 2",
+        cites=("ducoffe2018adversarial", "moosavi2016deepfool"),
         shines="Networks on pictures; on a linear model it is the exact distance to the border.",
         fails="Slow with many classes, and a border in pixels need not be one that people see. Near-duplicates are chosen together.",
         deviation="Classes without labels are no borders, and pictures stay within their range: a pixel at its end takes no part in a step that would lead beyond (the papers let them leave it). The paper's code tries the ten most probable classes, as we do by default, and adds 0.0001 to each step, which we "

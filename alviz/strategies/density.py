@@ -27,6 +27,7 @@ class DensityWeighted(ScoringStrategy):
         "(With distances in place of cosines it would be O(n² d).)",
         reference="Settles and Craven, An analysis of active learning strategies for sequence labeling tasks (2008), information density; "
         "Settles, Active learning literature survey (2009), section 3.6",
+        cites=("settles2008analysis", "settles2009survey"),
         shines="Pools with outliers or noise, and features that are 0 or more, such as word counts or a network's activations.",
         fails="Rare classes, which have few neighbours; a batch of near-duplicates from one dense region; features whose mean was taken away, "
         "where directions cancel out.",

@@ -37,6 +37,7 @@ class DiscAl(QueryStrategy):
         needs="embeddings (or features)",
         cost=f"O(mini_queries · (steps · {2 * SIDE} + n) · d · {HIDDEN}) time; O(n + {RATIO + 1} L d) memory",
         reference="Gissin and Shalev-Shwartz, Discriminative active learning (2019), Algorithm 1",
+        cites=("gissin2019discriminative",),
         shines="Regions without any label: they are found and covered, whatever the classes and the model.",
         fails="It knows nothing of the classes, so what lies between two of them is as good as anything else; outliers come first.",
         deviation=f"One hidden layer of {HIDDEN} units trained with Adam (learning rate {LR:g}) where the authors have three of 256; mini-batches hold as many "

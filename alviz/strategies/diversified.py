@@ -46,6 +46,7 @@ class AlampDiv(QueryStrategy):
         needs="probabilities and last round's probabilities of the same samples",
         cost=_COST,
         reference=_REFERENCE,
+        cites=("aggarwal2022alamp",),
         shines="Small budgets and imbalanced pools, shallow classifiers on fixed features.",
         fails="With fine-tuned networks; with fewer labels per round than classes it is one sweep.",
         deviation="A run's first round has no previous model and uses margin-div.",
@@ -76,6 +77,7 @@ class MarginDiv(QueryStrategy):
         needs="probabilities",
         cost=_COST,
         reference=_REFERENCE,
+        cites=("aggarwal2022alamp",),
         shines="Keeps a batch from filling up with one pair of classes.",
         fails="Small margins are where predicted classes mean least; the paper sees little effect.",
     )
@@ -100,6 +102,7 @@ class RandomDiv(QueryStrategy):
         needs="probabilities",
         cost=_COST,
         reference=_REFERENCE,
+        cites=("aggarwal2022alamp",),
         shines="Early rounds and imbalanced pools: as robust as random, and closer to balance.",
         fails="Spends labels on what the model already knows.",
     )

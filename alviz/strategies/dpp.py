@@ -31,6 +31,7 @@ class ActiveDpp(CappedStrategy):
         cost=f"greedy O(n b (d + b)) time and O(n b) memory; sampling: cosine O(n d² + d³ + n b³), RBF O(n³), on at most {SAMPLED:,} candidates",
         reference="Bıyık, Wang, Anari and Sadigh, Batch active learning using determinantal point processes (2019); greedy: Chen, Zhang and Zhou, Fast "
         "greedy MAP inference for determinantal point process (2018), Algorithm 1; sampling: Kulesza and Taskar (2011), Algorithm 1",
+        cites=("biyik2019dpp", "chen2018dpp", "kulesza2011kdpp"),
         shines="Redundant pools: copies have determinant 0 together, and uncertainty and diversity need one knob only.",
         fails="Does not know what is labelled; an outlier is different from everything; in many dimensions all samples look equally different.",
         deviation="The paper's width comes from the box around the data and is useless in many dimensions; ours is the mean squared distance. Samples are drawn "

@@ -21,6 +21,7 @@ class DropQuery(QueryStrategy):
         needs="features, and the model's predictions for changed features",
         cost="M + 1 predictions of the pool and O(n d M) random numbers; then k-means of the candidates, O(n d b) per iteration",
         reference="Gupte et al., Revisiting active learning in the era of vision foundation models (2024)",
+        cites=("gupte2024dropquery",),
         shines="Few labels on frozen features of a large network, with a linear classifier.",
         fails="Features in which 0 has no meaning (raw measurements); a model that predicts one class whatever it sees.",
         deviation="The authors' code asks for fewer disagreements, down to one, until 25 candidates stand for each label asked for; where there are "

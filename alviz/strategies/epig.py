@@ -27,6 +27,7 @@ class Epig(QueryStrategy):
         needs="draws of the posterior (a committee or stochastic passes)",
         cost="O(n |X*| T K²) time, most of it logarithms; memory for blocks only",
         reference="Bickford Smith, Kirsch, Farquhar, Gal, Foster and Rainforth, Prediction-oriented Bayesian active learning (2023)",
+        cites=("bickfordsmith2023epig",),
         shines="Pools with outliers and rare oddities, which BALD loves and no prediction needs.",
         fails="Slow with 100 classes; near-duplicates in a batch stay; few draws give a rough estimate.",
         deviation="The inputs to predict are a random part of the whole pool, labelled samples included: never the test set. The batch is the b highest "

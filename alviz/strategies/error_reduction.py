@@ -26,6 +26,7 @@ class ExpectedErrorReduction(QueryStrategy):
         needs="probabilities and a model that can be trained again",
         cost="K trainings per candidate looked at: candidates · K in all, each with |E| predictions",
         reference="Roy and McCallum, Toward optimal active learning through sampling estimation of error reduction (2001)",
+        cites=("roy2001toward",),
         shines="Asks the right question: not which sample is uncertain, but which label helps. Good with few labels and a model that trains in "
         "milliseconds.",
         fails="Anything slow to train, many classes; an over-confident model believes that its errors are gone.",

@@ -25,6 +25,7 @@ class Falcun(QueryStrategy):
         needs="probabilities",
         cost="O(n K b) time, O(n K) memory",
         reference="Gilhuber et al., FALCUN: a simple and efficient deep active learning strategy (2024), equations 1 to 6",
+        cites=("gilhuber2024falcun",),
         shines="Large batches, where picking by margin alone takes the same confusion again and again.",
         fails="Probabilities that are badly calibrated; two different samples with equal probabilities count as copies.",
         deviation="As in the authors' code: D is scaled afresh at every pick, over what is left. scikit-activeml's copy keeps the scaled values "

@@ -24,6 +24,7 @@ class Galaxy(QueryStrategy):
         needs="probabilities, of the labelled samples too",
         cost="O(K n log n) time to sort the lines, then O((L + b) log(L + b)) per pick: the links are never formed. O(K n) memory",
         reference="Zhang, Katz-Samuels and Nowak, GALAXY: graph-based active learning at the extreme (2022), Algorithms 1 and 2",
+        cites=("zhang2022galaxy",),
         shines="Very unequal classes: it labels rare ones more often than margin does, whose band around the boundary is mostly the frequent class.",
         fails="Balanced classes, where it is margin with detours; many classes with few labels, where most turns are random draws.",
         deviation="The authors' code asks for labels one by one inside a batch. Here a batch is answered as a whole, so until then a pick counts as labelled "

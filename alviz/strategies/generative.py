@@ -34,6 +34,7 @@ class Gaal(QueryStrategy):
         "O(steps · b) passes through generator and network and O(n b d)",
         reference="Zhu and Bento, Generative adversarial active learning (2017), algorithm 1; the nearest real sample as in Mayer and Timofte, Adversarial sampling for "
         "active learning (2020)",
+        cites=("zhu2017gaal", "mayer2020asal"),
         shines="Shows what the classifier finds hard to tell, even where the pool has no such picture. Queries are found without scoring the pool.",
         fails="What the generator makes is often nothing at all, and nobody can say what it shows; photographs are beyond a small one. The nearest real sample may lie "
         "far from the boundary.",
@@ -114,6 +115,7 @@ class Bgadl(ScoringStrategy):
         cost="BALD's; in every training a generator on at most 200 mini-batches (ten seconds on two cores for 28 × 28 pixels), and a learner on 1 + copies times as many "
         "samples",
         reference="Tran, Do, Reid and Carneiro, Bayesian generative active deep learning (2019), and the authors' code",
+        cites=("tran2019bgadl",),
         shines="Few labels and small pictures, where a generator can learn what varies within a class.",
         fails="With some dozens of labels the generator only blurs what it was shown; wrong ones teach the learner wrong classes. It is trained afresh in every round.",
         deviation="The learner is trained on the generated samples after the generator, not together with it, so any learner will do; the critic has the class output of "

@@ -25,6 +25,7 @@ class GradNorm(ScoringStrategy):
         needs="probabilities and embeddings (or features)",
         cost=_COST,
         reference="Wang et al., Boosting active learning via improving test performance (2022); Ash et al. (2020), Proposition 1",
+        cites=("wang2022boosting", "ash2020badge"),
         shines="Uncertain samples of strong activation; a cheap start for BADGE, which adds diversity to it.",
         fails="Long embeddings win whatever the model thinks; a batch may hold near-copies of one sample.",
         deviation="Last layer only, under the predicted label; Wang et al. take the gradient of the whole network, with the expected loss or the entropy.",
@@ -47,6 +48,7 @@ class ExpectedGradientLength(ScoringStrategy):
         cost=_COST,
         reference="Settles, Craven and Ray, Multiple-instance active learning (2007); Huang et al., Active learning for speech recognition: "
         "the power of gradients (2016)",
+        cites=("settles2007egl", "huang2016speech"),
         shines="Uncertain samples of strong activation, where the predicted label alone says too little.",
         fails="Long embeddings win whatever the model thinks; a batch may hold near-copies of one sample.",
         deviation="Last layer only, all labels; Huang et al. take all layers and the most probable label sequences.",

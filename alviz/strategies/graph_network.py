@@ -135,6 +135,7 @@ class CoreGcn(CappedStrategy):
         cost=f"O(epochs · n d h) time with h = {HIDDEN} hidden units, n the samples looked at, and k-center in h dimensions; O(n (d + h)) memory: A is "
         "never written out",
         reference="Caramalau, Bhattarai and Kim, Sequential graph convolutional network for active learning (2021)",
+        cites=("caramalau2021coregcn",),
         shines="Groups that no label has reached stand out: their neighbours are unlabelled too.",
         fails="Every sample is joined to every other, so that in a large pool all see nearly the same neighbourhood; a network per round for a cover that "
         "often resembles that of k-center.",

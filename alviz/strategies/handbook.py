@@ -1,5 +1,6 @@
 """The cards of all strategies, laid out: for the command line, the app and the docs page, from the one source."""
 
+from alviz import citations
 from alviz.strategies.base import FAMILIES, QueryStrategy, registry
 from alviz.strategies.needs import readable_needs
 
@@ -75,6 +76,12 @@ def markdown() -> str:
                 first, *others = escaped(text).split("\n")
                 lines += [f"- *{label}*: {first}", *(f"  - {other}" for other in others)]
     return "\n".join(lines) + "\n"
+
+
+def bibtex(name: str = "") -> str:
+    """The papers of a strategy, or of all of them, as BibTeX. Raises ValueError for an unknown name."""
+    names = [name] if name else registry.available()
+    return citations.bibtex(*(key for each in names for key in registry.card(each).cites))
 
 
 def escaped(text: str) -> str:

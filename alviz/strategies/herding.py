@@ -36,6 +36,7 @@ class MaxHerding(CappedStrategy):
         needs="features",
         cost=_COST,
         reference="Bae, Noh and Sutherland, Generalized coverage for more robust low-budget active learning (2024), Algorithm 1",
+        cites=("bae2024maxherding",),
         shines="Very few labels on good (self-supervised) features: it begins with typical samples and spreads from there.",
         fails="With many labels it goes on covering what is well known already; it never looks at the model.",
         deviation="None in the picks, other than among ties (lowest index). The authors' code draws at most 35,000 candidates, ours `cap`. A sample "
@@ -77,6 +78,7 @@ class UncertaintyHerding(CappedStrategy):
         needs="probabilities and features",
         cost=f"{_COST}; O(L² d) for σ",
         reference="Bae, Oliveira and Sutherland, Uncertainty herding: one active learning method for all label budgets (2025), Algorithm 1",
+        cites=("bae2025herding",),
         shines="Any budget: close to MaxHerding with few labels and to margin with many, without a switch to set.",
         fails="Over-confident probabilities, which hide most of the pool; one pair of labelled near-copies makes the kernel narrow at once.",
         deviation="The paper fits the temperature on labelled samples held out from a second training; a strategy cannot train, and the learners "

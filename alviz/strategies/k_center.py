@@ -22,6 +22,7 @@ class KCenter(QueryStrategy):
         needs="embeddings (or features)",
         cost="at most O(n d (L + b)); products are put off and done together, and only where a pick depends on them",
         reference="Gonzalez (1985); Sener and Savarese, Active learning for convolutional neural networks: a core-set approach (2018)",
+        cites=("gonzalez1985kcenter", "sener2018coreset"),
         shines="Covers the feature space whatever the model thinks; no two picks are near-duplicates.",
         fails="Loves outliers, and distances in many dimensions say little: below random in several studies with few labels.",
         deviation="The greedy 2-approximation, as in all studies we follow, not the mixed-integer program. With nothing labelled it starts at the "

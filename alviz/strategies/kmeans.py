@@ -18,6 +18,7 @@ class KMeansStrategy(QueryStrategy):
         needs="embeddings (or features)",
         cost=f"O(n d b) per iteration; mini-batches ({PASSES} passes) when n·d·b is above {FULL:,}",
         reference="Zhdanov, Diverse mini-batch active learning (2019), without weights; compared in Zhan et al. (2022)",
+        cites=("zhdanov2019diverse", "zhan2022survey"),
         shines="Typical samples of every region: good with few labels and good features.",
         fails="Does not know what is labelled already, nor what the model is unsure of.",
         deviation="Public code that returns cluster numbers as sample indices is wrong; these are samples, all distinct.",

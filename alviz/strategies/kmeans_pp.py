@@ -22,6 +22,7 @@ class KMeansPlusPlus(QueryStrategy):
         needs="embeddings (or features)",
         cost="at most O(n d (L + b)), done in matrix products and only when draws ask for it; O(n) memory",
         reference="Arthur and Vassilvitskii, k-means++: the advantages of careful seeding (2007); KMeans in the words of Zhan et al. (2022)",
+        cites=("arthur2007kmeanspp", "zhan2022survey"),
         shines="A quick spread over the pool with randomness; batches of any size.",
         fails="Does not know what the model is unsure of; without labelled=True it may ask again for what is labelled already.",
         deviation="Zhan et al. describe KMeans as this sampling; their code runs the whole of k-means, which is the strategy kmeans here. When every "

@@ -29,6 +29,7 @@ class LargestClusterMaximumDistance(QueryStrategy):
         cost="O(n(d + K)(L + b)) time, O(n) memory",
         reference="Holzmüller, Zaverkin, Kästner and Steinwart, A framework and benchmark for deep batch active learning for regression (2023), "
         "selection method LCMD in mode TP (training samples are centres, too)",
+        cites=("holzmuller2023lcmd",),
         shines="Spreads like k-center, but dense regions get more and lone outliers less; nothing is random.",
         fails="Does not know what the model is unsure of unless gradients tell; pools in one even cloud, where cluster sizes say little.",
         deviation="The paper's regression kernels give way to the last layer of a classifier: gradients under the predicted label (their "

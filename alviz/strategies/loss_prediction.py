@@ -39,6 +39,7 @@ class LossPrediction(ScoringStrategy):
         needs="a learner that can be trained with the module: a network on pictures (lenet, resnet18, fine-tune), mlp or mlp-dropout",
         cost="training and prediction little longer than without; O(n) to choose",
         reference="Yoo and Kweon, Learning loss for active learning (2019), equations 2 to 4",
+        cites=("yoo2019lpl",),
         shines="Many labels and epochs, when the training losses differ; it needs no probabilities, so it suits other tasks than classification.",
         fails="Few labels: all training losses are near 0 and their order is noise, so the first rounds are weak. Many classes (Zhan et al. 2022).",
         deviation="All candidates are ranked; the paper ranks 10,000 drawn at random. One optimizer trains network and module with the learner's settings; the survey's code "

@@ -35,6 +35,7 @@ class DiverseMiniBatch(QueryStrategy):
         f"β·b²·d is above {FULL:,}); O(n + β b d) memory",
         reference="Zhdanov, Diverse mini-batch active learning (2019), Algorithm 1; Zhan et al., A comparative survey of deep active learning "
         "(2022), section 2.2",
+        cites=("zhdanov2019diverse", "zhan2022survey"),
         shines="Large batches: as cheap as an uncertainty ranking, without its near-duplicates.",
         fails="Where the filter cuts, a whole region can be lost; an over-confident model filters badly.",
         deviation="Two centroids with the same nearest sample take it and the next nearest, in turn. When no candidate is uncertain, all weigh the same.",

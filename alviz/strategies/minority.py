@@ -101,6 +101,7 @@ def _card(kind: str, auxiliary: str) -> Card:
         needs="probabilities and labels" + (" and embeddings (or features)" if kind == "diverse" else ""),
         cost="O(nK)" + (", and a greedy k-center within each minority class" if kind == "diverse" else ""),
         reference="Aggarwal, Popescu and Hudelot, Minority class oriented active learning for imbalanced datasets (2020), equations 3 to 7",
+        cites=("aggarwal2020minority",),
         shines=shines,
         fails=fails,
         deviation="Rounding ⌊μ − s_c⌋ down, and serving the classes with the fewest labels first when the budget is short, are our choices: "

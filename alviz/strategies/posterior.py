@@ -83,6 +83,7 @@ def _mean_card(name: str, formula: str, draws: str, source: str) -> Card:
         "active learning (2022), section 2.2"
         if draws == "MC dropout"
         else "Beluch, Genewein, Nürnberger and Köhler, The power of ensembles for active learning in image classification (2018)",
+        cites=("gal2017images", "zhan2022survey") if draws == "MC dropout" else ("beluch2018ensembles",),
         shines="Better calibrated than one pass of one network.",
         fails="Draws that hardly differ add cost and no information; near-duplicates in a batch stay.",
     )
@@ -154,6 +155,7 @@ class VariationRatio(ScoringStrategy):
         cost="O(TnK), and T predictions of the whole pool",
         reference="Freeman, Elementary applied statistics (1965); Beluch, Genewein, Nürnberger and Köhler, The power of ensembles for active "
         "learning in image classification (2018)",
+        cites=("freeman1965statistics", "beluch2018ensembles"),
         shines="The best measure of disagreement in Beluch et al., with five networks.",
         fails="With T draws there are at most T levels: most of the order is decided by the second key.",
         deviation="Equation 5 of Zhan et al. (2022) writes 1 − p(ŷ), which is least confidence; this counts votes, as the original does.",
@@ -181,6 +183,7 @@ class Bald(ScoringStrategy):
         reference="Houlsby, Huszár, Ghahramani and Lengyel, Bayesian active learning for classification and preference learning (2011); Gal, "
         "Islam and Ghahramani, Deep Bayesian active learning with image data (2017); Zhan et al., A comparative survey of deep active learning "
         "(2022), equation 6",
+        cites=("houlsby2011bald", "gal2017images", "zhan2022survey"),
         shines="Ignores noise that no label can remove.",
         fails="Chooses the same few regions again and again within a batch; few draws give a rough estimate.",
     )
@@ -206,6 +209,7 @@ class MeanStd(ScoringStrategy):
         cost="O(TnK), and T predictions of the whole pool",
         reference="Kampffmeyer, Salberg and Jenssen, Semantic segmentation of small objects and modeling of uncertainty in urban remote sensing "
         "images using deep convolutional neural networks (2016); Zhan et al., A comparative survey of deep active learning (2022), equation 7",
+        cites=("kampffmeyer2016segmentation", "zhan2022survey"),
         shines="Simple, and close to BALD.",
         fails="Few draws give a rough estimate; near-duplicates in a batch.",
     )

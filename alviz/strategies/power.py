@@ -27,6 +27,7 @@ class PowerBald(QueryStrategy):
         cost="O(TnK + n log n), and T predictions of the whole pool",
         reference="Kirsch, Farquhar, Atighehchian, Jesson, Branchaud-Charron and Gal, Stochastic batch acquisition: a simple baseline for deep "
         "active learning (2023), section 3",
+        cites=("kirsch2023stochastic",),
         shines="Large batches, redundant pools: as good as BatchBALD in the paper at the cost of BALD.",
         fails="Batches of one or two, where the noise only hurts; β has to fit: 0 is random, ∞ is BALD.",
         deviation="Scores of 0 have no chance in p ∝ s^β: they are drawn uniformly once no other candidate is left. Equal scores get their ranks by index.",

@@ -27,6 +27,7 @@ class ProbCover(CappedStrategy):
         cost="O(n² d) time for n up to the cap, O(n) memory and at most 10 million pairs of neighbours; δ: once in a run, O(n d) for "
         "2,000 balls",
         reference="Yehuda, Dekel, Hacohen and Weinshall, Active learning through a covering lens (2022), Algorithm 1",
+        cites=("yehuda2022probcover",),
         shines="The first labels on good self-supervised features: dense regions first, none twice.",
         fails="Features whose neighbours are of other classes; many labels, when all is covered; δ decides everything and "
         "pseudo-labels decide δ.",

@@ -30,6 +30,7 @@ class Seals(QueryStrategy):
         needs="features (embeddings where there are none), and what the base strategy needs",
         cost="O(n d) once per labelled sample for an exact search; the base strategy on at most L·k candidates instead of n",
         reference="Coleman et al., Similarity search for efficient active learning and search of rare concepts (2022)",
+        cites=("coleman2022seals",),
         shines="Rare classes, huge pools, features of a pretrained network that keep a class together.",
         fails="Classes of several far-off clusters: those without a labelled sample are never reached.",
         deviation="Exact neighbours, where the paper has an approximate index: a labelled sample is searched for once in a run, while the "

@@ -32,6 +32,7 @@ class Similar(CappedStrategy):
         "on them; O(n (K + d)) memory",
         reference="Kothawade, Beck, Killamsetty and Iyer, SIMILAR: submodular information measures based active learning in realistic scenarios "
         "(2021), table 1",
+        cites=("kothawade2021similar",),
         shines="Rare classes of which a few samples are labelled (FLQMI); pools full of copies (FLCG); pools with classes nobody asked for (FLCMI).",
         fails="Rare classes that have no label yet; GCMI picks near-copies, as nothing in it asks for a varied batch.",
         deviation="The authors hand Q and P in; here they come from the labels. Rare: classes with some labels, but fewer than the mean over all classes; "

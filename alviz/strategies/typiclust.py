@@ -42,6 +42,7 @@ class TypiClust(QueryStrategy):
         cost=f"O(n d (L + b)) per k-means iteration, mini-batches when samples × d × clusters is above {FULL:,}; then O(s² d) for "
         "each cluster of s samples that is picked from, no more than O(cap² d) together; O(n) memory beside the features",
         reference=f"{REFERENCE}, Algorithm 1",
+        cites=("hacohen2022typiclust",),
         shines="The first labels on good self-supervised features, with no model at all.",
         fails="Later: once every region has a label, typical samples teach little. Features without clusters.",
         deviation="The features are taken as they are, where the authors scale them to length 1. Distances are Euclidean as in the "
@@ -214,6 +215,7 @@ class Tcm(QueryStrategy):
         cost="TypiClust's, later O(nK)",
         reference="Doucet, Estermann, Aczel and Wattenhofer, Bridging diversity and uncertainty in active learning with "
         "self-supervised pre-training (2024)",
+        cites=("doucet2024tcm",),
         shines="One strategy for small and large budgets on good self-supervised features.",
         fails="The switch comes at a number of labels, whatever the model has learnt by then; rare classes may still be without one.",
         deviation="The switch is a number of labels per class, to be set: the better the features, the earlier it may come. A query "

@@ -65,6 +65,7 @@ class LeastConfidence(ScoringStrategy):
         needs="probabilities",
         cost="O(nK)",
         reference="Lewis and Gale (1994); Zhan et al., A comparative survey of deep active learning (2022), equation 4",
+        cites=("lewis1994sequential", "zhan2022survey"),
         shines="Simple and quick; good when the probabilities are calibrated.",
         fails="It looks at one class only, picks near-duplicates in a batch, and trusts an over-confident model.",
     )
@@ -89,6 +90,7 @@ class Margin(ScoringStrategy):
         needs="probabilities",
         cost="O(nK)",
         reference="Scheffer, Decomain and Wrobel (2001); Zhan et al. (2022), equation 3",
+        cites=("scheffer2001margin", "zhan2022survey"),
         shines="A strong baseline, with shallow classifiers above all: close to the distance from the boundary.",
         fails="Picks near-duplicates in a batch; early boundaries lie in the wrong place.",
     )
@@ -114,6 +116,7 @@ class Entropy(ScoringStrategy):
         needs="probabilities",
         cost="O(nK)",
         reference="Shannon (1948); Zhan et al. (2022), equation 2",
+        cites=("shannon1948theory", "zhan2022survey"),
         shines="Uses every class; with two classes it ranks as margin does.",
         fails="With many classes the small probabilities dominate: it asks about hopeless samples rather than useful ones.",
     )

@@ -17,6 +17,7 @@ class Random(QueryStrategy):
         needs="nothing",
         cost="O(n)",
         reference="The baseline of every active-learning paper, from Lewis and Gale, A sequential algorithm for training text classifiers (1994), on",
+        cites=("lewis1994sequential",),
         shines="Hard to beat while the model knows little, and it never biases the labelled set.",
         fails="It repeats the imbalance of the pool and spends labels on what the model already knows.",
     )

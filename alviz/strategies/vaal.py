@@ -25,6 +25,7 @@ class Vaal(QueryStrategy):
         needs="the inputs of the learner: images, or features",
         cost="O(steps · batch_size) passes through two small networks: 10 seconds for 6,000 pictures of 28 × 28 pixels on two cores; O(n d) memory",
         reference="Sinha, Ebrahimi and Darrell, Variational adversarial active learning (2019), equations 1–4, Algorithms 1 and 2",
+        cites=("sinha2019vaal",),
         shines="Kinds of samples that are missing from the labelled set, found without any use of the labels.",
         fails="It knows nothing of the classes; in paper 004 it stays below random. A labelled set drawn at random looks like the pool, and there "
         "is nothing to find.",

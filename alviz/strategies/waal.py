@@ -41,6 +41,7 @@ class Waal(ScoringStrategy):
         cost="training about three times as long for networks on pictures; seconds instead of a tenth of one for mlp; O(nK) to choose",
         reference="Shui, Zhou, Gagné and Wang, Deep active learning: unified and principled method for query and training (2020), and the authors' code; "
         "gradient penalty: Gulrajani et al., Improved training of Wasserstein GANs (2017), equation 3",
+        cites=("shui2020waal", "gulrajani2017wgan"),
         shines="Few labels and few epochs, as the unlabelled samples shape the embedding too: first of all methods in paper 004.",
         fails="Many classes (paper 004): the embedding has to keep too many apart while it is made alike.",
         deviation="The critic has no sigmoid at its end and its loss subtracts the gradient penalty from the distance it maximizes, as theory has it "

@@ -1,5 +1,6 @@
 """The command line: what it refuses, in one sentence, before anything is started; and where the server listens."""
 
+import re
 import socket
 import subprocess
 import sys
@@ -78,5 +79,9 @@ def test_strategies_are_listed_and_one_shows_its_card() -> None:
     assert all(text.split()[0] in card.output for text in alviz.strategies.handbook.fields("badge"))
     page = runner.invoke(cli, ["strategies", "--markdown"])
     assert page.output == alviz.strategies.handbook.markdown()
+    papers = runner.invoke(cli, ["strategies", "grad-norm", "--bibtex"])
+    assert re.findall(r"^@\w+\{(\w+),$", papers.output, re.M) == ["wang2022boosting", "ash2020badge"]
+    every = runner.invoke(cli, ["strategies", "--bibtex"])
+    assert every.output.count("@inproceedings{ash2020badge,") == 1 and papers.output.splitlines()[1] in every.output
     unknown = runner.invoke(cli, ["strategies", "badg"])
     assert unknown.exit_code == 2 and "did you mean 'badge'" in unknown.output

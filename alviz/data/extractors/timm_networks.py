@@ -31,6 +31,7 @@ class Timm(PretrainedExtractor):
         needs="the package timm, and the file with the weights, in Hugging Face's download folder or named; nothing is downloaded unasked",
         cost="by the network's multiplications, which grow with the square of the side",
         reference="Wightman, PyTorch image models (2019); the networks' own papers",
+        cites=("wightman2019timm",),
         shines="Features learned without labels (DINOv2 and the like), on which a linear SVM needs few labels.",
         fails="Large networks without a GPU: minutes for every thousand pictures.",
         options={"network": 'Its name in timm, as "resnet50"; "timm:resnet50" names both at once.', **OPTIONS},
