@@ -258,7 +258,8 @@ class Compare:
         self.sharing = Sharing({**parts_of(cards), **parts, **self.header.parts}, self._python, self._bibtex)
         self.header.add(self.sharing.widget)
         self.widget = page(self.url, self.pulse, self.header.widget, columns=[left, right])
-        self.url.observe(lambda change: (self._open(change["new"]), self._share()), ["query"])
+        self.url.observe(lambda change: self._open(change["new"]), ["query"])
+        self.url.observe(lambda _: self._share(), ["query"])  # also where nothing that it says is a setting
         self.url.observe(lambda _: self._come(), ["opened"])
         comparing.observe(lambda _: self._share(), ["grid", "kept", "wishes"])
         comparing.observe(lambda _: self.pulse.beat(), ["question"])  # last: after all panels have sent theirs
@@ -310,4 +311,4 @@ class Compare:
     def _bibtex(self) -> str:
         grid = self._grid()
         axes = {"strategy": grid.strategies, "dataset": grid.datasets, "learner": grid.learners, "initial": grid.initial}
-        return cited(**{axis: ",".join(part.name for part in parts) for axis, parts in axes.items()})
+        return cited(**{axis: [part.name for part in parts] for axis, parts in axes.items()})

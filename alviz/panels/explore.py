@@ -169,7 +169,8 @@ class Explore:
         self.header.add(self.sharing.widget)
         columns = [widgets.VBox([cards[name] for name in names]) for names in COLUMNS]
         self.widget = page(self.url, self.pulse, self.header.widget, columns=columns)
-        self.url.observe(lambda change: (self._open(change["new"]), self._share()), ["query"])
+        self.url.observe(lambda change: self._open(change["new"]), ["query"])
+        self.url.observe(lambda _: self._share(), ["query"])  # also where nothing that it says is a setting
         workbench.preview()
         workbench.observe(lambda _: self._share(), ["config", "view", "method"])
         for field in self.looks.values():
@@ -218,10 +219,11 @@ class Explore:
         params, unusable = slider_values(query, dataset)
         chosen, senseless = options_of({**config, **found}, query)
         wrong += unusable + senseless
-        counts = {key: whole_in(query[key], 0, MOST_ROUNDS) for key in ("round", "rounds") if key in query}
+        counts: dict[str, int | None] = {key: whole_in(query[key], 0, MOST_ROUNDS) for key in ("round", "rounds") if key in query}
         wrong += [f"{key}={query[key]}" for key, count in counts.items() if count is None]
         leads = "run" in query or counts.get("rounds") is not None
-        self._awaited = {key: query[key] for key in LEADING if leads and key in query and counts.get(key, 0) is not None}
+        wanting = [key for key in LEADING if key in query and not (key in counts and counts[key] is None)]
+        self._awaited = {key: query[key] for key in wanting} if leads else {}
         self.workbench.config = {**self.workbench.config, **found, "params": {**first_params(dataset), **params}, "options": chosen}
         wrong += self._dress(query) + self.sharing.take(query)
         if wrong:

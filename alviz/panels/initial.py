@@ -297,13 +297,14 @@ class InitialPools:
             {**parts_of(cards), **self.settings.parts, **self.header.parts},
             lambda: pools_script(starts.config),
             lambda: cited(
-                initial=",".join(name for name in starts.config["pools"] if name != "none"),
+                initial=[name for name in starts.config["pools"] if name != "none"],
                 **{key: starts.config[key] for key in ("dataset", "strategy", "learner")},
             ),
         )
         self.header.add(self.sharing.widget)
         self.widget = page(self.url, self.pulse, self.header.widget, columns=[left, right])
-        self.url.observe(lambda change: (self._open(change["new"]), self._share()), ["query"])
+        self.url.observe(lambda change: self._open(change["new"]), ["query"])
+        self.url.observe(lambda _: self._share(), ["query"])  # also where nothing that it says is a setting
         starts.preview()
         starts.observe(lambda _: self._share(), ["config"])
         starts.observe(lambda _: self.pulse.beat(), ["chosen", "results"])  # last: after all panels have sent theirs

@@ -1,12 +1,12 @@
 """What a page shows, as a Python script for people who go on without it, and the papers to cite for it."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pprint import pformat
 from typing import Any
 
-from alviz import data, initial, learners, strategies
 from alviz.citations import bibtex
+from alviz.loop.cited import cited as papers_of
 from alviz.loop.script import script
 from alviz.panels.parts import REGISTRIES, made
 from alviz.panels.starts import settings_of
@@ -64,10 +64,10 @@ def grid_script(grid: Comparison) -> str:
     return "\n".join(lines) + "\n"
 
 
-def cited(**chosen: str) -> str:
-    """The BibTeX of what is chosen: dataset, strategy, learner and initial are names, or several with commas between them."""
-    modules = {"dataset": data, "strategy": strategies, "learner": learners, "initial": initial}
-    keys = [key for kind, names in chosen.items() for name in names.split(",") for key in modules[kind].card(name).cites]
+def cited(**chosen: str | Sequence[str]) -> str:
+    """The BibTeX of what is chosen by name: dataset, strategy, learner, initial, each one or several. Raises ValueError where no paper stands behind any."""
+    named = [(part, name) for part, names in chosen.items() for name in ([names] if isinstance(names, str) else names)]
+    keys = dict.fromkeys(key for part, name in named for key in papers_of(part, name, {}))
     if not keys:
         raise ValueError("nothing here comes from a paper")
     return bibtex(*keys)

@@ -326,14 +326,13 @@ class Toy:
         self.sharing = Sharing(
             {**parts_of(cards), **self.settings.parts, **self.header.parts},
             lambda: duel_script(duel.config),
-            lambda: cited(
-                strategy=",".join(chosen_or_all(duel.config)), **{key: duel.config[key] for key in ("dataset", "learner", "initial")}
-            ),
+            lambda: cited(strategy=chosen_or_all(duel.config), **{key: duel.config[key] for key in ("dataset", "learner", "initial")}),
         )
         self.header.add(self.sharing.widget)
         left, *right = cards.values()
         self.widget = page(self.url, self.pulse, self.header.widget, columns=[widgets.VBox([left]), widgets.VBox(right)])
-        self.url.observe(lambda change: (self._open(change["new"]), self._share()), ["query"])
+        self.url.observe(lambda change: self._open(change["new"]), ["query"])
+        self.url.observe(lambda _: self._share(), ["query"])  # also where nothing that it says is a setting
         duel.preview()
         duel.observe(lambda _: self._share(), ["config", "planes"])
         duel.observe(lambda _: self.pulse.beat(), ["planes"])  # last: after all panels have sent theirs

@@ -23,7 +23,9 @@ PAGES = {
 
 def open_(page: Any, app_url: str, address: str) -> None:
     page.goto(f"{app_url}{address}")
-    page.wait_for_function("words => document.body.innerText.includes(words) && !document.querySelector('.shell-loading')", arg=PAGES[address])
+    page.wait_for_function(
+        "words => document.body.innerText.includes(words) && !document.querySelector('.shell-loading')", arg=PAGES[address]
+    )
 
 
 @pytest.mark.parametrize("address", PAGES, ids=lambda address: address.split("?")[0] or "home")

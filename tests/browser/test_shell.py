@@ -63,9 +63,11 @@ def test_the_theme_follows_the_system_until_the_visitor_chooses(page: Any, app_u
     page.emulate_media(color_scheme="dark")
     page.wait_for_function(f"{theme} === 'dark'")
     assert page.evaluate(background) != light
-    page.get_by_role("button", name="Theme: light. Switch to dark").click()
-    assert page.evaluate(theme) == "light"
+    page.get_by_role("button", name="Theme: dark. Switch to projector").click()
+    assert page.evaluate(theme) == "projector"
     page.reload()
+    assert page.evaluate(theme) == "projector"
+    page.get_by_role("button", name="Theme: projector. Switch to light").click()
     assert page.evaluate(theme) == "light"
 
 
