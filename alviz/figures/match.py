@@ -45,8 +45,14 @@ def pick_board(
             trace = {**trace, "name": "your picks", "marker": {**trace["marker"], "size": 17}}
         data.append(trace)
     left = len(pool) - len(labelled)
+    reading = drawing.reading
+    if probabilities is None:
+        words = f"{plural(len(np.atleast_1d(picks)), 'sample')} picked (★), {len(labelled):,} labelled"
+        reading = f"{words if len(labelled) else 'Nothing is labelled yet'}; the classes of the others are not shown."
+    if predictions is not None:
+        reading += " The larger and deeper a point, the less sure the model is of it."
     thinned = f" {DRAWN:,} of {plural(left, 'candidate')} are drawn." if left > DRAWN else ""
-    return _framed(Drawing({**drawing.figure, "data": data}, drawing.reading + thinned), grid_x, grid_y)
+    return _framed(Drawing({**drawing.figure, "data": data}, reading + thinned), grid_x, grid_y)
 
 
 def reveal_board(
@@ -79,7 +85,7 @@ def reveal_board(
         elif trace.get("name") == "just queried":
             shared = np.isin(trace["alviz_ids"], other)
             symbols = ["hexagram" if both else "star" for both in shared]
-            trace = {**trace, **_named(len(own)), "name": "picks", "marker": {**trace["marker"], "symbol": symbols, "size": 15}}
+            trace = {**trace, **_named(own, probabilities), "name": "picks", "marker": {**trace["marker"], "symbol": symbols, "size": 15}}
         data.append(trace)
     if len(alone):
         assert pool.features is not None
@@ -89,13 +95,19 @@ def reveal_board(
         codes = (pool.targets[alone] + 1).astype(np.uint16)
         points = {"x": pool.features[alone, 0], "y": pool.features[alone, 1], "alviz_ids": ids, "alviz_codes": codes, "alviz_names": names}
         hover = {"customdata": ids, "hovertemplate": "<b>#%{customdata}</b> %{text}<extra></extra>"}
-        data.append({"type": "scatter", "name": "the other's picks", "marker": open_star, **points, **hover, **_named(len(alone))})
+        data.append(
+            {"type": "scatter", "name": "the other's picks", "marker": open_star, **points, **hover, **_named(alone, probabilities)}
+        )
     return _framed(Drawing({**drawing.figure, "data": data}, drawing.reading), grid_x, grid_y)
 
 
-def _named(count: int) -> dict[str, Any]:
-    """What writes the classes of a few points beside them."""
-    return {"mode": "markers+text" if count <= NAMED_UP_TO else "markers", "textposition": "top center", "textfont": {"size": 11}}
+def _named(picks: NDArray[np.int64], field: NDArray[Any] | None) -> dict[str, Any]:
+    """What writes the classes of a few points of a plane beside them; a map is small, and its pictures stand elsewhere."""
+    return {
+        "mode": "markers+text" if field is not None and len(picks) <= NAMED_UP_TO else "markers",
+        "textposition": "top center",
+        "textfont": {"size": 11},
+    }
 
 
 def _doubted(trace: dict[str, Any], predictions: NDArray[Any], class_names: tuple[str, ...]) -> dict[str, Any]:
@@ -107,7 +119,7 @@ def _doubted(trace: dict[str, Any], predictions: NDArray[Any], class_names: tupl
     size = (4 + 8 * doubt / (most or 1)).astype(np.float32)
     return {
         **trace,
-        "marker": {**trace["marker"], **scale, "size": size, "opacity": 0.8},
+        "marker": {**trace["marker"], **scale, "size": size, "opacity": 0.8, "line": {"width": 0}},
         "alviz_codes": rows.argmax(axis=1).astype(np.uint16),
         "alviz_names": [f"predicted {escape(name)}" for name in class_names],
         "customdata": np.stack([trace["alviz_ids"], rows.max(axis=1)], axis=1).astype(np.float32),

@@ -40,9 +40,10 @@ DRAWS = 10
 
 
 def suggested(dataset: str) -> dict[str, Any]:
-    """Labels per round, and the parameters of the data, that suit a person."""
-    flat = is_plane(dataset)
-    return {"n_queries": 5 if flat else 10, "params": {"n": POINTS} if flat else {}}
+    """What suits a person who plays on a dataset: the learner, labels per round, the parameters of the data."""
+    if is_plane(dataset):
+        return {"learner": "rbf-svm", "n_queries": 5, "params": {"n": POINTS}}
+    return {"learner": "linear-svm", "n_queries": 10, "params": {}}
 
 
 class Given(QueryStrategy):

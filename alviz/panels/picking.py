@@ -57,7 +57,7 @@ class Candidates:
             view.observe(lambda change, view=view: self._choose(view, change["new"]), ["selected"])
             view.observe(lambda change: setattr(match, "hovered", change["new"]), ["hovered"])
         match.observe(lambda _: self._begin(), ["dataset", "turns"])
-        match.observe(lambda _: self._show(), ["unsure"])
+        match.observe(lambda change: self._say(change["new"]), ["unsure"])
         match.observe(lambda _: self._mark(), ["picks"])
         self._begin()
 
@@ -72,6 +72,12 @@ class Candidates:
 
     def _begin(self) -> None:
         self.first = 0
+        self._show()
+        self._mark()
+
+    def _say(self, unsure: bool) -> None:
+        for box in (self.list, self.strip):
+            (box.add_class if unsure else box.remove_class)("alviz-said")
         self._show()
         self._mark()
 
@@ -108,7 +114,7 @@ class PlaneBoard:
 
     def __init__(self, match: Match, candidates: Candidates):
         self.match, self.candidates = match, candidates
-        self.plot = Plot(height="clamp(320px, 56vh, 760px)", empty="Loading the pool …")
+        self.plot = Plot(height="clamp(320px, 52vh, 760px)", empty="Loading the pool …")
         self.box = widgets.VBox()
         self.widget = widgets.VBox([self.plot, fold("Pick from a list", self.box), self.box])
         follow(match, self.plot)
@@ -125,7 +131,7 @@ class MapBoard:
         self.plot = Plot(height="clamp(220px, 36vh, 480px)", empty="Loading the pool …")
         self.pointed = Thumbnails(label="Pointed at", empty="Point at the map to see a picture, click to pick it.")
         box = widgets.VBox([self.pointed])
-        box.add_class("alviz-picked")
+        box.add_class("alviz-pointed-at")
         self.widget = widgets.VBox([self.plot, box])
         self.method.observe(self._project, ["value"])
         self.plot.observe(lambda change: self._point(change["new"]), ["hovered"])
@@ -194,4 +200,5 @@ def draw_reveal(match: Match, plot: Plot, side: int) -> None:
         accuracy=batches[side].metrics["accuracy"] if match.flat else None,
         title=f"side {side}",
     )
-    plot.show(drawing.figure, drawing.reading)
+    marks = "" if match.flat else f" ★ your picks, ☆ those of {match.rival} alone, ✶ picked by both."
+    plot.show(drawing.figure, drawing.reading + marks)

@@ -22,7 +22,7 @@ class Reveal:
         self.match = match
         self.sentence = widgets.HTML()
         self.titles = [widgets.HTML() for _ in range(2)]
-        self.plots = [Plot(height="clamp(260px, 44vh, 600px)") for _ in range(2)]
+        self.plots = [Plot(height="clamp(210px, 32vh, 480px)") for _ in range(2)]
         self.rows = [Thumbnails(label=label, empty="") for label in ("What you picked", "What the strategy picked")]
         cells = [widgets.VBox(list(parts)) for parts in zip(self.titles, self.plots, self.rows, strict=True)]
         for cell in cells:

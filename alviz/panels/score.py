@@ -74,8 +74,8 @@ def table(turns: Sequence[Turn], reference: NDArray[np.float64], rival: str) -> 
         yours, its = turn.yours.metrics["accuracy"], turn.its.metrics["accuracy"]
         random = float(reference[:, r].mean()) if len(reference) else math.nan
         cells = [won(yours, r > 0 and yours > its), won(its, r > 0 and its > yours), percent(random)]
-        rows += f'<tr><th scope="row">{r}</th><td>{turn.yours.n_labelled:,}</td>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
-    head = "".join(f'<th scope="col">{text}</th>' for text in ("Round", "Labels", "You", escape(shorten(rival, 14)), "Random"))
+        rows += f'<tr><th scope="row">{r}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
+    head = "".join(f'<th scope="col">{text}</th>' for text in ("Round", "You", escape(shorten(rival, 14)), "Random"))
     done = "" if len(reference) >= DRAWS else f", {len(reference)} so far"
     note = f"Held-out accuracy; ✓ the better of you two. Random: mean of {DRAWS} runs from the same start{done}."
     return (

@@ -112,19 +112,21 @@ class TurnBar:
         self.unsure = Field(kind="switch", label="Show the model's uncertainty", help="How sure your model is of every candidate.")
         self.shown = Field(label="Round", help="Which round's picks are laid open.")
         self.surprise = widgets.Button(description="Surprise me", tooltip="Pick the rest at random")
-        self.clear = widgets.Button(description="Take all back", tooltip="Pick anew")
+        self.clear = widgets.Button(description="Clear", tooltip="Take all picks back")
         self.go = widgets.Button(description="Label and train", tooltip="The labels are revealed and both sides are trained")
         self.go.add_class("alviz-primary")
         buttons = widgets.HBox([self.surprise, self.clear, self.go])
         buttons.add_class("alviz-buttons")
-        self.widget = widgets.HBox([self.line, self.unsure, self.shown, buttons])
+        self.controls = widgets.HBox([self.unsure, self.shown])
+        self.controls.add_class("alviz-controls")
+        self.widget = widgets.HBox([self.line, buttons])
         self.widget.add_class("alviz-turnbar")
         self.surprise.on_click(lambda _: match.fill())
         self.clear.on_click(lambda _: match.choose([]))
         self.go.on_click(lambda _: self._go())
         self.unsure.observe(lambda change: setattr(match, "unsure", bool(change["new"])), ["value"])
         self.shown.observe(self._look, ["value"])
-        match.observe(lambda _: self._show(), ["turns", "picks", "revealed", "busy"])
+        match.observe(lambda _: self._show(), ["config", "turns", "picks", "revealed", "busy"])
         self._show()
 
     def _go(self) -> None:
@@ -134,7 +136,7 @@ class TurnBar:
             self.match.step()
 
     def _look(self, change: Any) -> None:
-        if change["new"] and int(change["new"]) <= self.match.position:
+        if change["new"] and 0 < int(change["new"]) <= self.match.position:
             self.match.revealed = int(change["new"])
 
     def _show(self) -> None:
@@ -177,7 +179,7 @@ class Stage:
         self.legend = widgets.HTML()
         self.pictures = widgets.VBox()
         self.widget = widgets.VBox([self.bar.widget, self.legend, self.plane.widget, self.pictures, self.reveal.widget])
-        match.observe(lambda _: self._show(), ["dataset", "turns", "revealed"])
+        match.observe(lambda _: self._show(), ["dataset", "turns", "revealed", "unsure"])
         self._show()
 
     def _show(self) -> None:
@@ -197,7 +199,7 @@ class Stage:
 def board_legend(match: Match) -> str:
     """The legend of the planes, as they are drawn now."""
     assert match.dataset is not None
-    text = legend(match.dataset, "boundary")
+    text = legend(match.dataset, "probability" if match.unsure and not match.revealed else "boundary")
     if match.revealed:
         mine = '<b class="alviz-star">★</b> its own picks</span><span><b class="alviz-star">✶</b> picked by both</span><span>☆ the other\'s picks'
         return text.replace('<b class="alviz-star">★</b> just queried', mine)
@@ -224,7 +226,7 @@ class Versus:
         left = widgets.VBox([panel("Settings", self.settings.widget)])
         self.card_panel = panel("Score card", self.card.widget)
         self.map_panel = panel("Embedding map", self.stage.map.widget, controls=self.stage.map.controls)
-        middle = widgets.VBox([self.card_panel, panel("Your turn", self.stage.widget)])
+        middle = widgets.VBox([self.card_panel, panel("The round", self.stage.widget, controls=self.stage.bar.controls)])
         right = widgets.VBox([self.map_panel, panel("Held-out accuracy", self.score.widget)])
         self.widget = page(self.url, self.header.widget, columns=[left, middle, right])
         self.url.observe(lambda change: self._open(change["new"]), ["query"])
