@@ -16,6 +16,7 @@ from alviz.panels.jobs import Job, Lane
 from alviz.panels.pace import known_from
 from alviz.panels.parts import made
 from alviz.panels.settings import is_plane
+from alviz.panels.turns import TURN
 from alviz.panels.workbench import Workbench
 from alviz.panels.working import readable
 from alviz.progress import Cancelled
@@ -214,7 +215,7 @@ class Match(Workbench):
                 self.turns, self.picks, self.revealed, self.undone = (first,), [], 0, 0
                 self.reference = np.empty((0, int(config["steps"]) + 1))
             self._refresh_map()
-            self._refer(sides[0].fork(round=0), config)
+            self._refer(sides)
 
         return self.begin(work)
 
@@ -262,20 +263,23 @@ class Match(Workbench):
 
     # ---- inside ----
 
-    def _refer(self, start: Run, config: dict[str, Any]) -> None:
+    def _refer(self, sides: tuple[Run, Run]) -> None:
         """Runs with random picks from the same start, beside everything else; while the person's own round is trained they stand still."""
+
+        start, steps = sides[0].fork(round=0), self.steps
 
         def work(job: Job) -> None:
             for draw in range(DRAWS):
-                rng, given = np.random.default_rng([int(config["seed"]), draw]), Given()
+                rng, given = np.random.default_rng([start.seed, draw]), Given()
                 run = start.fork(strategy=given)
-                for _ in range(int(config["steps"])):
+                for _ in range(steps):
                     self._jobs.wait()
                     given.picks = rng.choice(run.state.candidates, run.n_queries, replace=False)
                     run.step(cancel=job.cancel)
                 accuracy = [finished.metrics["accuracy"] for finished in run.rounds]
-                job.progress(0.0)  # another match may have begun
-                self.reference = np.array([*self.reference, accuracy])
+                with TURN:
+                    if self._sides is sides:  # no other match has begun meanwhile
+                        self.reference = np.array([*self.reference, accuracy])
 
         self._references.instead(work)
 

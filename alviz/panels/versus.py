@@ -203,7 +203,7 @@ def board_legend(match: Match) -> str:
     if match.revealed:
         mine = '<b class="alviz-star">★</b> its own picks</span><span><b class="alviz-star">✶</b> picked by both</span><span>☆ the other\'s picks'
         return text.replace('<b class="alviz-star">★</b> just queried', mine)
-    return text.replace("just queried", "your picks").replace("small: pool", "grey: candidates")
+    return text.replace("just queried", "your picks").replace("small: pool", f"{'dots' if match.unsure else 'grey'}: candidates")
 
 
 def versus(**config: Any) -> widgets.VBox:
