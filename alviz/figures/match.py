@@ -48,7 +48,7 @@ def pick_board(
     reading = drawing.reading
     if probabilities is None:
         words = f"{plural(len(np.atleast_1d(picks)), 'sample')} picked (★), {len(labelled):,} labelled"
-        reading = f"{words if len(labelled) else 'Nothing is labelled yet'}; the classes of the others are not shown."
+        reading = f"{words if len(labelled) else 'Nothing is labelled yet'}; the classes of the rest are not shown."
     if predictions is not None:
         reading += " The larger and deeper a point, the less sure the model is of it."
     thinned = f" {DRAWN:,} of {plural(left, 'candidate')} are drawn." if left > DRAWN else ""

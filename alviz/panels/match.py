@@ -183,6 +183,7 @@ class Match(Workbench):
             return
         allowed = set(self.candidates.tolist())
         wanted = [i for i in dict.fromkeys(np.asarray(picks, dtype=np.int64).tolist()) if i in allowed]
+        self.error = ""
         self.notice = f"These are your {self.batch} picks: take one back to pick another." if len(wanted) > self.batch else ""
         self.picks = wanted[: self.batch]
 
@@ -192,6 +193,8 @@ class Match(Workbench):
 
     def fill(self) -> None:
         """Pick the rest at random."""
+        if not self.turns or len(self.picks) >= self.batch:
+            return
         rest = self.candidates[~np.isin(self.candidates, self.picks)]
         rng = np.random.default_rng([int((self.started or self.config)["seed"]), self.position, len(self.picks)])
         self.choose([*self.picks, *rng.choice(rest, self.batch - len(self.picks), replace=False)])
@@ -300,7 +303,7 @@ def check_size(dataset: Dataset, config: dict[str, Any]) -> None:
     needed = int(config["n_queries"]) * (int(config["steps"]) + 1)
     if needed > len(dataset):
         raise ValueError(
-            f"{config['steps']} rounds of {config['n_queries']:,} labels, and as many to begin with, are {needed:,}; {dataset.name} has {len(dataset):,} samples"
+            f"{config['steps']} rounds of {config['n_queries']:,} labels, and as many to begin with, are {needed:,}; {dataset.name} has {len(dataset):,} samples: lower one of them"
         )
 
 

@@ -114,7 +114,6 @@ class TurnBar:
         self.surprise = widgets.Button(description="Surprise me", tooltip="Pick the rest at random")
         self.clear = widgets.Button(description="Clear", tooltip="Take all picks back")
         self.go = widgets.Button(description="Label and train", tooltip="The labels are revealed and both sides are trained")
-        self.go.add_class("alviz-primary")
         buttons = widgets.HBox([self.surprise, self.clear, self.go])
         buttons.add_class("alviz-buttons")
         self.controls = widgets.HBox([self.unsure, self.shown])
@@ -142,17 +141,16 @@ class TurnBar:
     def _show(self) -> None:
         match = self.match
         picking = bool(match.turns) and not match.revealed
-        count, batch = len(match.picks), match.batch
         for widget in (self.surprise, self.clear, self.unsure):
             widget.layout.display = None if picking or not match.turns else "none"
         self.shown.layout.display = None if match.revealed and match.position > 1 else "none"
         self.shown.options = [option(str(r), f"round {r}") for r in range(1, match.position + 1)]
         self.shown.value = str(match.revealed or match.position)
-        self.surprise.disabled = not picking or match.busy or count >= batch
-        self.clear.disabled = not picking or match.busy or count == 0
+        # Once there is a match they stay enabled, also where they have nothing to do: a button that is disabled loses the keyboard's focus.
+        self.surprise.disabled = self.clear.disabled = self.go.disabled = not match.turns
+        (self.go.add_class if match.revealed or len(match.picks) == match.batch else self.go.remove_class)("alviz-primary")
         self.go.description = "Label and train" if not match.revealed or match.over else "Next round"
         self.go.layout.display = "none" if match.over else None
-        self.go.disabled = match.busy or not match.turns or (picking and count != batch)
         self.line.value = f'<span role="status">{self._words()}</span>'
 
     def _words(self) -> str:
