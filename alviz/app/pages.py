@@ -19,6 +19,7 @@ PAGES = (
     Page("label", "Label", "Name your own pictures: the model asks for those that help it most."),
     Page("initial", "Initial pools", "Choose the first samples before there is any model, and see what a good start is worth."),
     Page("toy", "Toy", "Watch strategies compete on a plane, where every decision can be seen."),
+    Page("versus", "You vs strategy", "Pick the samples yourself, against a query strategy, and see who learns more from as many labels."),
 )
 
 
