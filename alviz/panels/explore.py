@@ -18,6 +18,7 @@ from alviz.panels.pulse import Pulse
 from alviz.panels.queries import QueriesPanel
 from alviz.panels.sample import SamplePanel
 from alviz.panels.settings import SLIDERS, Settings, learner_menu, slider_values, strategy_menu, suggested
+from alviz.panels.slow import SlowMotion
 from alviz.panels.source import first_params
 from alviz.panels.timeline import Timeline
 from alviz.panels.url import PageUrl
@@ -124,6 +125,7 @@ class Explore:
         )
         self.history = History(workbench)
         self.map = MapPanel(workbench)
+        self.slow = SlowMotion(workbench, self.map)
         self.queries = QueriesPanel(workbench)
         self.why = WhyPanel(workbench)
         self.sample = SamplePanel(workbench)
@@ -138,7 +140,7 @@ class Explore:
         middle = widgets.VBox(
             [
                 panel("Embedding map", self.map.widget, controls=self.map.controls),
-                panel("Timeline", self.history.widget, inline=True),
+                panel("Timeline", self.history.widget, self.slow.toggle, inline=True),
                 panel("This round's queries", self.queries.widget),
                 panel("Why these", self.why.widget, controls=self.why.controls),
                 panel("Why this sample", self.sample.widget),

@@ -1,0 +1,262 @@
+"""The strip beside the map in slow motion: the ranking as it forms, the gains, what the labels say, where the predictions went."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alviz.figures import palette
+from alviz.figures.base import CLEAR, NEUTRAL, axis, escape, label
+from alviz.figures.walk import Stop, Walk
+
+SAMPLES = 300
+"""Samples of the ranking drawn at most, beside the first and the picks."""
+
+FIRST = 100
+"""The highest scores are drawn one by one up to this rank."""
+
+FAR = 20
+"""A pool of more than this many batches is ranked on a logarithmic axis: on a straight one the batch would be a hair's breadth."""
+
+ROWS = 6
+"""Most rows of bars."""
+
+Parts = tuple[list[dict[str, Any]], dict[str, Any]]
+"""Traces, and changes of the strip's layout: "x", "y", "title" and further "annotations"."""
+
+
+def strip(walk: Walk, stop: Stop) -> Parts:
+    """What stands beside the map at a stop."""
+    if stop.phase == "labels":
+        return _labels(walk)
+    if stop.phase == "model":
+        return _flows(walk)
+    if stop.phase == "picks" and walk.gains is not None:
+        return _gains(walk, walk.gains, stop)
+    return _ranking(walk, stop) if len(walk.ranked) else _empty(walk, stop)
+
+
+def scale(walk: Walk) -> dict[str, Any]:
+    """The colours of scores, the same on the map and in the strip."""
+    assert walk.now.scores is not None
+    low, high = float(walk.now.scores[walk.ranked[-1]]), float(walk.now.scores[walk.ranked[0]])
+    return {"colorscale": palette.SEQUENTIAL, "cmin": low, "cmax": high if high > low else low + 1}
+
+
+def star(size: int) -> dict[str, Any]:
+    """The mark of a pick."""
+    return {"symbol": "star", "size": size, "opacity": 1, "color": palette.ACCENT, "line": {"width": 0.5, "color": "white"}}
+
+
+def _empty(walk: Walk, stop: Stop) -> Parts:
+    text = "no model yet" if walk.now.index == 0 else "no scores" + (", no gains" if stop.phase == "picks" else "")
+    hidden = {"visible": False, "range": [0, 1]}
+    note = {"text": text, "x": 0.5, "y": 0.5, "xref": "x2 domain", "yref": "y2 domain", "showarrow": False}
+    return [], {"x": hidden, "y": hidden, "title": "", "annotations": [note]}
+
+
+def drawn_ranks(walk: Walk) -> NDArray[np.int64]:
+    """The places in the ranking, from 0 and ascending, of the samples that the strip shows: the first, the picks, and some of all others."""
+    m = len(walk.ranked)
+    picks = walk.rank[walk.now.queried]
+    first = np.arange(min(m, max(FIRST, min(2 * walk.cut, SAMPLES))))
+    others = np.concatenate([np.linspace(0, m - 1, SAMPLES // 2), np.geomspace(1, m, SAMPLES // 2) - 1]).round().astype(np.int64)
+    return np.unique(np.concatenate([first, others, picks[picks >= 0]]))
+
+
+def _height(walk: Walk, rank: Any) -> Any:
+    """Where a rank stands on the axis: 0 = the first, 1 = the last."""
+    m = len(walk.ranked)
+    if m <= FAR * walk.cut:
+        return np.asarray(rank) / max(m - 1, 1)
+    return np.log(np.asarray(rank) + 1.0) / np.log(m)
+
+
+def _ranking(walk: Walk, stop: Stop) -> Parts:
+    """The scores in the pool's order and, from the second phase on, in descending order with the batch's cut."""
+    assert walk.now.scores is not None
+    m, ranks = len(walk.ranked), drawn_ranks(walk)
+    ids = walk.ranked[ranks]
+    scores = walk.now.scores[ids].astype(np.float32)
+    sorted_now = stop.phase != "scores"
+    if sorted_now:
+        heights = _height(walk, ranks)
+    else:
+        heights = np.empty(len(ids))
+        heights[np.argsort(ids)] = np.arange(len(ids)) / max(len(ids) - 1, 1)
+    data = [
+        {
+            "type": "scatter",
+            "mode": "markers",
+            "name": "ranking",
+            "x": scores,
+            "y": heights.astype(np.float32),
+            "marker": {"size": 5, "opacity": 0.8, "color": scores, "line": {"width": 0}, **scale(walk)},
+            "customdata": ranks + 1,
+            "hovertemplate": "rank %{customdata:,d}: score %{x:.3g}<extra></extra>",
+            **_on_strip(ids),
+        }
+    ]
+    low, high = float(scores.min()), float(scores.max())
+    room = 0.06 * ((high - low) or 1)
+    place = {
+        "x": {"range": [low - room, high + room], "nticks": 3},
+        "y": {"range": [1.03, -0.05], "showticklabels": False, "showgrid": False},
+    }
+    if not sorted_now:
+        return data, {**place, "title": "in the pool's order"}
+    ticks = sorted({1, *(10**p for p in range(1, 9) if 10**p < m / 2), m} if m > FAR * walk.cut else {1, (m + 1) // 2, m})
+    place["y"] |= {"showticklabels": True, "tickvals": [float(_height(walk, t - 1)) for t in ticks], "ticktext": [f"{t:,}" for t in ticks]}
+    line = float(_height(walk, walk.cut - 0.5))
+    shape = {"type": "line", "xref": "x2 domain", "yref": "y2", "x0": 0, "x1": 1, "y0": line, "y1": line}
+    note = {
+        "text": f"cut: {walk.cut:,}",
+        "x": 0,
+        "y": line,
+        "xref": "x2 domain",
+        "yref": "y2",
+        "xanchor": "left",
+        "yanchor": "top",
+        "showarrow": False,
+    }
+    marked = walk.now.queried[: stop.picks]
+    marked = marked[walk.rank[marked] >= 0]
+    if len(marked):
+        data.append(
+            {
+                "type": "scatter",
+                "mode": "markers",
+                "name": "picks in the ranking",
+                "x": walk.now.scores[marked],
+                "y": np.asarray(_height(walk, walk.rank[marked]), dtype=np.float64),
+                "marker": star(10),
+                "cliponaxis": False,
+                "hoverinfo": "skip",
+                **_on_strip(marked),
+            }
+        )
+    cut = {"shapes": [{**shape, "line": {"color": NEUTRAL, "width": 1.5, "dash": "dash"}}], "annotations": [note]}
+    return data, {**place, **cut, "title": "highest first"}
+
+
+def _gains(walk: Walk, gains: NDArray[np.float64], stop: Stop) -> Parts:
+    """The gain of every pick so far as a bar, the first on top."""
+    b = len(gains)
+    numbers = np.arange(1, stop.picks + 1, dtype=np.int32)
+    known = np.nan_to_num(gains[: stop.picks])
+    fresh = numbers > stop.picks - stop.new
+    bars = {
+        "type": "bar",
+        "orientation": "h",
+        "name": "gains",
+        "x": known,
+        "y": numbers,
+        "width": 0.75,
+        "marker": {"color": [palette.ACCENT if new else palette.POOL for new in fresh], "line": {"width": 0}},
+        "hovertemplate": "pick %{y}: gain %{x:.3g}<extra></extra>",
+        **_on_strip(walk.now.queried[: stop.picks]),
+    }
+    low, high = min(float(np.nanmin(gains)), 0.0), max(float(np.nanmax(gains)), 0.0)
+    room = 0.06 * ((high - low) or 1)
+    rows = max(b, 5)
+    ticks = sorted({1, *((b + 1) // 2,), b})
+    x = {"range": [low - (room if low else 0), high + room], "nticks": 3}
+    return [bars], {
+        "x": x,
+        "y": {"range": [rows + 0.6, 0.4], "showgrid": False, "tickvals": ticks, "ticktext": [f"{t:,}" for t in ticks]},
+        "title": "gain per pick",
+    }
+
+
+def _labels(walk: Walk) -> Parts:
+    """Per class the labels of this round: those that the model had predicted, and the surprises."""
+    labels, k = walk.now.labels, walk.dataset.n_classes
+    known = labels >= 0
+    counts = np.bincount(labels[known], minlength=k)
+    wrong = np.bincount(labels[walk.surprises], minlength=k)
+    order = [int(i) for i in np.argsort(-counts, kind="stable")[:ROWS] if counts[i]]
+    if not order:
+        return _rows([], [], [], "labels")
+    names = [f"{label(walk.dataset.class_names[i], 14)} {counts[i]:,}" + (f", {wrong[i]:,} surprising" if wrong[i] else "") for i in order]
+    colors = palette.class_colors(k)
+    data, place = _rows(names, [int(counts[i]) for i in order], [colors[i] for i in order], "labels given")
+    if wrong.any():
+        surprise = {"x": wrong[order].astype(np.int32), "marker": {"color": CLEAR, "line": {"width": 1.5, "color": "var(--alviz-text)"}}}
+        data.insert(1, {**data[0], "name": "surprises", **surprise})
+    return data, place
+
+
+def _flows(walk: Walk) -> Parts:
+    """Where the changed predictions went; of the first model, what it predicts."""
+    names, colors = walk.dataset.class_names, palette.class_colors(walk.dataset.n_classes)
+    if walk.before is None:
+        counts = np.bincount(walk.predicted[walk.rest], minlength=len(names))
+        order = [int(i) for i in np.argsort(-counts, kind="stable")[:ROWS] if counts[i]]
+        texts = [f"{label(names[i], 14)} {counts[i]:,}" for i in order]
+        return _rows(texts, [int(counts[i]) for i in order], [colors[i] for i in order], "predictions")
+    rows = walk.flows[:ROWS]
+    texts = [f"{label(names[source], 9)} → {label(names[target], 9)} {count:,}" for source, target, count in rows]
+    return _rows(texts, [count for _, _, count in rows], [colors[target] for _, target, _ in rows], "changed predictions")
+
+
+def _rows(texts: list[str], values: list[int], colors: list[str], title: str) -> Parts:
+    """Thin bars, each below its text, the first on top."""
+    rows = np.arange(len(values), dtype=np.int32)
+    hidden = {"visible": False}
+    most = max(values, default=1)
+    place = {"x": {**hidden, "range": [0, 1.05 * most]}, "y": {**hidden, "range": [ROWS - 0.4, -0.9]}, "title": title}
+    if not values:
+        note = {"text": "none", "x": 0.5, "y": 0.5, "xref": "x2 domain", "yref": "y2 domain", "showarrow": False}
+        return [], {**place, "annotations": [note]}
+    bars = {
+        "type": "bar",
+        "orientation": "h",
+        "name": title,
+        "x": np.array(values, dtype=np.int32),
+        "y": rows,
+        "width": 0.36,
+        "marker": {"color": colors, "line": {"width": 0}},
+        "hoverinfo": "skip",
+        "xaxis": "x2",
+        "yaxis": "y2",
+        "showlegend": False,
+    }
+    text = {
+        "type": "scatter",
+        "mode": "text",
+        "name": "rows",
+        "x": np.zeros(len(rows), dtype=np.int32),
+        "y": rows - 0.42,
+        "text": texts,
+        "textposition": "middle right",
+        "hoverinfo": "skip",
+        "xaxis": "x2",
+        "yaxis": "y2",
+        "cliponaxis": False,
+    }
+    return [bars, text], place
+
+
+def _on_strip(ids: Any) -> dict[str, Any]:
+    return {"xaxis": "x2", "yaxis": "y2", "showlegend": False, "alviz_ids": np.asarray(ids, dtype=np.int32)}
+
+
+def axes(place: dict[str, Any], domain: list[float]) -> dict[str, Any]:
+    """The layout of the strip: xaxis2, yaxis2, shapes and annotations. Nothing in it moves the map: there is always room for what may stand there."""
+    title = {
+        "text": escape(place["title"]),
+        "x": 0,
+        "y": 1,
+        "xref": "x2 domain",
+        "yref": "paper",
+        "xanchor": "left",
+        "yanchor": "top",
+        "showarrow": False,
+    }
+    still: dict[str, Any] = {"automargin": False, "fixedrange": True}
+    return {
+        "xaxis2": axis(**{"domain": domain, "anchor": "y2", **still, **place["x"]}),
+        "yaxis2": axis(**{"domain": [0.1, 0.92], "anchor": "x2", **still, **place["y"]}),
+        "shapes": place.get("shapes", []),
+        "annotations": [title, *place.get("annotations", [])],
+    }
