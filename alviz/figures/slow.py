@@ -12,7 +12,7 @@ from alviz.figures.slow_words import words
 from alviz.figures.toy import boundary_lines
 from alviz.figures.walk import Stop, Walk
 
-MAP, STRIP = [0.0, 0.7], [0.77, 1.0]
+MAP, STRIP = [0.0, 0.69], [0.76, 1.0]
 """The parts of the width that the map and the strip take."""
 
 
@@ -98,7 +98,7 @@ class _Map:
         ids = walk.rest if walk.before is None else walk.flipped
         marker = self._classes(walk.predicted[ids], 4 if walk.before is None else 9 if len(ids) <= 500 else 6)
         changed = self._trace(ids, "predicted" if walk.before is None else "changed", marker, walk.predicted[ids])
-        return [*lines, *self._pool(0.3, flat=True), self._rings(0.4), self._trace(walk.now.queried, "labelled now", star(9)), changed]
+        return [*lines, *self._pool(0.3, flat=True), self._rings(0.4), changed, self._trace(walk.now.queried, "labelled now", star(9))]
 
     def numbered(self, stop: Stop) -> list[dict[str, Any]]:
         """The number of a pick that is marked by itself."""
@@ -111,9 +111,9 @@ class _Map:
     def _pool(self, opacity: float, flat: bool = False) -> list[dict[str, Any]]:
         """The pool in the colours of its scores; larger means higher as well, for eyes that cannot tell the colours apart. flat: without both."""
         walk = self.walk
-        ids = np.sort(walk.ranked)
+        ids = walk.scored
         plain = {"size": 3 if self.many else 4, "opacity": opacity, "color": palette.POOL}
-        others = self._trace(np.setdiff1d(walk.pool, ids), "not scored", plain)
+        others = self._trace(walk.unscored, "not scored", plain)
         if flat or not len(ids):
             return [others, self._trace(ids, "pool", plain)]
         assert walk.now.scores is not None
@@ -140,7 +140,7 @@ class _Map:
             "colorscale": palette.steps([palette.POOL, *palette.class_colors(self.k)]),
             "cmin": -1.5,
             "cmax": self.k - 0.5,
-            "line": {"width": 1, "color": "white"},
+            "line": {"width": 1 if size > 6 else 0, "color": "white"},
         }
 
     def _trace(self, ids: Any, name: str, marker: dict[str, Any], codes: Any = None) -> dict[str, Any]:

@@ -21,6 +21,8 @@ FAR = 20
 ROWS = 6
 """Most rows of bars."""
 
+ON_STRIP: dict[str, Any] = {"xaxis": "x2", "yaxis": "y2", "showlegend": False, "cliponaxis": False}
+
 Parts = tuple[list[dict[str, Any]], dict[str, Any]]
 """Traces, and changes of the strip's layout: "x", "y", "title" and further "annotations"."""
 
@@ -104,7 +106,7 @@ def _ranking(walk: Walk, stop: Stop) -> Parts:
         "y": {"range": [1.03, -0.05], "showticklabels": False, "showgrid": False},
     }
     if not sorted_now:
-        return data, {**place, "title": "in the pool's order"}
+        return data, {**place, "title": "scores as they come"}
     ticks = sorted({1, *(10**p for p in range(1, 9) if 10**p < m / 2), m} if m > FAR * walk.cut else {1, (m + 1) // 2, m})
     place["y"] |= {"showticklabels": True, "tickvals": [float(_height(walk, t - 1)) for t in ticks], "ticktext": [f"{t:,}" for t in ticks]}
     line = float(_height(walk, walk.cut - 0.5))
@@ -116,6 +118,7 @@ def _ranking(walk: Walk, stop: Stop) -> Parts:
         "xref": "x2 domain",
         "yref": "y2",
         "xanchor": "left",
+        "xshift": 6,
         "yanchor": "top",
         "showarrow": False,
     }
@@ -130,13 +133,12 @@ def _ranking(walk: Walk, stop: Stop) -> Parts:
                 "x": walk.now.scores[marked],
                 "y": np.asarray(_height(walk, walk.rank[marked]), dtype=np.float64),
                 "marker": star(10),
-                "cliponaxis": False,
                 "hoverinfo": "skip",
                 **_on_strip(marked),
             }
         )
     cut = {"shapes": [{**shape, "line": {"color": NEUTRAL, "width": 1.5, "dash": "dash"}}], "annotations": [note]}
-    return data, {**place, **cut, "title": "highest first"}
+    return data, {**place, **cut, "title": "scores, highest first"}
 
 
 def _gains(walk: Walk, gains: NDArray[np.float64], stop: Stop) -> Parts:
@@ -171,74 +173,75 @@ def _gains(walk: Walk, gains: NDArray[np.float64], stop: Stop) -> Parts:
 def _labels(walk: Walk) -> Parts:
     """Per class the labels of this round: those that the model had predicted, and the surprises."""
     labels, k = walk.now.labels, walk.dataset.n_classes
-    known = labels >= 0
-    counts = np.bincount(labels[known], minlength=k)
+    counts = np.bincount(labels[labels >= 0], minlength=k)
     wrong = np.bincount(labels[walk.surprises], minlength=k)
-    order = [int(i) for i in np.argsort(-counts, kind="stable")[:ROWS] if counts[i]]
-    if not order:
-        return _rows([], [], [], "labels")
-    names = [f"{label(walk.dataset.class_names[i], 14)} {counts[i]:,}" + (f", {wrong[i]:,} surprising" if wrong[i] else "") for i in order]
-    colors = palette.class_colors(k)
-    data, place = _rows(names, [int(counts[i]) for i in order], [colors[i] for i in order], "labels given")
-    if wrong.any():
-        surprise = {"x": wrong[order].astype(np.int32), "marker": {"color": CLEAR, "line": {"width": 1.5, "color": "var(--alviz-text)"}}}
-        data.insert(1, {**data[0], "name": "surprises", **surprise})
-    return data, place
+    classes = _most(counts)
+    surprises = "" if walk.before is None else " (surprises)"
+    texts = [f"{label(walk.dataset.class_names[i], 14)}: {counts[i]:,}" + (f" ({wrong[i]:,})" if surprises else "") for i in classes]
+    return _rows(walk, classes, texts, counts[classes], f"labels{surprises}", wrong[classes])
 
 
 def _flows(walk: Walk) -> Parts:
     """Where the changed predictions went; of the first model, what it predicts."""
-    names, colors = walk.dataset.class_names, palette.class_colors(walk.dataset.n_classes)
+    names = walk.dataset.class_names
     if walk.before is None:
         counts = np.bincount(walk.predicted[walk.rest], minlength=len(names))
-        order = [int(i) for i in np.argsort(-counts, kind="stable")[:ROWS] if counts[i]]
-        texts = [f"{label(names[i], 14)} {counts[i]:,}" for i in order]
-        return _rows(texts, [int(counts[i]) for i in order], [colors[i] for i in order], "predictions")
+        classes = _most(counts)
+        return _rows(walk, classes, [f"{label(names[i], 14)}: {counts[i]:,}" for i in classes], counts[classes], "predictions")
     rows = walk.flows[:ROWS]
-    texts = [f"{label(names[source], 9)} → {label(names[target], 9)} {count:,}" for source, target, count in rows]
-    return _rows(texts, [count for _, _, count in rows], [colors[target] for _, target, _ in rows], "changed predictions")
+    texts = [f"{label(names[source], 8)} → {label(names[target], 8)}: {count:,}" for source, target, count in rows]
+    return _rows(walk, [target for _, target, _ in rows], texts, [count for *_, count in rows], "changed predictions")
 
 
-def _rows(texts: list[str], values: list[int], colors: list[str], title: str) -> Parts:
-    """Thin bars, each below its text, the first on top."""
-    rows = np.arange(len(values), dtype=np.int32)
-    hidden = {"visible": False}
+def _most(counts: NDArray[np.int64]) -> list[int]:
+    """The classes that have most, at most `ROWS` and none that has nothing."""
+    return [int(i) for i in np.argsort(-counts, kind="stable")[:ROWS] if counts[i]]
+
+
+def _rows(walk: Walk, classes: list[int], texts: list[str], values: Any, title: str, outlined: Any = ()) -> Parts:
+    """Thin bars in their classes' colours, each below its class's mark and its text, the first on top. outlined: the part of each that is framed."""
     most = max(values, default=1)
+    hidden = {"visible": False}
     place = {"x": {**hidden, "range": [0, 1.05 * most]}, "y": {**hidden, "range": [ROWS - 0.4, -0.9]}, "title": title}
-    if not values:
+    if not len(classes):
         note = {"text": "none", "x": 0.5, "y": 0.5, "xref": "x2 domain", "yref": "y2 domain", "showarrow": False}
         return [], {**place, "annotations": [note]}
+    rows = np.arange(len(classes), dtype=np.int32)
+    k = walk.dataset.n_classes
+    colors, shapes = palette.class_colors(k), palette.symbols(k)
     bars = {
         "type": "bar",
         "orientation": "h",
         "name": title,
-        "x": np.array(values, dtype=np.int32),
+        "x": np.asarray(values, dtype=np.int32),
         "y": rows,
         "width": 0.36,
-        "marker": {"color": colors, "line": {"width": 0}},
+        "marker": {"color": [colors[i] for i in classes], "line": {"width": 0}},
         "hoverinfo": "skip",
-        "xaxis": "x2",
-        "yaxis": "y2",
-        "showlegend": False,
+        **ON_STRIP,
     }
-    text = {
+    marks = {
         "type": "scatter",
-        "mode": "text",
-        "name": "rows",
-        "x": np.zeros(len(rows), dtype=np.int32),
+        "mode": "markers+text",
+        "name": "classes",
+        "x": np.full(len(rows), 0.04 * most),
         "y": rows - 0.42,
+        "marker": {"symbol": [shapes[i] for i in classes], "size": 8, "color": [colors[i] for i in classes]},
         "text": texts,
         "textposition": "middle right",
         "hoverinfo": "skip",
-        "xaxis": "x2",
-        "yaxis": "y2",
-        "cliponaxis": False,
+        **ON_STRIP,
     }
-    return [bars, text], place
+    framed = np.flatnonzero(outlined)
+    if not len(framed):
+        return [bars, marks], place
+    frame = {"color": CLEAR, "line": {"width": 1.5, "color": "var(--alviz-text)"}}
+    surprises = {"name": "surprises", "x": np.asarray(outlined, dtype=np.int32)[framed], "y": rows[framed], "marker": frame}
+    return [bars, {**bars, **surprises}, marks], place
 
 
 def _on_strip(ids: Any) -> dict[str, Any]:
-    return {"xaxis": "x2", "yaxis": "y2", "showlegend": False, "alviz_ids": np.asarray(ids, dtype=np.int32)}
+    return {**ON_STRIP, "alviz_ids": np.asarray(ids, dtype=np.int32)}
 
 
 def axes(place: dict[str, Any], domain: list[float]) -> dict[str, Any]:

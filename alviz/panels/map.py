@@ -37,6 +37,7 @@ class MapPanel:
         self.instead: Callable[[], Drawing | None] = lambda: None
         """What is drawn in the place of the map, None = the map itself."""
         self.plot = Plot(height="clamp(270px, 34vh, 640px)", empty="Loading the pool …")
+        self.plot.add_class("alviz-still")
         self.controls = widgets.HBox([self.method, self.color])
         self.controls.add_class("alviz-controls")
         self.widget = self.plot

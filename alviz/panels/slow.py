@@ -1,7 +1,12 @@
 """SlowMotion: the round looked at, walked through phase by phase on the embedding map."""
 
+import base64
+from typing import Any
+
 import ipywidgets as widgets
+import numpy as np
 import traitlets
+from numpy.typing import NDArray
 
 from alviz import projections
 from alviz.figures.base import Drawing
@@ -11,6 +16,7 @@ from alviz.panels.duel import plane
 from alviz.panels.jobs import Job
 from alviz.panels.map import MapPanel
 from alviz.panels.theme import Themed, script
+from alviz.panels.thumbnails import sprite_sheet
 from alviz.panels.turns import TURN
 from alviz.panels.workbench import View, Workbench
 
@@ -47,6 +53,7 @@ class SlowMotion:
             tooltip="Walk through the round looked at: scores, ranking, picks, labels, and how the model moves",
             disabled=True,
         )
+        self.toggle.add_class("alviz-slow")
         self.player = Player(layout={"display": "none"})
         self._view: View | None = None
         self._stops: tuple[Stop, ...] = ()
@@ -91,6 +98,8 @@ class SlowMotion:
             self._walk = Walk(projection.points, view.dataset, view.round, before, view.labelled_in_round, title, moved)
         stop = self._stops[min(self.player.position, len(self._stops) - 1)]
         drawing = slow_motion(self._walk, stop)
+        if stop.new == 1 and view.dataset.images is not None:
+            drawing.figure["layout"]["images"] = [picture(view.dataset.images[view.round.queried[stop.picks - 1]])]
         with self.player.hold_sync():
             part = f": {stop.picks:,} of {len(view.round.queried):,}" if stop.phase == "picks" else ""
             self.player.caption = f"Round {view.shown}, {stop.phase}{part}"
@@ -144,3 +153,12 @@ class SlowMotion:
     def _on_plane(self) -> bool:
         projection = self.workbench.projection
         return projection is not None and projection.method == "plane"
+
+
+def picture(image: NDArray[np.uint8]) -> dict[str, Any]:
+    """An image (H, W[, C]) as plotly shows it in the corner of the map; small ones keep their pixels."""
+    times = max(1, 112 // max(image.shape[:2]))
+    large = image.repeat(times, axis=0).repeat(times, axis=1)
+    source = "data:image/png;base64," + base64.b64encode(sprite_sheet(large[None], 1)).decode()
+    place = {"xref": "paper", "yref": "paper", "x": 0, "y": 1, "xanchor": "left", "yanchor": "top"}
+    return {**place, "source": source, "sizex": 0.14, "sizey": 0.3, "sizing": "contain", "layer": "above"}

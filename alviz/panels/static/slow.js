@@ -128,7 +128,10 @@ function render({ model, el }) {
     model.set("speed", Number(speed.value));
     model.save_changes();
   });
-  const listeners = { "change:phases": build, "change:position": draw, "change:playing": draw, "change:speed": draw, "change:caption": draw, "change:drawn": say };
+  const enter = () => {  // who turns it on by key goes on by key
+    if (model.get("on") && document.activeElement?.closest(".alviz-slow")) requestAnimationFrame(() => track.focus());
+  };
+  const listeners = { "change:on": enter, "change:phases": build, "change:position": draw, "change:playing": draw, "change:speed": draw, "change:caption": draw, "change:drawn": say };
   for (const [event, listener] of Object.entries(listeners)) model.on(event, listener);
   build();
   say();
