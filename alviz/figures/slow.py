@@ -7,13 +7,10 @@ import numpy as np
 from alviz.figures import palette
 from alviz.figures.base import NEUTRAL, Drawing, bare_axis, escape, layout
 from alviz.figures.embedding import GL_FROM
-from alviz.figures.slow_strip import axes, scale, star, strip
+from alviz.figures.slow_strip import MAP, axes, placed, scale, star, strip
 from alviz.figures.slow_words import words
 from alviz.figures.toy import boundary_lines
 from alviz.figures.walk import Stop, Walk
-
-MAP, STRIP = [0.0, 0.69], [0.76, 1.0]
-"""The parts of the width that the map and the strip take."""
 
 
 def slow_motion(walk: Walk, stop: Stop) -> Drawing:
@@ -37,7 +34,7 @@ def slow_motion(walk: Walk, stop: Stop) -> Drawing:
         margin={"l": 8, "r": 8, "t": 2, "b": 2},
         dragmode="lasso",
         barmode="overlay",
-        **axes(place, STRIP),
+        **axes(place),
     )
     corner = {"x": 0, "y": 0, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom", "showarrow": False}
     look["annotations"] = [*look["annotations"], *maker.numbered(stop), {**corner, "text": escape(walk.title)}]
@@ -64,8 +61,8 @@ class _Map:
     def scores(self, _: Stop) -> list[dict[str, Any]]:
         return [*self._pool(0.6), self._rings()]
 
-    def ranking(self, _: Stop) -> list[dict[str, Any]]:
-        above = self.walk.ranked[: self.walk.cut]
+    def ranking(self, stop: Stop) -> list[dict[str, Any]]:
+        above = self.walk.ranked[: min(self.walk.cut, placed(self.walk, stop))]
         marker = {"symbol": "circle-open", "size": 11, "opacity": 1, "color": "var(--alviz-text)", "line": {"width": 1.5}}
         return [*self._pool(0.35), self._rings(), self._trace(above, "above the cut", marker)]
 

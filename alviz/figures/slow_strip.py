@@ -9,6 +9,9 @@ from alviz.figures import palette
 from alviz.figures.base import CLEAR, NEUTRAL, axis, escape, label
 from alviz.figures.walk import Stop, Walk
 
+MAP, STRIP = [0.0, 0.69], [0.76, 1.0]
+"""The parts of the width that the map and the strip take."""
+
 SAMPLES = 300
 """Samples of the ranking drawn at most, beside the first and the picks."""
 
@@ -35,7 +38,7 @@ def strip(walk: Walk, stop: Stop) -> Parts:
         return _flows(walk)
     if stop.phase == "picks" and walk.gains is not None:
         return _gains(walk, walk.gains, stop)
-    return _ranking(walk, stop) if len(walk.ranked) else _empty(walk, stop)
+    return _ranking(walk, stop) if walk.cut else _empty(walk, stop)
 
 
 def scale(walk: Walk) -> dict[str, Any]:
@@ -51,41 +54,61 @@ def star(size: int) -> dict[str, Any]:
 
 
 def _empty(walk: Walk, stop: Stop) -> Parts:
-    text = "no model yet" if walk.now.index == 0 else "no scores" + (", no gains" if stop.phase == "picks" else "")
+    if walk.now.index == 0:
+        return _nothing("no model yet")
+    return _nothing("no scores, no gains" if stop.phase == "picks" else "no scores")
+
+
+def _nothing(text: str, title: str = "") -> Parts:
+    """A word in the middle: where there is no trace there are no axes either."""
+    middle = {"x": sum(STRIP) / 2, "y": 0.5, "xref": "paper", "yref": "paper", "showarrow": False}
     hidden = {"visible": False, "range": [0, 1]}
-    note = {"text": text, "x": 0.5, "y": 0.5, "xref": "x2 domain", "yref": "y2 domain", "showarrow": False}
-    return [], {"x": hidden, "y": hidden, "title": "", "annotations": [note]}
+    return [], {
+        "x": hidden,
+        "y": hidden,
+        "title": title,
+        "annotations": [{**middle, "text": text, "font": {"color": "var(--alviz-muted)"}}],
+    }
 
 
 def drawn_ranks(walk: Walk) -> NDArray[np.int64]:
     """The places in the ranking, from 0 and ascending, of the samples that the strip shows: the first, the picks, and some of all others."""
     m = len(walk.ranked)
+    if not m:
+        return np.empty(0, dtype=np.int64)
     picks = walk.rank[walk.now.queried]
     first = np.arange(min(m, max(FIRST, min(2 * walk.cut, SAMPLES))))
     others = np.concatenate([np.linspace(0, m - 1, SAMPLES // 2), np.geomspace(1, m, SAMPLES // 2) - 1]).round().astype(np.int64)
     return np.unique(np.concatenate([first, others, picks[picks >= 0]]))
 
 
+def placed(walk: Walk, stop: Stop) -> int:
+    """How many samples have found their place in the ranking."""
+    ranks = drawn_ranks(walk)
+    count = round(stop.formed * len(ranks))
+    return int(ranks[count - 1]) + 1 if count else 0
+
+
 def _height(walk: Walk, rank: Any) -> Any:
     """Where a rank stands on the axis: 0 = the first, 1 = the last."""
     m = len(walk.ranked)
-    if m <= FAR * walk.cut:
-        return np.asarray(rank) / max(m - 1, 1)
+    if m <= max(FAR * walk.cut, 1):
+        return np.asarray(rank, dtype=np.float64) / max(m - 1, 1)
     return np.log(np.asarray(rank) + 1.0) / np.log(m)
 
 
 def _ranking(walk: Walk, stop: Stop) -> Parts:
-    """The scores in the pool's order and, from the second phase on, in descending order with the batch's cut."""
+    """The scores in the pool's order, of which more and more find their place in the ranking, then with the batch's cut."""
     assert walk.now.scores is not None
     m, ranks = len(walk.ranked), drawn_ranks(walk)
     ids = walk.ranked[ranks]
     scores = walk.now.scores[ids].astype(np.float32)
-    sorted_now = stop.phase != "scores"
-    if sorted_now:
-        heights = _height(walk, ranks)
-    else:
-        heights = np.empty(len(ids))
-        heights[np.argsort(ids)] = np.arange(len(ids)) / max(len(ids) - 1, 1)
+    done = placed(walk, stop)
+    heights = _height(walk, ranks)
+    waiting = ranks >= done
+    if waiting.any():  # below those in place, in the pool's order
+        top = float(_height(walk, done - 1)) if done else 0.0
+        heights[waiting] = top + (1 - top) * (np.argsort(np.argsort(ids[waiting])) + 1) / waiting.sum()
     data = [
         {
             "type": "scatter",
@@ -105,10 +128,12 @@ def _ranking(walk: Walk, stop: Stop) -> Parts:
         "x": {"range": [low - room, high + room], "nticks": 3},
         "y": {"range": [1.03, -0.05], "showticklabels": False, "showgrid": False},
     }
-    if not sorted_now:
+    if not done:
         return data, {**place, "title": "scores as they come"}
     ticks = sorted({1, *(10**p for p in range(1, 9) if 10**p < m / 2), m} if m > FAR * walk.cut else {1, (m + 1) // 2, m})
     place["y"] |= {"showticklabels": True, "tickvals": [float(_height(walk, t - 1)) for t in ticks], "ticktext": [f"{t:,}" for t in ticks]}
+    if done < walk.cut:
+        return data, {**place, "title": "scores, highest first"}
     line = float(_height(walk, walk.cut - 0.5))
     shape = {"type": "line", "xref": "x2 domain", "yref": "y2", "x0": 0, "x1": 1, "y0": line, "y1": line}
     note = {
@@ -177,7 +202,7 @@ def _labels(walk: Walk) -> Parts:
     wrong = np.bincount(labels[walk.surprises], minlength=k)
     classes = _most(counts)
     surprises = "" if walk.before is None else " (surprises)"
-    texts = [f"{label(walk.dataset.class_names[i], 14)}: {counts[i]:,}" + (f" ({wrong[i]:,})" if surprises else "") for i in classes]
+    texts = [f"{counts[i]:,} {label(walk.dataset.class_names[i], 14)}" + (f" ({wrong[i]:,})" if surprises else "") for i in classes]
     return _rows(walk, classes, texts, counts[classes], f"labels{surprises}", wrong[classes])
 
 
@@ -187,9 +212,9 @@ def _flows(walk: Walk) -> Parts:
     if walk.before is None:
         counts = np.bincount(walk.predicted[walk.rest], minlength=len(names))
         classes = _most(counts)
-        return _rows(walk, classes, [f"{label(names[i], 14)}: {counts[i]:,}" for i in classes], counts[classes], "predictions")
+        return _rows(walk, classes, [f"{counts[i]:,} {label(names[i], 14)}" for i in classes], counts[classes], "predictions")
     rows = walk.flows[:ROWS]
-    texts = [f"{label(names[source], 8)} → {label(names[target], 8)}: {count:,}" for source, target, count in rows]
+    texts = [f"{count:,} {label(names[source], 7)} → {label(names[target], 7)}" for source, target, count in rows]
     return _rows(walk, [target for _, target, _ in rows], texts, [count for *_, count in rows], "changed predictions")
 
 
@@ -204,8 +229,7 @@ def _rows(walk: Walk, classes: list[int], texts: list[str], values: Any, title: 
     hidden = {"visible": False}
     place = {"x": {**hidden, "range": [0, 1.05 * most]}, "y": {**hidden, "range": [ROWS - 0.4, -0.9]}, "title": title}
     if not len(classes):
-        note = {"text": "none", "x": 0.5, "y": 0.5, "xref": "x2 domain", "yref": "y2 domain", "showarrow": False}
-        return [], {**place, "annotations": [note]}
+        return _nothing("none", title)
     rows = np.arange(len(classes), dtype=np.int32)
     k = walk.dataset.n_classes
     colors, shapes = palette.class_colors(k), palette.symbols(k)
@@ -229,6 +253,7 @@ def _rows(walk: Walk, classes: list[int], texts: list[str], values: Any, title: 
         "marker": {"symbol": [shapes[i] for i in classes], "size": 8, "color": [colors[i] for i in classes]},
         "text": texts,
         "textposition": "middle right",
+        "textfont": {"size": 11},
         "hoverinfo": "skip",
         **ON_STRIP,
     }
@@ -244,13 +269,13 @@ def _on_strip(ids: Any) -> dict[str, Any]:
     return {**ON_STRIP, "alviz_ids": np.asarray(ids, dtype=np.int32)}
 
 
-def axes(place: dict[str, Any], domain: list[float]) -> dict[str, Any]:
+def axes(place: dict[str, Any]) -> dict[str, Any]:
     """The layout of the strip: xaxis2, yaxis2, shapes and annotations. Nothing in it moves the map: there is always room for what may stand there."""
     title = {
         "text": escape(place["title"]),
-        "x": 0,
+        "x": STRIP[0],
         "y": 1,
-        "xref": "x2 domain",
+        "xref": "paper",
         "yref": "paper",
         "xanchor": "left",
         "yanchor": "top",
@@ -258,7 +283,7 @@ def axes(place: dict[str, Any], domain: list[float]) -> dict[str, Any]:
     }
     still: dict[str, Any] = {"automargin": False, "fixedrange": True}
     return {
-        "xaxis2": axis(**{"domain": domain, "anchor": "y2", **still, **place["x"]}),
+        "xaxis2": axis(**{"domain": STRIP, "anchor": "y2", **still, **place["x"]}),
         "yaxis2": axis(**{"domain": [0.1, 0.92], "anchor": "x2", **still, **place["y"]}),
         "shapes": place.get("shapes", []),
         "annotations": [title, *place.get("annotations", [])],

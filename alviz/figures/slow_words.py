@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from alviz.figures.base import SPACE, number, percent, plural, spoken
+from alviz.figures.slow_strip import placed
 from alviz.figures.walk import Stop, Walk
 
 
@@ -27,10 +28,12 @@ def _scores(walk: Walk, _: Stop) -> str:
     return f"{who}: from {low} to {high}, the middle one {middle}. Deeper colour and larger: higher."
 
 
-def _ranking(walk: Walk, _: Stop) -> str:
+def _ranking(walk: Walk, stop: Stop) -> str:
     now, cut = walk.now, walk.cut
     if not cut:
         return f"Without scores there is no ranking: {now.strategy} goes on to its picks."
+    if stop.formed < 1:
+        return f"The ranking forms from the top: {placed(walk, stop):,} of {plural(len(walk.ranked), 'score')} have found their place."
     assert now.scores is not None
     scores = now.scores[walk.ranked]
     tied = int((scores == scores[cut - 1]).sum())

@@ -21,11 +21,16 @@ MOST_PICKS = 50
 
 @dataclass(frozen=True)
 class Stop:
-    """Where a walk stands. phase: one of `PHASES`; picks: how many are marked so far; new: how many of them just now."""
+    """Where a walk stands. phase: one of `PHASES`; picks: how many are marked so far; new: how many of them just now; formed: the part of the ranking that has formed, 0 … 1."""
 
     phase: str
     picks: int
     new: int = 0
+    formed: float = 0.0
+
+
+FORMING = 4
+"""Stops while the ranking forms."""
 
 
 def stops(finished: Round) -> tuple[Stop, ...]:
@@ -33,9 +38,12 @@ def stops(finished: Round) -> tuple[Stop, ...]:
     b = len(finished.queried)
     parts = min(b, MOST_PICKS)
     marks = [b * part // parts for part in range(parts + 1)] if parts else [0]
+    scored = finished.scores is not None and bool(np.isfinite(finished.scores).any())
+    steps = FORMING if scored else 1
+    ranking = [Stop("ranking", 0, formed=(step + 1) / steps) for step in range(steps)]
     return (
-        *((Stop("scores", 0), Stop("ranking", 0)) if finished.index > 0 else ()),
-        *(Stop("picks", upto, upto - since) for since, upto in pairwise(marks)),
+        *((Stop("scores", 0), *ranking) if finished.index > 0 else ()),
+        *(Stop("picks", upto, upto - since, 1.0) for since, upto in pairwise(marks)),
         *((Stop("labels", b),) if b else ()),
         Stop("model", b),
     )

@@ -1,7 +1,7 @@
 // The walk through a round: back, play, on; the phases as chapters of one slider; the speed. The clock is the page's: Python draws the stop it is told.
-const READING = 4500;  // milliseconds for a phase, for one of several picks, and for all the picks of a round at most
-const PICK = 1000;
-const ALL_PICKS = 20000;
+const READING = 4000;  // milliseconds for the end of a phase, for each stop before it, and for all of a phase's stops at most
+const EACH = 1000;
+const ALL = 20000;
 
 const SHAPES = {
   back: "M11 3 5 8l6 5z M3 3h2v10H3z", play: "M4 2.5 13 8l-9 5.5z", pause: "M4 3h3v10H4z M9 3h3v10H9z", on: "M5 3l6 5-6 5z M11 3h2v10h-2z",
@@ -149,8 +149,9 @@ export default {
       if (!model.get("playing") || !model.get("on")) return;
       const position = model.get("position");
       if (position >= lastOf(model)) return play(model, false);
-      const count = phaseAt(model, position)?.count ?? 1;
-      timer = setTimeout(() => go(model, position + 1), (count > 1 ? Math.min(PICK, ALL_PICKS / count) : READING) / model.get("speed"));
+      const phase = phaseAt(model, position);
+      const within = phase && position < phase.first + phase.count - 1;
+      timer = setTimeout(() => go(model, position + 1), (within ? Math.min(EACH, ALL / phase.count) : READING) / model.get("speed"));
     };
     for (const event of ["change:drawn", "change:playing", "change:speed", "change:on"]) model.on(event, wind);
     wind();
