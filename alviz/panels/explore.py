@@ -126,6 +126,7 @@ class Explore:
         self.history = History(workbench)
         self.map = MapPanel(workbench)
         self.slow = SlowMotion(workbench, self.map)
+        self.history.widget.children = (*self.history.widget.children, self.slow.toggle)
         self.queries = QueriesPanel(workbench)
         self.why = WhyPanel(workbench)
         self.sample = SamplePanel(workbench)
@@ -140,7 +141,7 @@ class Explore:
         middle = widgets.VBox(
             [
                 panel("Embedding map", self.map.widget, controls=self.map.controls),
-                panel("Timeline", self.history.widget, self.slow.toggle, inline=True),
+                panel("Timeline", self.history.widget, inline=True),
                 panel("This round's queries", self.queries.widget),
                 panel("Why these", self.why.widget, controls=self.why.controls),
                 panel("Why this sample", self.sample.widget),

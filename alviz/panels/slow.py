@@ -72,6 +72,7 @@ class SlowMotion:
         for control in self._usual:
             control.layout.display = "none" if on else None
         self.player.layout.display = None if on else "none"
+        (self.map.controls.add_class if on else self.map.controls.remove_class)("alviz-walking")
         self.player.playing = False
         self._view = None  # from the start, also where it was left
         self.map.draw()

@@ -70,10 +70,11 @@ def test_the_walk_goes_by_keys(app_url: str, page: Any) -> None:
     opened(page, f"{app_url}explore?dataset=digits&n_queries=3&budget=30")
     press(page, "Step")
     says(page, "round 1/")
-    page.get_by_role("button", name="Slow motion", exact=True).focus()
+    page.get_by_role("button", name="Slow motion", exact=True, pressed=False).focus()
     page.keyboard.press("Enter")
     stands(page, "Round 1, scores")
     page.wait_for_function("() => document.activeElement.className === 'alviz-chapters'")
+    page.get_by_role("button", name="Slow motion", exact=True, pressed=True).wait_for()
     for key, caption in (
         ("End", "model"),
         ("ArrowLeft", "labels"),

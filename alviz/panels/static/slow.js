@@ -128,13 +128,17 @@ function render({ model, el }) {
     model.set("speed", Number(speed.value));
     model.save_changes();
   });
-  const enter = () => {  // who turns it on by key goes on by key
-    if (model.get("on") && document.activeElement?.closest(".alviz-slow")) requestAnimationFrame(() => track.focus());
-  };
-  const listeners = { "change:on": enter, "change:phases": build, "change:position": draw, "change:playing": draw, "change:speed": draw, "change:caption": draw, "change:drawn": say };
+  // The button that turns it on tells screen readers whether it is; who pressed it by key goes on by key.
+  const turned = () => requestAnimationFrame(() => {
+    const button = el.closest(".alviz-root")?.querySelector(".alviz-slow");
+    button?.setAttribute("aria-pressed", String(model.get("on")));
+    if (model.get("on") && button === document.activeElement) track.focus();
+  });
+  const listeners = { "change:on": turned, "change:phases": build, "change:position": draw, "change:playing": draw, "change:speed": draw, "change:caption": draw, "change:drawn": say };
   for (const [event, listener] of Object.entries(listeners)) model.on(event, listener);
   build();
   say();
+  turned();
   return () => {
     for (const [event, listener] of Object.entries(listeners)) model.off(event, listener);
   };
