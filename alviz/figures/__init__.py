@@ -11,15 +11,20 @@ from alviz.figures.progress import grid_progress
 from alviz.figures.ranks import critical_difference_diagram
 from alviz.figures.sample import prediction_history, sample_probabilities
 from alviz.figures.scores import score_histogram
+from alviz.figures.slow import slow_motion
 from alviz.figures.tables import AccuracyCell, AccuracyRow, accuracy_html, accuracy_reading, accuracy_table
 from alviz.figures.times import phase_times
 from alviz.figures.toy import toy_plane
 from alviz.figures.tradeoff import time_against
+from alviz.figures.walk import Moved, Stop, Walk, stops
 
 __all__ = [
     "AccuracyCell",
     "AccuracyRow",
     "Drawing",
+    "Moved",
+    "Stop",
+    "Walk",
     "accuracy_html",
     "accuracy_reading",
     "accuracy_table",
@@ -40,6 +45,8 @@ __all__ = [
     "prediction_history",
     "sample_probabilities",
     "score_histogram",
+    "slow_motion",
+    "stops",
     "time_against",
     "toy_plane",
     "win_tie_loss_map",

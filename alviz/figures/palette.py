@@ -23,8 +23,8 @@ _SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x", "triangl
 _RINGS = (316, 301, 302, 305, 303, 304, 306, 313, 314, 307)
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 
-NO_CLASS, NO_CLASS_RING = "hexagon2", 315
-"""The marker of labelled samples without a class, and its ring."""
+NO_CLASS, NO_CLASS_RING, NO_CLASS_NUMBER = "hexagon2", 315, 15
+"""The marker of labelled samples without a class, its ring, and its number."""
 
 SCORE = "#7A2BC4"
 """The deep end of score fields."""
@@ -46,6 +46,11 @@ def symbols(k: int) -> list[str]:
 def ring_numbers(k: int) -> list[int]:
     """The same shapes as outlines with a dot in the middle, the mark of labelled samples, in plotly's numbers (for arrays of markers)."""
     return [_RINGS[(i + i // 10) % 10] for i in range(k)]
+
+
+def symbol_numbers(k: int) -> list[int]:
+    """The shapes of `symbols` filled, in plotly's numbers (for arrays of markers)."""
+    return [number - 300 for number in ring_numbers(k)]  # plotly adds 300 for an outline with a dot
 
 
 def dashes(k: int) -> list[str]:

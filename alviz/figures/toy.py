@@ -61,7 +61,7 @@ def toy_plane(
     if field is not None:
         data.append(_score(field, grid) if kind == "score" else _regions(field, grid, certain=kind == "probability"))
     if believed is not None:
-        data += _boundaries(believed, grid)
+        data += boundary_lines(believed, grid)
     data += _points(dataset, rings, stars, said)
     look = layout(f"toy {title}", xaxis=bare_axis(), yaxis=bare_axis(scaleanchor="x"), showlegend=True, dragmode="lasso")
     return Drawing({"data": data, "layout": look}, _reading(dataset, rings, stars, believed, grid, accuracy))
@@ -102,8 +102,11 @@ def _heat(grid: Any, z: Any, **more: Any) -> dict[str, Any]:
     return {"type": "heatmap", "x": grid[0], "y": grid[1], "z": z, "hoverinfo": "skip", **more}
 
 
-def _boundaries(probabilities: Any, grid: Any) -> list[dict[str, Any]]:
-    """The lines where one class overtakes the others: zero contours of p_k − max of the rest. For two classes one of the lines is enough."""
+def boundary_lines(probabilities: Any, grid: Any, color: str = NEUTRAL, dash: str = "solid") -> list[dict[str, Any]]:
+    """Traces of the lines where one class overtakes the others: zero contours of p_k − max of the rest. For two classes one of the lines is enough.
+
+    probabilities: (h, w, K); grid: x (w,) and y (h,), both ascending.
+    """
     k = probabilities.shape[2]
     lines = []
     for i in range(k) if k > 2 else range(k - 1):
@@ -111,7 +114,8 @@ def _boundaries(probabilities: Any, grid: Any) -> list[dict[str, Any]]:
         if (ahead > 0).any() and (ahead <= 0).any():
             levels = {"start": 0, "end": 0, "size": 1, "coloring": "none", "showlabels": False}
             z = ahead.astype(np.float32)
-            line = {"type": "contour", "x": grid[0], "y": grid[1], "z": z, "contours": levels, "line": {"color": NEUTRAL, "width": 2}}
+            look = {"color": color, "width": 2, "dash": dash}
+            line = {"type": "contour", "x": grid[0], "y": grid[1], "z": z, "contours": levels, "line": look}
             lines.append({**line, "hoverinfo": "skip", "showscale": False, "showlegend": False, "name": "boundary"})
     return lines
 

@@ -21,6 +21,7 @@ from alviz.panels.recipes import cited, run_script
 from alviz.panels.sample import SamplePanel
 from alviz.panels.settings import SLIDERS, Settings, learner_menu, slider_values, strategy_menu, suggested
 from alviz.panels.share import Sharing, parts_of
+from alviz.panels.slow import SlowMotion
 from alviz.panels.source import first_params
 from alviz.panels.timeline import Timeline
 from alviz.panels.url import PageUrl
@@ -136,6 +137,8 @@ class Explore:
         )
         self.history = History(workbench)
         self.map = MapPanel(workbench)
+        self.slow = SlowMotion(workbench, self.map)
+        self.history.widget.children = (*self.history.widget.children, self.slow.toggle)
         self.queries = QueriesPanel(workbench)
         self.why = WhyPanel(workbench)
         self.sample = SamplePanel(workbench)

@@ -1,5 +1,6 @@
 """MapPanel: the embedding map, with its projection and colour switches and the lasso."""
 
+from collections.abc import Callable
 from typing import Any
 
 import ipywidgets as widgets
@@ -7,6 +8,7 @@ import numpy as np
 
 from alviz import projections
 from alviz.figures import embedding_map
+from alviz.figures.base import Drawing
 from alviz.panels.field import Field, option
 from alviz.panels.linking import link_selection
 from alviz.panels.plot import Plot
@@ -32,17 +34,20 @@ class MapPanel:
         self.color = Field(
             kind="menu", label="Colour by", options=list(COLORS), value="class", help="What the colours stand for; shapes tell the state."
         )
+        self.instead: Callable[[], Drawing | None] = lambda: None
+        """What is drawn in the place of the map, None = the map itself."""
         self.plot = Plot(height="clamp(270px, 34vh, 640px)", empty="Loading the pool …")
+        self.plot.add_class("alviz-still")
         self.controls = widgets.HBox([self.method, self.color])
         self.controls.add_class("alviz-controls")
         self.widget = self.plot
         self.method.observe(self._choose, ["value"])
-        self.color.observe(lambda _: self._draw(), ["value"])
+        self.color.observe(lambda _: self.draw(), ["value"])
         workbench.observe(lambda _: self._methods(), ["dataset", "method"])
-        workbench.observe(lambda _: self._draw(), ["view", "projection"])
+        workbench.observe(lambda _: self.draw(), ["view", "projection"])
         link_selection(workbench, self.plot)
         self._methods()
-        self._draw()
+        self.draw()
 
     def _choose(self, change: Any) -> None:
         if change["new"]:
@@ -55,9 +60,13 @@ class MapPanel:
             self.method.options = options
         self.method.value = self.workbench.method
 
-    def _draw(self) -> None:
+    def draw(self) -> None:
+        """Show the pool as it stands now, or what stands in its place."""
         dataset, view, projection = self.workbench.dataset, self.workbench.view, self.workbench.projection
         if dataset is None or projection is None or len(projection.points) != len(dataset):
+            return
+        if (drawing := self.instead()) is not None:
+            self.plot.show(drawing.figure, drawing.reading)
             return
         nothing = np.full(len(dataset), -1, dtype=np.int64)
         drawing = embedding_map(

@@ -78,6 +78,8 @@ def everything(dataset: Any, rounds: Any, labelled_in_round: Any) -> dict[str, A
     if rounds:
         course = np.stack([finished.probabilities[0] for finished in rounds])
         asked["now"] = figures.sample_probabilities(course[-1], course[-2] if len(course) > 1 else None, dataset.class_names, given=0)
+        walk = figures.Walk(dataset.features, dataset, last, rounds[-2] if len(rounds) > 1 else None, labelled_in_round, "PCA")
+        asked |= {f"slow {stop.phase}": figures.slow_motion(walk, stop) for stop in figures.stops(last)}
         asked["course"] = figures.prediction_history(course, dataset.class_names, len(course) - 1, picked=0)
     done = np.array([[len(rounds), 1], [0, 2]])
     asked["grid"] = figures.grid_progress([EVIL[0], EVIL[2]], ["0", EVIL[1]], done, 4, done == 1, chosen=(1, 1))
