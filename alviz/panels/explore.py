@@ -16,6 +16,7 @@ from alviz.panels.options import in_address, options_of
 from alviz.panels.parts import made
 from alviz.panels.pulse import Pulse
 from alviz.panels.queries import QueriesPanel
+from alviz.panels.rivals import RivalsPanel, rivals_in
 from alviz.panels.sample import SamplePanel
 from alviz.panels.settings import SLIDERS, Settings, learner_menu, slider_values, strategy_menu, suggested
 from alviz.panels.source import first_params
@@ -123,6 +124,7 @@ class Explore:
             workbench, workbench, self._status, ["view", "projecting", "projected", "preparing", "config"], self._background
         )
         self.history = History(workbench)
+        self.rivals = RivalsPanel(workbench)
         self.map = MapPanel(workbench)
         self.queries = QueriesPanel(workbench)
         self.why = WhyPanel(workbench)
@@ -139,6 +141,7 @@ class Explore:
             [
                 panel("Embedding map", self.map.widget, controls=self.map.controls),
                 panel("Timeline", self.history.widget, inline=True),
+                self.rivals.widget,
                 panel("This round's queries", self.queries.widget),
                 panel("Why these", self.why.widget, controls=self.why.controls),
                 panel("Why this sample", self.sample.widget),
@@ -183,6 +186,10 @@ class Explore:
             if key == "imbalance":
                 found |= {key: value} if is_rule(value) else {}
                 wrong += [] if is_rule(value) else [f"{key}={value}"]
+                continue
+            if key == "rivals":
+                found[key], refused = rivals_in({**config, **found}, value, self._menu("strategy", {**config, **found}, query))
+                wrong += refused
                 continue
             field = self.settings.fields[key]
             options = self._menu(key, {**config, **found}, query)
@@ -229,8 +236,9 @@ class Explore:
         usual = {**DEFAULTS, **suggested(config["dataset"])}
         share = {key: str(config[key]) for key in DEFAULTS if config[key] != usual[key]}
         share |= {key: f"{value:g}" for key, value in config.get("params", {}).items() if key in SLIDERS}
+        share |= {"rivals": ",".join(config["rivals"])} if config["rivals"] else {}
         share |= in_address(config.get("options", {}))
-        run = self._awaited if view is None else view.track.run.id
+        run = self._awaited if view is None else ",".join(filter(None, (run.id for run in view.track.moved)))
         if run:
             share["run"] = run
         if view is not None and view.shown < len(view.rounds) - 1:
