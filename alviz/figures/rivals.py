@@ -27,7 +27,7 @@ from alviz.figures.base import (
     spoken,
     whole_ticks,
 )
-from alviz.figures.curves import Runs, end_labels, in_words, learning_curve, padded
+from alviz.figures.curves import END_WIDTH, Runs, end_labels, in_words, learning_curve, padded
 from alviz.figures.embedding import GL_FROM
 from alviz.loop.metrics import SHARES, imbalance_ratio
 from alviz.loop.round import Round
@@ -67,15 +67,16 @@ def duel_map(
             "alviz_names": texts.tolist(),
         }
 
+    large, opacity = (9, 1.0) if (times > 0).sum() <= 300 else (6, 0.8)  # many marks must not hide one another
     some = (times > 1) & (times < len(names))
     data = [
         trace((times == 0) & ~start, "pool", {"size": 3 if gl == "scattergl" else 4, "opacity": 0.35, "color": palette.POOL}),
         trace(start, "common start", {"symbol": START, "size": 7, "color": NEUTRAL, "line": {"width": 1.5}}),
-        trace(times == len(names), "picked by all", {"symbol": ALL, "size": 10, "color": NEUTRAL}),
-        trace(some, "by some", {"symbol": SOME, "size": 10, "color": NEUTRAL, "line": {"width": 2}}),
+        trace(times == len(names), "picked by all", {"symbol": ALL, "size": large + 1, "color": NEUTRAL}),
+        trace(some, "by some", {"symbol": SOME, "size": large + 1, "color": NEUTRAL, "line": {"width": 2}}),
     ]
     for s, (name, color, symbol) in enumerate(zip(names, *_styles(len(names)), strict=True)):
-        own = {"symbol": symbol, "size": 9, "color": color, "line": {"width": 0.5, "color": "white"}}
+        own = {"symbol": symbol, "size": large, "opacity": opacity, "color": color, "line": {"width": 0.5, "color": "white"}}
         data.append(trace(mine[s] & (times == 1), f"{name} only", own))
     note = {
         "text": escape(title),
@@ -185,6 +186,7 @@ def duel_curve(runs: Runs, random: Expectation | None, metric: str = "accuracy",
     look = drawing.figure["layout"]
     ticks = {"tickformat": ".0%" if span[1] - span[0] > 0.05 else ".1%"} if metric in SHARES else {}
     look = {**look, "yaxis": {**look["yaxis"], "range": list(span), **ticks}, "annotations": end_labels(ends, span)}
+    look["margin"] = {**look["margin"], "r": 30 + 6 * max(len(shorten(name, END_WIDTH)) for *_, name, _ in ends)}
     at = len(curves[0][1]) - 1 if shown_round is None else shown_round
     reading = _band_reading(
         [(name, float(v[at])) for name, _, v in curves if at < len(v)], x, (low, mean, high), curves[0][1][at], random.seeds, metric
@@ -204,18 +206,15 @@ def _band_reading(values: list[tuple[str, float]], x: Any, band: Any, labels: in
     if column[0] == 0 and not over and not under:
         return f"All begin with the same {plural(labels, 'label')}, and so does random, over {plural(seeds, 'seed')}."
 
-    def named(some: list[str]) -> str:
-        off = {name: value - mean for name, value in values}
-        size = {name: f"{100 * abs(d):.1f} points" if metric in SHARES else number(abs(d)) for name, d in off.items()}
-        return (
-            f" ({', '.join(f'{shorten(name)} by {size[name]} over its mean' if off[name] > 0 else f'{shorten(name)} by {size[name]} under its mean' for name in some)})"
-            if some
-            else ""
-        )
+    def named(some: list[str], side: str) -> str:
+        away = {name: abs(value - mean) for name, value in values if name in some}
+        size = {name: f"{100 * d:.1f}" if metric in SHARES else number(d) for name, d in away.items()}
+        listed = ", ".join(f"{shorten(name)} {text}" for name, text in size.items())
+        return f" ({listed}{' points' if metric in SHARES else ''} {side} its mean)" if some else ""
 
     verb = "lies" if len(over) == 1 else "lie"
-    text = f"{in_words(metric).capitalize()} with {plural(labels, 'label')}: {len(over)} of {len(values)} strategies {verb} above all {seeds} runs of random from this start{named(over)}"
-    text += f", {len(under)} below{named(under)}" if under else ""
+    text = f"{in_words(metric).capitalize()} with {plural(labels, 'label')}: {len(over)} of {len(values)} strategies {verb} above all {seeds} runs of random from this start{named(over, 'above')}"
+    text += f", {len(under)} below{named(under, 'below')}" if under else ""
     return f"{text}; one more run of random would lie above them in 1 of {seeds + 1} cases."
 
 
@@ -228,7 +227,15 @@ def duel_balance(names: Sequence[str], rounds: Sequence[Round], dataset: Dataset
     if dataset.n_classes <= NAMED_UP_TO:
         patterns = ("", "/", "x", ".")
         parts: list[Part] = [
-            (label(name), one, {"color": color, "line": {"width": 0}, "pattern": {"shape": shape, "size": 4, "solidity": 0.35}})
+            (
+                label(name),
+                one,
+                {
+                    "color": color,
+                    "line": {"width": 0},
+                    "pattern": {"shape": shape, "size": 5, "fillmode": "overlay", "fgcolor": "white", "fgopacity": 0.7, "solidity": 0.25},
+                },
+            )
             for name, one, color, shape in zip(names, counts, colors, patterns, strict=False)
         ]
         data, axes = class_bars(dataset.class_names, parts, order=-counts[0], value="labels,")

@@ -31,6 +31,12 @@ SAMPLES = 40
 """Samples shown of those that only one strategy saw."""
 
 
+ORDER = (
+    '<p class="alviz-reading">What one saw that the others never did, the most informative for them first: classes of which they have no label, then the samples '
+    "whose label their models believe least (per cent).</p>"
+)
+
+
 class RivalsPanel:
     """The card "Duel", there only while the run looked at has rivals."""
 
@@ -41,7 +47,6 @@ class RivalsPanel:
         self._of: tuple[Run, ...] = ()
         self.map = Plot(height="clamp(270px, 38vh, 560px)", empty="The map comes once the data are projected.")
         self.table = widgets.HTML()
-        self.table.add_class("alviz-duel-table")
         self.metric = Field(kind="menu", label="Measure", options=list(METRICS), value="accuracy", help="Against the labels spent.")
         self.seeds = Field(
             kind="number",
@@ -54,7 +59,8 @@ class RivalsPanel:
         self.button = widgets.Button()
         self.words = widgets.HTML()
         self.words.add_class("alviz-job")
-        self.curve, self.balance = Plot(height="280px"), Plot(height="280px")
+        self.curve, self.balance = Plot(height="250px"), Plot(height="250px")
+        self.order = widgets.HTML()
         self.only = [Only(workbench) for _ in range(MAX_RIVALS + 1)]
         controls = widgets.HBox([self.metric, self.seeds, self.button, self.words])
         controls.add_class("alviz-controls")
@@ -62,7 +68,7 @@ class RivalsPanel:
         side_by_side.add_class("alviz-duel-plots")
         seen = widgets.Box([one.widget for one in self.only])
         seen.add_class("alviz-duel-only")
-        self.widget = panel("Duel", self.map, self.table, controls, side_by_side, seen)
+        self.widget = panel("Duel", self.map, self.table, controls, side_by_side, self.order, seen)
         self.metric.observe(lambda _: self._curve(), ["value"])
         self.seeds.observe(lambda _: self._expect(), ["value"])
         self.button.on_click(lambda _: self._turn())
@@ -93,7 +99,11 @@ class RivalsPanel:
             self._of, self._stopped = view.track.duel, False
         self._expect()
         self._map()
-        self.table.value = overlap_html(names, picked_when(rounds, len(view.dataset)), view.shown)
+        table = overlap_html(names, picked_when(rounds, len(view.dataset)), view.shown)
+        self.table.value = (
+            f'<div class="alviz-duel-table" tabindex="0" role="group" aria-label="Overlap, round by round">{table}</div>' if table else ""
+        )
+        self.order.value = ORDER if view.shown else ""
         self._curve()
         last = [mine[-1] for mine in rounds]
         drawing = duel_balance(names, last, view.dataset)
@@ -197,7 +207,7 @@ class Only:
         )
         top = ids[:SAMPLES]
         titles = [dataset.class_names[labels[i]] if labels[i] >= 0 else "no label" for i in top]
-        whose = f"{shorten(names[1 - s], 12)}:" if len(names) == 2 else "others:"
+        whose = shorten(names[1 - s], 11) if len(names) == 2 else "others"
         lines = [
             [f"round\t{when[i]}", *([f"{whose}\t{max(p[i, labels[i]] for p in others):.0%}"] if labels[i] >= 0 else [])]
             for i in top.tolist()
