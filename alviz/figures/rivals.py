@@ -187,7 +187,8 @@ def duel_curve(runs: Runs, random: Expectation | None, metric: str = "accuracy",
     ticks = {"tickformat": ".0%" if span[1] - span[0] > 0.05 else ".1%"} if metric in SHARES else {}
     look = {**look, "yaxis": {**look["yaxis"], "range": list(span), **ticks}, "annotations": end_labels(ends, span)}
     look["margin"] = {**look["margin"], "r": 30 + 6 * max(len(shorten(name, END_WIDTH)) for *_, name, _ in ends)}
-    at = len(curves[0][1]) - 1 if shown_round is None else shown_round
+    last = len(curves[0][1]) - 1
+    at = last if shown_round is None else min(shown_round, last)
     reading = _band_reading(
         [(name, float(v[at])) for name, _, v in curves if at < len(v)], x, (low, mean, high), curves[0][1][at], random.seeds, metric
     )

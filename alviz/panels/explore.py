@@ -80,7 +80,7 @@ class History:
 def explore(store: Any = "default", run: str = "", **config: Any) -> widgets.VBox:
     """The Explore page as a widget, for a notebook cell or Voila.
 
-    config: settings to begin with (dataset, imbalance, learner, strategy, initial, n_queries, budget, seed). store: where runs are kept (a
+    config: settings to begin with (dataset, imbalance, learner, strategy, rivals, initial, n_queries, budget, seed). store: where runs are kept (a
     `Store`; None keeps nothing; by default the user's own, or nothing where that cannot be opened). run: the id of a kept run to go on with.
     """
     problem = ""
@@ -168,7 +168,8 @@ class Explore:
         left = view.rounds[-1].n_labelled < min(view.track.budget, len(view.dataset))
         label, learner = view.track.label, view.track.run.base_learner.name
         teacher = "" if f", {learner}" in label else f" with {escape(learner)}"
-        line = f"<b>{escape(label)}</b>{teacher} on {escape(view.dataset.name)} · <span>{escape(view.status())}</span>"
+        duel = f" (duel of {len(view.track.duel)})" if view.track.duel else ""
+        line = f"<b>{escape(label)}</b>{duel}{teacher} on {escape(view.dataset.name)} · <span>{escape(view.status())}</span>"
         if view.track.config and settings_of(view.track.config) != settings_of(self.workbench.config):
             line += ' · <span class="alviz-changed">settings changed: press Start</span>'
         return line, left, len(view.rounds) > 1

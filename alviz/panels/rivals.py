@@ -207,6 +207,8 @@ class Only:
         )
         top = ids[:SAMPLES]
         titles = [dataset.class_names[labels[i]] if labels[i] >= 0 else "no label" for i in top]
+        if dataset.images is None:
+            titles = [f"{title} · #{i:,}" for title, i in zip(titles, top.tolist(), strict=True)]
         whose = shorten(names[1 - s], 11) if len(names) == 2 else "others"
         lines = [
             [f"round\t{when[i]}", *([f"{whose}\t{max(p[i, labels[i]] for p in others):.0%}"] if labels[i] >= 0 else [])]
