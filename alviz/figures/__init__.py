@@ -9,6 +9,7 @@ from alviz.figures.embedding import embedding_map
 from alviz.figures.matrices import overlap_map, penalty_map, win_tie_loss_map
 from alviz.figures.progress import grid_progress
 from alviz.figures.ranks import critical_difference_diagram
+from alviz.figures.rivals import duel_balance, duel_curve, duel_map
 from alviz.figures.sample import prediction_history, sample_probabilities
 from alviz.figures.scores import score_histogram
 from alviz.figures.slow import slow_motion
@@ -32,6 +33,9 @@ __all__ = [
     "confusion_matrix",
     "critical_difference_diagram",
     "curve_bands",
+    "duel_balance",
+    "duel_curve",
+    "duel_map",
     "embedding_map",
     "grid_progress",
     "imbalance_curve",

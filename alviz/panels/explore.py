@@ -18,6 +18,7 @@ from alviz.panels.parts import made
 from alviz.panels.pulse import Pulse
 from alviz.panels.queries import QueriesPanel
 from alviz.panels.recipes import cited, run_script
+from alviz.panels.rivals import RivalsPanel, rivals_in
 from alviz.panels.sample import SamplePanel
 from alviz.panels.settings import SLIDERS, Settings, learner_menu, slider_values, strategy_menu, suggested
 from alviz.panels.share import Sharing, parts_of
@@ -27,7 +28,7 @@ from alviz.panels.timeline import Timeline
 from alviz.panels.url import PageUrl
 from alviz.panels.workbench import DEFAULTS, View, Workbench
 
-COLUMNS = (("settings",), ("map", "timeline", "queries", "why", "sample"), ("curve", "balance", "confusion"))
+COLUMNS = (("settings",), ("map", "timeline", "duel", "queries", "why", "sample"), ("curve", "balance", "confusion"))
 """The cards, column by column."""
 
 MOST_ROUNDS = 1_000_000
@@ -92,7 +93,7 @@ class History:
 def explore(store: Any = "default", run: str = "", **config: Any) -> widgets.VBox:
     """The Explore page as a widget, for a notebook cell or Voila.
 
-    config: settings to begin with (dataset, imbalance, learner, strategy, initial, n_queries, budget, seed). store: where runs are kept (a
+    config: settings to begin with (dataset, imbalance, learner, strategy, rivals, initial, n_queries, budget, seed). store: where runs are kept (a
     `Store`; None keeps nothing; by default the user's own, or nothing where that cannot be opened). run: the id of a kept run to go on with.
     """
     problem = ""
@@ -136,6 +137,7 @@ class Explore:
             workbench, workbench, self._status, ["view", "projecting", "projected", "preparing", "config"], self._background
         )
         self.history = History(workbench)
+        self.rivals = RivalsPanel(workbench)
         self.map = MapPanel(workbench)
         self.slow = SlowMotion(workbench, self.map)
         self.history.widget.children = (*self.history.widget.children, self.slow.toggle)
@@ -161,6 +163,7 @@ class Explore:
             "settings": panel("Settings", self.settings.widget),
             "map": panel("Embedding map", self.map.widget, controls=self.map.controls),
             "timeline": panel("Timeline", self.history.widget, inline=True),
+            "duel": self.rivals.widget,
             "queries": panel("This round's queries", self.queries.widget),
             "why": panel("Why these", self.why.widget, controls=self.why.controls),
             "sample": panel("Why this sample", self.sample.widget),
@@ -188,7 +191,8 @@ class Explore:
         left = view.rounds[-1].n_labelled < min(view.track.budget, len(view.dataset))
         label, learner = view.track.label, view.track.run.base_learner.name
         teacher = "" if f", {learner}" in label else f" with {escape(learner)}"
-        line = f"<b>{escape(label)}</b>{teacher} on {escape(view.dataset.name)} · <span>{escape(view.status())}</span>"
+        duel = f" (duel of {len(view.track.duel)})" if view.track.duel else ""
+        line = f"<b>{escape(label)}</b>{duel}{teacher} on {escape(view.dataset.name)} · <span>{escape(view.status())}</span>"
         if view.track.config and settings_of(view.track.config) != settings_of(self.workbench.config):
             line += ' · <span class="alviz-changed">settings changed: press Start</span>'
         return line, left, len(view.rounds) > 1
@@ -206,6 +210,10 @@ class Explore:
             if key == "imbalance":
                 found |= {key: value} if is_rule(value) else {}
                 wrong += [] if is_rule(value) else [f"{key}={value}"]
+                continue
+            if key == "rivals":
+                found[key], refused = rivals_in({**config, **found}, value, self._menu("strategy", {**config, **found}, query))
+                wrong += refused
                 continue
             field = self.settings.fields[key]
             options = self._menu(key, {**config, **found}, query)
@@ -267,21 +275,22 @@ class Explore:
 
     def _python(self) -> str:
         view = self.workbench.view
-        return run_script(self.workbench.config) if view is None else view.track.run.to_python()
+        return run_script(self.workbench.config) if view is None else "\n".join(run.to_python() for run in view.track.moved)
 
     def _bibtex(self) -> str:
         view, config = self.workbench.view, self.workbench.config
-        return (
-            cited(**{key: config[key] for key in ("strategy", "dataset", "learner", "initial")})
-            if view is None
-            else view.track.run.to_bibtex()
-        )
+        if view is not None and not view.track.duel:
+            return view.track.run.to_bibtex()
+        config = config if view is None else view.track.config
+        same = {key: config[key] for key in ("dataset", "learner", "initial")}
+        return cited(strategy=[config["strategy"], *config["rivals"]], **same)
 
     def _share(self) -> None:
         config, view = self.workbench.config, self.workbench.view
         usual = {**DEFAULTS, **suggested(config["dataset"])}
         share = {key: str(config[key]) for key in DEFAULTS if config[key] != usual[key]}
         share |= {key: f"{value:g}" for key, value in config.get("params", {}).items() if key in SLIDERS}
+        share |= {"rivals": ",".join(config["rivals"])} if config["rivals"] else {}
         share |= in_address(config.get("options", {}))
         share |= {key: str(field.value) for key, field in self.looks.items() if field.value != self._usual_looks[key]}
         dataset = self.workbench.dataset
@@ -292,8 +301,12 @@ class Explore:
 
 
 def leading(view: View) -> dict[str, str]:
-    """What of an address leads to a run at a round: its id, for where it is kept, and for elsewhere how many rounds it has, if its settings alone make it again."""
-    run, last = view.track.run, len(view.rounds) - 1
-    alone = run.parent is None and last > 0
-    found = {"run": run.id or "", "rounds": str(last) if alone else "", "round": str(view.shown) if view.shown < last else ""}
+    """What of an address leads to a run, or a duel, at a round: ids, for where they are kept, and for elsewhere how many rounds they have, if settings alone make them again."""
+    runs, last = view.track.moved, len(view.rounds) - 1
+    alone = last > 0 and not any(run.before or run.state.ignored.any() for run in runs)
+    found = {
+        "run": ",".join(filter(None, (run.id for run in runs))),
+        "rounds": str(last) if alone else "",
+        "round": str(view.shown) if view.shown < last else "",
+    }
     return {key: text for key, text in found.items() if text}

@@ -15,12 +15,14 @@ from alviz.studies.grid import Comparison
 
 
 def run_script(config: Mapping[str, Any]) -> str:
-    """The run that Explore's settings would start, to the end of its budget."""
+    """The run, or the duel, that Explore's settings would start, to the end of its budget."""
     n_queries = int(config["n_queries"])
     parts = {part: spec_of(made(part, dict(config))) for part in REGISTRIES}
     numbers = {"n_queries": n_queries, "n_initial": n_queries, "seed": int(config["seed"])}
     rounds = max(math.ceil((int(config["budget"]) - n_queries) / n_queries), 0)
-    return script({"dataset": {"name": config["dataset"], "params": _params(config)}, **parts, **numbers}, rounds)
+    settings = {"dataset": {"name": config["dataset"], "params": _params(config)}, **parts, **numbers}
+    rivals = [{"name": name, "params": {}} for name in config["rivals"]]
+    return "\n".join(script({**settings, "strategy": strategy}, rounds) for strategy in (parts["strategy"], *rivals))
 
 
 def duel_script(config: Mapping[str, Any]) -> str:

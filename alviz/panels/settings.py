@@ -17,7 +17,8 @@ from alviz.loop.signals import unmet
 from alviz.panels.field import Field, option
 from alviz.panels.imbalance import ImbalanceFields
 from alviz.panels.options import OptionFields
-from alviz.panels.parts import REGISTRIES, made
+from alviz.panels.parts import MAX_RIVALS, REGISTRIES, made
+from alviz.panels.several import Several
 from alviz.panels.share import Part
 from alviz.panels.source import OWN, SourceFields, data_menu, first_params
 from alviz.panels.workbench import DEFAULTS, Workbench
@@ -166,6 +167,13 @@ class Settings:
             key: Field(kind="range", label=label, minimum=low, maximum=high, step=step, help=help)
             for key, (label, low, high, step, help) in SLIDERS.items()
         }
+        self.rivals = Several(
+            label="Duel with",
+            least=0,
+            most=MAX_RIVALS,
+            placeholder="Add a rival …",
+            help="Up to three further strategies, from the same start and in step; the greyed-out ones say what they miss.",
+        )
         self.source = SourceFields(workbench)
         self.imbalance = ImbalanceFields(workbench)
         self.options = {part: OptionFields(workbench, part) for part in REGISTRIES}
@@ -186,6 +194,7 @@ class Settings:
                 f["strategy"],
                 self.options["strategy"].widget,
                 self.method,
+                self.rivals,
                 f["initial"],
                 self.options["initial"].widget,
                 numbers,
@@ -196,6 +205,7 @@ class Settings:
         self._show()
         for key, field in self.fields.items():
             field.observe(lambda change, key=key: self._set(key, change["new"]), ["value"])
+        self.rivals.observe(lambda change: self._challenge(change["new"]), ["value"])
         for key, slider in self.sliders.items():
             slider.observe(lambda change, key=key: self._set_parameter(key, change["new"]), ["value"])
         workbench.observe(lambda _: self._show(), ["config"])
@@ -212,7 +222,7 @@ class Settings:
             **{part: [self.options[part].widget] for part in ("learner", "initial")},
         }
         parts = {key: Part(field.label, [field, *around.get(key, [])]) for key, field in self.fields.items()}
-        return {**parts, "imbalance": Part("Class imbalance", [self.imbalance.widget])}
+        return {**parts, "imbalance": Part("Class imbalance", [self.imbalance.widget]), "rivals": Part("Duel with", [self.rivals])}
 
     def _set(self, key: str, value: Any) -> None:
         if self._filling or value == self.workbench.config.get(key):
@@ -231,7 +241,16 @@ class Settings:
             self.workbench.notice = f"{changed['learner']} cannot serve {changed['strategy']}: the query strategy is now margin."
             changed["strategy"] = "margin"
             changed["options"].pop("strategy", None)
+        entries = strategy_menu(made("learner", changed)) if changed["rivals"] else []
+        changed["rivals"] = [name for name in changed["rivals"] if name != changed["strategy"] and not disabled(name, entries)]
+        if key in ("dataset", "learner") and len(changed["rivals"]) < len(now["rivals"]):
+            lost = [name for name in now["rivals"] if name not in changed["rivals"]]
+            self.workbench.notice = f"{changed['learner']} cannot serve {', '.join(lost)}: no rival any more."
         self.workbench.config = changed
+
+    def _challenge(self, rivals: list[str]) -> None:
+        if not self._filling:
+            self.workbench.config = {**self.workbench.config, "rivals": list(rivals)}
 
     def _set_parameter(self, key: str, value: float) -> None:
         if not self._filling:
@@ -249,7 +268,10 @@ class Settings:
                 if key in parameters:
                     slider.value = config.get("params", {}).get(key, parameters[key].default)
             self.fields["learner"].options = learner_menu(config["dataset"])
-            self.fields["strategy"].options = strategy_menu(made("learner", config))
+            entries = strategy_menu(made("learner", config))
+            self.fields["strategy"].options = entries
+            self.rivals.options = [entry for entry in entries if entry["value"] != config["strategy"]]
+            self.rivals.value = config["rivals"]
             for key, field in self.fields.items():
                 field.value = config[key]
             for options in self.options.values():
@@ -268,5 +290,5 @@ class Settings:
 
     def _lock(self, busy: bool) -> None:
         options = [field for fields in self.options.values() for field in fields.box.children]
-        for field in [*self.fields.values(), *self.sliders.values(), *options]:
+        for field in [*self.fields.values(), *self.sliders.values(), *options, self.rivals]:
             field.disabled = busy

@@ -12,24 +12,26 @@ import numpy as np
 import traitlets
 from numpy.typing import NDArray
 
-from alviz import data
+from alviz import data, strategies
 from alviz.data.dataset import Dataset
 from alviz.loop import Run
 from alviz.loop.explain import without
 from alviz.loop.round import Round
 from alviz.panels.jobs import Job, Lane
 from alviz.panels.pace import known_from
-from alviz.panels.parts import REGISTRIES, made
+from alviz.panels.parts import REGISTRIES, made, rivals_in_store, rivals_of
 from alviz.panels.source import unsaid
 from alviz.panels.working import Working, readable
 from alviz.progress import Cancelled
 from alviz.projections import Projection, available, project
+from alviz.studies.duels import start_together, step_together, undo_together, unfinished
 
 DEFAULTS: dict[str, Any] = {
     "dataset": "fashion-mini",
     "imbalance": "none",
     "learner": "linear-svm",
     "strategy": "margin",
+    "rivals": [],
     "initial": "random",
     "n_queries": 50,
     "budget": 600,
@@ -42,12 +44,18 @@ MAX_BYTES = 150_000_000
 
 @dataclass(frozen=True, eq=False)
 class Track:
-    """A run on the page: its label in legends, the labels it may spend in all, and the settings it was made with."""
+    """A run on the page: its label in legends, the labels it may spend in all, and the settings it was made with. duel: the runs that go in step, this one among them, or none."""
 
     run: Run
     label: str
     budget: int
     config: dict[str, Any] = field(default_factory=dict)
+    duel: tuple[Run, ...] = ()
+
+    @property
+    def moved(self) -> tuple[Run, ...]:
+        """What a step moves: the run, or all of its duel."""
+        return self.duel or (self.run,)
 
     @property
     def planned(self) -> int:
@@ -155,7 +163,7 @@ class Workbench(Working):
 
         def work(job: Job) -> None:
             track = self._needed()
-            if track.run.n_labelled >= track.budget:
+            if all(run.n_labelled >= track.budget for run in track.moved):
                 raise ValueError(f"the budget of {track.budget:,} labels is spent: raise it or start again")
             self._step(track, job, (0.0, 1.0))
 
@@ -166,7 +174,7 @@ class Workbench(Working):
 
         def work(job: Job) -> None:
             track = self._needed()
-            self._steps(track, job, max(track.planned - track.run.position, 1))
+            self._steps(track, job, max(track.planned - min(run.position for run in track.moved), 1))
 
         return self.begin(work)
 
@@ -175,7 +183,7 @@ class Workbench(Working):
 
         def work(job: Job) -> None:
             track = self._needed()
-            track.run.undo()
+            undo_together(track.moved)
             self.view = View.of(track, track.run.position)
 
         return self.begin(work)
@@ -192,7 +200,7 @@ class Workbench(Working):
             twin = track.run.fork(round=shown, strategy=made("strategy", self.config), n_queries=int(self.config["n_queries"]))
             label = self._label(f"{name} from round {shown}")
             config = {**track.config, **{key: self.config[key] for key in ("strategy", "n_queries", "budget")}, "options": options}
-            self._show(Track(twin, label, max(track.budget, int(self.config["budget"])), config), shown)
+            self._show(Track(twin, label, max(track.budget, int(self.config["budget"])), config), shown=shown)
 
         return self.begin(work)
 
@@ -203,20 +211,21 @@ class Workbench(Working):
             track = self._needed()
             twin = without(track.run, sample)
             branch = Track(twin, self._label(f"{track.run.name} without #{sample}"), track.budget, track.config)
-            self._show(branch, twin.position)
+            self._show(branch, shown=twin.position)
             self._steps(branch, job, track.run.position - twin.position)
             self.notice = parted(track.run, twin, sample)
 
         return self.begin(work)
 
     def resume(self, run: str, shown: int | None = None, rounds: int | None = None) -> bool:
-        """Go on with a run of the store. shown: the round looked at first (default: the last). rounds: where the store has no such run, so many rounds are made
+        """Go on with a run of the store, or with a duel (ids with commas between). shown: the round looked at first (default: the last). rounds: where the store has no such run, so many rounds are made
         of one with the settings of `config`, which is the same run as far as they tell.
         """
 
         def work(job: Job) -> None:
             self.phase = "loading the run"
-            if self.store is None or not self.store.has(run):
+            ids = run.split(",")
+            if self.store is None or not all(map(self.store.has, ids)):
                 gone = "The run in the address is not kept on this machine: " if run else ""
                 if rounds is None:
                     self.notice = f"{gone}press Start for a new one with its settings."
@@ -227,20 +236,25 @@ class Workbench(Working):
                 if gone:
                     self.notice = f"{gone}it was made again from its settings."
                 return
-            config = self.store.config(run)
+            config = self.store.config(ids[0])
+            rivals = rivals_in_store(config, [self.store.config(other) for other in ids[1:]])
             if config["dataset"] is None:
                 raise ValueError("this run's data was not made by name: resume it from Python with Run.resume")
             dataset = data.create(config["dataset"]["name"], progress=job.progress, **config["dataset"]["params"])
-            stored = self.store.load(run, dataset)
-            again = stored.bare  # a cell of a grid, of which the store has the picks and measures only
-            resumed = Run.replay(stored, dataset, **self.hooks(job)) if again else Run.resume(stored, dataset, store=self.store)
+            runs = []
+            for one in ids:
+                stored = self.store.load(one, dataset)
+                again = stored.bare  # a cell of a grid, of which the store has the picks and measures only
+                runs.append(Run.replay(stored, dataset, **self.hooks(job)) if again else Run.resume(stored, dataset, store=self.store))
+            resumed = runs[0]
             settings = {key: (config.get(key) or {}).get("name") for key in ("dataset", "learner", "strategy", "initial")}
-            budget = max(int(self.config["budget"]), resumed.n_labelled)
+            budget = max(int(self.config["budget"]), *(one.n_labelled for one in runs))
             params = dict(config["dataset"]["params"])
             settings["imbalance"] = params.pop("imbalance", "none")
             self.config = {
                 **self.config,
                 **settings,
+                "rivals": rivals,
                 "params": params,
                 "options": {part: (config.get(part) or {}).get("params", {}) for part in REGISTRIES},
                 "n_queries": resumed.n_queries,
@@ -249,8 +263,7 @@ class Workbench(Working):
             }
             with self._loading:
                 self._loaded = (source_of(self.config), dataset)
-            track = Track(resumed, self._label(resumed.name, self.config["learner"]), budget, dict(self.config))
-            self._show(track, resumed.position if shown is None else min(shown, resumed.position))
+            self._show_all(runs, budget, dict(self.config), resumed.position if shown is None else min(shown, resumed.position))
 
         return self.begin(work)
 
@@ -264,6 +277,10 @@ class Workbench(Working):
         """Ask whatever is under way to stop; it does so between any two mini-batches."""
         super().cancel()
         self._maps.cancel()
+
+    def rests(self, seconds: float) -> bool:
+        """Whether nothing that a button began is under way, at the latest so many seconds from now."""
+        return self._jobs.wait(seconds)
 
     def wait(self, timeout: float | None = None) -> None:
         """Block until nothing is under way (for scripts and tests). Raises TimeoutError."""
@@ -292,21 +309,23 @@ class Workbench(Working):
             raise ValueError(f"the total budget is {budget:,}, less than the {n_queries:,} labels of one round")
         if n_queries > len(dataset):
             raise ValueError(f"{n_queries:,} labels per round are more than the {len(dataset):,} samples of {dataset.name}")
-        run = Run(
+        runs = start_together(
             dataset,
+            [made("strategy", config), *map(strategies.create, rivals_of(config))],
+            lambda k, count: self.hooks(job, (k / count, (k + 1) / count)),
             learner=made("learner", config),
-            strategy=made("strategy", config),
             initial=made("initial", config),
             n_queries=n_queries,
             seed=int(config["seed"]),
-            store=self.store,
-            **self.hooks(job),
         )
+        if self.store is not None:
+            for run in runs:
+                run.keep(self.store)
         if self.view is not None and self.view.dataset is not dataset:
             self.tracks = []
-        track = Track(run, self._label(run.name, config["learner"]), budget, config)
-        self._show(track, 0)
-        return track
+        self._show_all(runs, budget, config, 0)
+        assert self.view is not None
+        return self.view.track
 
     def _needed(self) -> Track:
         if self.view is None:
@@ -314,20 +333,20 @@ class Workbench(Working):
         return self.view.track
 
     def _step(self, track: Track, job: Job, span: tuple[float, float], show: bool = True) -> None:
-        run = track.run
-        hooks = self.hooks(job, span, known_from(run.rounds[-1]))
-        if track.budget - run.n_labelled >= run.n_queries:
-            run.step(**hooks)  # one round, also where the oracle does not know every answer
-        else:
-            run.run(until=track.budget, **hooks)
+        known, width = known_from(track.run.rounds[-1]), span[1] - span[0]
+        step_together(
+            track.moved,
+            track.budget,
+            lambda k, count: self.hooks(job, (span[0] + width * k / count, span[0] + width * (k + 1) / count), known),
+        )
         if show:
-            self.view = View.of(track, run.position)
+            self.view = View.of(track, track.run.position)
 
     def _steps(self, track: Track, job: Job, most: int) -> None:
         """`most` rounds, or as many as budget and pool allow; what is finished is shown, also where the rest is cancelled."""
         try:
             for k in range(most):
-                if track.run.n_labelled >= track.budget or not len(track.run.state.candidates):
+                if not unfinished(track.moved, track.budget):
                     break
                 self._step(track, job, (k / most, (k + 1) / most), show=self.keeps_up())
         finally:
@@ -346,18 +365,24 @@ class Workbench(Working):
         if view is None or budget == view.track.budget or budget < view.rounds[-1].n_labelled:
             return
         if {**view.track.config, "budget": budget} == self.config:
-            raised = replace(view.track, budget=budget, config=dict(self.config))
-            self.tracks = [raised if track is view.track else track for track in self.tracks]
-            self.view = View.of(raised, view.shown)
+            moved = view.track.moved
+            self.tracks = [replace(t, budget=budget, config=dict(self.config)) if t.run in moved else t for t in self.tracks]
+            self.view = View.of(next(track for track in self.tracks if track.run is view.track.run), view.shown)
 
-    def _show(self, track: Track, shown: int) -> None:
-        tracks = [*self.tracks, track][-MAX_TRACKS:]
-        while len(tracks) > 2 and sum(r.probabilities.nbytes for t in tracks for r in t.run.rounds) > MAX_BYTES:
+    def _show_all(self, runs: list[Run], budget: int, config: dict[str, Any], shown: int) -> None:
+        """One run, or a duel, and of that the first."""
+        duel = tuple(runs) if len(runs) > 1 else ()
+        self._show(*[Track(run, self._label(run.name, config["learner"]), budget, config, duel) for run in runs], shown=shown)
+
+    def _show(self, *new: Track, shown: int) -> None:
+        """Show the first of these new tracks."""
+        tracks = [*self.tracks, *new][-MAX_TRACKS:]
+        while len(tracks) > max(2, len(new)) and sum(r.probabilities.nbytes for t in tracks for r in t.run.rounds) > MAX_BYTES:
             tracks = tracks[1:]
         with self.hold_trait_notifications():
-            self._take(track.run.dataset)
+            self._take(new[0].run.dataset)
             self.tracks = tracks
-            self.view = View.of(track, shown)
+            self.view = View.of(new[0], shown)
         self._refresh_map()
 
     def _label(self, name: str, learner: str = "") -> str:

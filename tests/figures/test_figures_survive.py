@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from alviz import figures
+from alviz.studies.duels import expectation, picked_when
 
 EVIL = ("<b>A</b><script>x</script>", "%{x} & {y}", "$z$ " + "very " * 20 + "long")
 GRID_X, GRID_Y = np.linspace(-4, 4, 7), np.linspace(-4, 4, 5)
@@ -81,6 +82,11 @@ def everything(dataset: Any, rounds: Any, labelled_in_round: Any) -> dict[str, A
         walk = figures.Walk(dataset.features, dataset, last, rounds[-2] if len(rounds) > 1 else None, labelled_in_round, "PCA")
         asked |= {f"slow {stop.phase}": figures.slow_motion(walk, stop) for stop in figures.stops(last)}
         asked["course"] = figures.prediction_history(course, dataset.class_names, len(course) - 1, picked=0)
+        names, when = [EVIL[0], EVIL[2]], picked_when([rounds, rounds[:1]], len(dataset))
+        random = expectation([[(r.n_labelled, r.metrics) for r in rounds]] * 2)
+        asked["duel"] = figures.duel_map(dataset.features, dataset, names, when, shown=len(rounds) - 1)
+        asked["duel curve"] = figures.duel_curve([(EVIL[0], rounds), (EVIL[2], rounds[:1])], random)
+        asked["duel balance"] = figures.duel_balance(names, [rounds[-1], rounds[0]], dataset)
     done = np.array([[len(rounds), 1], [0, 2]])
     asked["grid"] = figures.grid_progress([EVIL[0], EVIL[2]], ["0", EVIL[1]], done, 4, done == 1, chosen=(1, 1))
     return {

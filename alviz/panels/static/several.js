@@ -26,11 +26,11 @@ function render({ model, el }) {
     el.title = model.get("help");
     note.textContent = model.get("note");
     note.hidden = !note.textContent;
-    menu.disabled = free.disabled = disabled;
+    menu.disabled = free.disabled = disabled || value.length >= model.get("most");
     free.placeholder = model.get("placeholder");
     const focused = chips.contains(document.activeElement);
     chips.replaceChildren(...value.map((one) => {
-      const off = make("button", { type: "button", className: "alviz-chip-off", textContent: "×", title: `Leave out ${shown(one)}`, disabled: disabled || value.length < 2 });
+      const off = make("button", { type: "button", className: "alviz-chip-off", textContent: "×", title: `Leave out ${shown(one)}`, disabled: disabled || value.length <= model.get("least") });
       off.setAttribute("aria-label", `Leave out ${shown(one)}`);
       off.addEventListener("click", () => send(value.filter((other) => other !== one)));
       const text = make("span", { className: "alviz-chip-text", textContent: shown(one), title: shown(one) });
