@@ -74,6 +74,11 @@ class Baseline(InTurn):
         self.problem = ""
         self._lane.instead(work)
 
+    @property
+    def wanted(self) -> int:
+        """How many seeds are being run for, 0 = none."""
+        return self._doing[1] if self._doing else 0
+
     def stop(self) -> None:
         """Stop; the seeds that are done are kept."""
         self._doing = None
