@@ -1,5 +1,6 @@
 """linear-svm: one-vs-rest linear support vector machines with a temperature-scaled softmax."""
 
+import threading
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
@@ -69,6 +70,10 @@ class LinearModel:
         from alviz.learners.deep.shallow import layers
 
         return layers(self.scale, [(self.weights, self.bias)], self.classes, self.n_classes)
+
+
+LIBLINEAR = threading.Lock()
+"""Held while liblinear trains: it draws from one generator of the whole process, so that two trainings at once would disturb each other."""
 
 
 class LinearSVM(Learner):
@@ -173,9 +178,10 @@ class LinearSVM(Learner):
         from sklearn.svm import LinearSVC
 
         # With many samples per feature Newton's method on the primal problem is exact in a few steps; else coordinate descent on the
-        # dual is quicker and closer to the optimum (its order of coordinates is fixed, nothing is drawn).
+        # dual is quicker and closer to the optimum (its order of coordinates comes from a fixed seed).
         dual = len(z) <= 10 * z.shape[1]
         svm = LinearSVC(C=self.C, class_weight=class_weight, dual=dual, tol=1e-2 if dual else 1e-4, random_state=0)
         with quiet(), config_context(assume_finite=True, skip_parameter_validation=True):  # `fit` has looked
-            svm.fit(z, y)
+            with LIBLINEAR:
+                svm.fit(z, y)
         return svm.coef_, svm.intercept_

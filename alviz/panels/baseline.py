@@ -1,6 +1,7 @@
 """Baseline: random over many seeds, made in the background and kept, so that a duel has more than one lucky curve to be held against."""
 
 import json
+import threading
 from collections.abc import Callable
 
 import traitlets
@@ -23,7 +24,8 @@ Key = tuple[object, ...]
 class Baseline(InTurn):
     """found: what random comes to over the seeds that are done, for the duel asked about last, or None. busy: seeds are being run; done (0 … 1): their share. problem: why that failed, or "".
 
-    rests(seconds) -> whether the page has nothing else to do within so many seconds: random waits as long as it has.
+    rests(seconds) -> whether the page has nothing else to do within so many seconds: random waits as long as it has. floor: held while random computes, and by the page's other work: libraries
+    have random state that is the whole process's (liblinear, torch), and two trainings at once would draw from each other's.
     """
 
     found: Expectation | None = traitlets.Any(None, allow_none=True)  # type: ignore[assignment]
@@ -31,9 +33,9 @@ class Baseline(InTurn):
     done = traitlets.Float(0.0)
     problem = traitlets.Unicode("")
 
-    def __init__(self, rests: Callable[[float], bool]):
+    def __init__(self, rests: Callable[[float], bool], floor: threading.Lock):
         super().__init__()
-        self._rests = rests
+        self._rests, self._floor = rests, floor
         self._lane = Lane("random", self._changed, self._progressed, self._failed)
         self._runs: dict[Key, list[Measured]] = {}
         self._about: Key = ()
@@ -64,15 +66,31 @@ class Baseline(InTurn):
             while (k := len(runs)) < seeds and key == self._about:
 
                 def progress(share: float, k: int = k) -> None:
-                    while not self._rests(0.2) and not job.cancel.is_set():
-                        pass
+                    self._give_way(job)
                     job.progress((k + share) / seeds)
 
-                runs.append(random_run(like, budget, like.seed + 1 + k, progress=progress, cancel=job.cancel))
+                with self._floor:
+                    made = random_run(like, budget, like.seed + 1 + k, progress=progress, cancel=job.cancel)
+                runs.append(made)
                 self._tell()
 
         self.problem = ""
         self._lane.instead(work)
+
+    def _give_way(self, job: Job) -> None:
+        """Leave the floor to the page as long as it has something to do."""
+        if not self._rests(0.0):
+            self._floor.release()
+            try:
+                while not self._rests(0.2) and not job.cancel.is_set():
+                    pass
+            finally:
+                self._floor.acquire()
+
+    @property
+    def wanted(self) -> int:
+        """How many seeds are being run for, 0 = none."""
+        return self._doing[1] if self._doing else 0
 
     def stop(self) -> None:
         """Stop; the seeds that are done are kept."""

@@ -42,7 +42,7 @@ class RivalsPanel:
 
     def __init__(self, workbench: Workbench):
         self.workbench = workbench
-        self.baseline = Baseline(workbench.rests)
+        self.baseline = Baseline(workbench.rests, workbench.floor)
         self._stopped = False
         self._of: tuple[Run, ...] = ()
         self.map = Plot(height="clamp(270px, 38vh, 560px)", empty="The map comes once the data are projected.")
@@ -58,12 +58,13 @@ class RivalsPanel:
         )
         self.button = widgets.Button()
         self.words = widgets.HTML()
-        self.words.add_class("alviz-job")
+        self.words.add_class("alviz-reading")
         self.curve, self.balance = Plot(height="250px"), Plot(height="250px")
         self.order = widgets.HTML()
         self.only = [Only(workbench) for _ in range(MAX_RIVALS + 1)]
         controls = widgets.HBox([self.metric, self.seeds, self.button, self.words])
         controls.add_class("alviz-controls")
+        controls.add_class("alviz-duel-controls")
         side_by_side = widgets.Box([self.curve, self.balance])
         side_by_side.add_class("alviz-duel-plots")
         seen = widgets.Box([one.widget for one in self.only])
@@ -176,7 +177,8 @@ class RivalsPanel:
         if baseline.problem:
             words = baseline.problem
         elif baseline.busy:
-            words = f"random: run {min(done + 1, seeds)} of {seeds}, {baseline.done:.0%}"
+            wanted = baseline.wanted or seeds
+            words = f"random: run {min(done + 1, wanted)} of {wanted}, {baseline.done:.0%}"
         elif done < seeds:
             words = f"random: {done} of {plural(seeds, 'run')}" + (
                 f", about {duration(self._seconds(view))} to go" if len(view.rounds) > 1 else ""

@@ -17,7 +17,7 @@ from alviz.data.dataset import Dataset
 from alviz.loop import Run
 from alviz.loop.explain import without
 from alviz.loop.round import Round
-from alviz.panels.jobs import Job, Lane
+from alviz.panels.jobs import Job, Lane, Work
 from alviz.panels.pace import known_from
 from alviz.panels.parts import REGISTRIES, made, rivals_in_store, rivals_of
 from alviz.panels.source import unsaid
@@ -124,6 +124,7 @@ class Workbench(Working):
     def __init__(self, store: Any = None, **config: Any):
         super().__init__(config={**DEFAULTS, **config})
         self.store = store
+        self.floor = threading.Lock()
         self._maps = Lane("map", self._map_changed, self._map_progressed, self._map_failed)
         self._loaded: tuple[Any, Dataset] | None = None
         self._loading = threading.Lock()
@@ -277,6 +278,15 @@ class Workbench(Working):
         """Ask whatever is under way to stop; it does so between any two mini-batches."""
         super().cancel()
         self._maps.cancel()
+
+    def begin(self, work: Work) -> bool:
+        """Do work(job) in the job thread, and nothing else that trains meanwhile; False when something is already under way."""
+
+        def alone(job: Job) -> None:
+            with self.floor:
+                work(job)
+
+        return super().begin(alone)
 
     def rests(self, seconds: float) -> bool:
         """Whether nothing that a button began is under way, at the latest so many seconds from now."""

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from alviz import learners
 from alviz.learners import linear_svm
 from alviz.learners.adapter import SklearnLearner, as_learner
 from alviz.learners.calibration import fold_of, n_folds, temperature
+from alviz.learners.linear_svm import LinearSVM
 from alviz.learners.perceptron import Perceptrons, Training, train
 from alviz.learners.scale import Scale
 
@@ -430,3 +432,16 @@ def test_learners_are_listed_without_heavy_imports():
         "print([m for m in ('sklearn', 'torch', 'scipy') if m in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
+def test_linear_svms_trained_in_threads_are_those_trained_alone() -> None:
+    rng = np.random.default_rng(0)
+    sets = [(rng.normal(size=(60, 64)).astype(np.float32), rng.integers(0, 5, 60)) for _ in range(60)]
+
+    def weights(one: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+        return LinearSVM().fit(*one, n_classes=5, rng=np.random.default_rng(0)).weights  # type: ignore[attr-defined]
+
+    with ThreadPoolExecutor(4) as threads:
+        together = list(threads.map(weights, sets))
+    for one, found in zip(sets, together, strict=True):
+        np.testing.assert_array_equal(found, weights(one))
