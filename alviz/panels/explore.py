@@ -48,7 +48,7 @@ class History:
             kind="menu", label="Run", layout={"display": "none"}, help="This run, its branches and the runs before it on the same data."
         )
         self.branch = widgets.Button(
-            description="Branch from here",
+            description="Branch",
             tooltip="A second run with the same past up to this round, going on with the strategy chosen on the left",
         )
         self.branch.on_click(lambda _: workbench.branch())

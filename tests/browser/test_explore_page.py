@@ -84,7 +84,7 @@ def test_clicking_a_picture_marks_it_and_the_timeline_looks_back(app_url: str, p
     says(page, "round 2/3 · 30/40 labels")
     page.keyboard.press("Home")
     says(page, "round 0/3 · 10/40 labels")
-    press(page, "Branch from here")
+    press(page, "Branch")
     says(page, "margin from round 0")
 
 
