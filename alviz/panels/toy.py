@@ -11,7 +11,8 @@ from alviz import data, learners, strategies
 from alviz.data.dataset import Dataset
 from alviz.figures import Drawing, accuracy_html, accuracy_table, palette, toy_plane
 from alviz.figures.base import plural, shorten
-from alviz.panels.duel import DEFAULTS, Duel, Plane, chosen, grid
+from alviz.figures.toy import grid
+from alviz.panels.duel import DEFAULTS, Duel, Plane, chosen
 from alviz.panels.field import Field, option
 from alviz.panels.frame import page, panel
 from alviz.panels.header import Header
@@ -22,17 +23,6 @@ from alviz.panels.timeline import Timeline
 from alviz.panels.url import PageUrl
 
 MOST = 4
-GLYPHS = {
-    "circle": "●",
-    "square": "■",
-    "diamond": "◆",
-    "triangle-up": "▲",
-    "cross": "✚",
-    "triangle-down": "▼",
-    "x": "✖",
-    "pentagon": "⬟",
-    "hexagon": "⬢",
-}
 KINDS = (
     option("probability", "class probability"),
     option("boundary", "decision boundary"),
@@ -202,10 +192,8 @@ def heading(name: str, value: str) -> str:
 
 def legend(dataset: Dataset, kind: str) -> str:
     """One legend for all planes: the classes with their marks, and what else is drawn."""
-    marks = zip(dataset.class_names, palette.class_colors(dataset.n_classes), palette.symbols(dataset.n_classes), strict=True)
-    classes = "".join(
-        f'<span><b style="color:{color}">{GLYPHS.get(shape, "●")}</b> {escape(shorten(name))}</span>' for name, color, shape in marks
-    )
+    marks = zip(dataset.class_names, palette.class_colors(dataset.n_classes), palette.glyphs(dataset.n_classes), strict=True)
+    classes = "".join(f'<span><b style="color:{color}">{glyph}</b> {escape(shorten(name))}</span>' for name, color, glyph in marks)
     behind = {"score": "deeper violet: labelled sooner", "boundary": "", "probability": "deeper colour: surer"}[kind]
     rest = ["small: pool", "large: labelled", '<b class="alviz-star">★</b> just queried', "line: decision boundary", behind]
     return f'<p class="alviz-legend">{classes}{"".join(f"<span>{text}</span>" for text in rest if text)}</p>'
