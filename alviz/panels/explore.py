@@ -6,6 +6,7 @@ from typing import Any
 
 import ipywidgets as widgets
 
+from alviz.loop import Run
 from alviz.panels.field import Field, option
 from alviz.panels.frame import page, panel
 from alviz.panels.header import Header
@@ -17,11 +18,14 @@ from alviz.panels.parts import made
 from alviz.panels.pulse import Pulse
 from alviz.panels.queries import QueriesPanel
 from alviz.panels.sample import SamplePanel
+from alviz.panels.saving import SavePage
 from alviz.panels.settings import SLIDERS, Settings, learner_menu, slider_values, strategy_menu, suggested
 from alviz.panels.source import first_params
 from alviz.panels.timeline import Timeline
 from alviz.panels.url import PageUrl
 from alviz.panels.workbench import DEFAULTS, Workbench
+from alviz.projections import Projection
+from alviz.report.replay import MOST_SIDES
 
 
 class History:
@@ -38,7 +42,8 @@ class History:
             tooltip="A second run with the same past up to this round, going on with the strategy chosen on the left",
         )
         self.branch.on_click(lambda _: workbench.branch())
-        self.widget = widgets.HBox([self.which, self.timeline, self.branch])
+        self.save = SavePage(workbench, self._sides, "view", self._map)
+        self.widget = widgets.HBox([self.which, self.timeline, self.branch, self.save.widget])
         self.widget.add_class("alviz-history")
         self.timeline.observe(self._look, ["shown"])
         self.which.observe(self._choose, ["value"])
@@ -49,6 +54,18 @@ class History:
         view = self.workbench.view
         if view is not None and change["new"] != view.shown:
             self.workbench.look_at(shown=change["new"])
+
+    def _sides(self) -> dict[str, Run]:
+        """The run looked at, and the latest of those beside it."""
+        view = self.workbench.view
+        if view is None:
+            return {}
+        others = [track for track in self.workbench.tracks if track is not view.track][1 - MOST_SIDES :]
+        return {track.label: track.run for track in [view.track, *others]}
+
+    def _map(self) -> Projection | None:
+        view, projection = self.workbench.view, self.workbench.projection
+        return projection if view is not None and projection is not None and len(projection.points) == len(view.dataset) else None
 
     def _choose(self, change: Any) -> None:
         view = self.workbench.view

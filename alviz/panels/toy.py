@@ -18,9 +18,11 @@ from alviz.panels.frame import page, panel
 from alviz.panels.header import Header
 from alviz.panels.plot import Plot
 from alviz.panels.pulse import Pulse
+from alviz.panels.saving import SavePage
 from alviz.panels.settings import SLIDERS, initial_menu, is_plane, menu, slider_values, strategy_menu
 from alviz.panels.timeline import Timeline
 from alviz.panels.url import PageUrl
+from alviz.projections import project
 
 MOST = 4
 KINDS = (
@@ -130,7 +132,8 @@ class ToyPlanes:
         self.duel = duel
         self.kind = Field(label="Background", options=list(KINDS), value=duel.config["kind"], help="What is drawn over the plane.")
         self.timeline = Timeline()
-        self.controls = widgets.HBox([self.timeline, self.kind])
+        self.save = SavePage(duel, lambda: duel.runs, "planes", lambda: project(duel.runs[0].dataset, "plane"))
+        self.controls = widgets.HBox([self.timeline, self.kind, self.save.widget])
         self.controls.add_class("alviz-controls")
         self.plots = [Plot(height="clamp(260px, 40vh, 560px)", empty="Loading the pool …") for _ in range(MOST)]
         self.titles = [widgets.HTML() for _ in range(MOST)]

@@ -70,7 +70,7 @@ def write_replay(
 
 def render(runs: Run | Sequence[Run] | Mapping[str, Run], projection: Projection | str | None = None, progress: Progress = silent) -> str:
     """The page as text; see `write_replay`."""
-    sides = _named(runs)
+    sides = named(runs)
     dataset = _shared(sides)
     if not isinstance(projection, Projection):
         method = projection or projections.available(dataset)[0]
@@ -85,7 +85,7 @@ def render(runs: Run | Sequence[Run] | Mapping[str, Run], projection: Projection
     raise ValueError(f"the page would take {size / 1e6:.1f} MB, and may take {MOST_BYTES / 1e6:.0f}: choose fewer or shorter runs")
 
 
-def _named(runs: Run | Sequence[Run] | Mapping[str, Run]) -> dict[str, Run]:
+def named(runs: Run | Sequence[Run] | Mapping[str, Run]) -> dict[str, Run]:
     """Name -> run; those of one name get their seed behind it, or a number."""
     if isinstance(runs, Mapping):
         sides = dict(runs)
@@ -268,16 +268,16 @@ def _facts(sides: Mapping[str, Run], dataset: Dataset) -> list[str]:
     """The settings, each said once where all runs share it."""
     runs = list(sides.values())
 
-    def named(word: str, values: list[str]) -> str:
+    def said(word: str, values: list[str]) -> str:
         return f"{word} {', '.join(dict.fromkeys(values))}"
 
     return [
         plural(len(dataset), "sample"),
         f"{dataset.n_classes:,} classes",
-        named("learner", [getattr(run.base_learner, "name", "") or type(run.base_learner).__name__ for run in runs]),
-        named("initial pool", [run.rounds[0].strategy for run in runs]),
-        named("labels per round", [f"{run.n_queries:,}" for run in runs]),
-        named("seed", [str(run.seed) for run in runs]),
+        said("learner", [getattr(run.base_learner, "name", "") or type(run.base_learner).__name__ for run in runs]),
+        said("initial pool", [run.rounds[0].strategy for run in runs]),
+        said("labels per round", [f"{run.n_queries:,}" for run in runs]),
+        said("seed", [str(run.seed) for run in runs]),
     ]
 
 
