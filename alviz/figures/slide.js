@@ -4,7 +4,8 @@
 const SLIDE = { width: 960, height: 540, scale: 2 };
 
 // title: plain text. look: {font, text, background}, as CSS says them.
-function slideOf({ data, layout }, title, { font, text, background }) {
+function slideOf(plot, title, { font, text, background }) {
+  const { data, layout } = structuredClone({ data: plot.data, layout: plot.layout });  // plotly writes into what it draws
   const escaped = title.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
   return {
     data,
@@ -14,7 +15,7 @@ function slideOf({ data, layout }, title, { font, text, background }) {
       width: SLIDE.width,
       height: SLIDE.height,
       paper_bgcolor: background,
-      margin: { l: 24, ...layout.margin, r: (layout.margin?.r ?? 16) + 16, t: 64, b: (layout.margin?.b ?? 16) + 12 },
+      margin: { ...layout.margin, l: (layout.margin?.l ?? 16) + 16, r: (layout.margin?.r ?? 16) + 16, t: 64, b: (layout.margin?.b ?? 16) + 12 },
       title: { text: escaped, x: 0, xref: "container", xanchor: "left", y: 1, yref: "container", yanchor: "top", pad: { l: 24, t: 20 },
         font: { family: font, size: 22, color: text } },
     },

@@ -45,7 +45,7 @@ class SavePage:
             self.state.phase = "writing the page"
             runs, projection = named(self._runs()), self._projection()
             content = render(runs, projection, job.progress).encode()
-            name = re.sub(r"[^\w.-]+", "-", "-".join([*runs, next(iter(runs.values())).dataset.name])).strip("-.")[:80]
+            name = re.sub(r"[^\w.]+", "-", "-".join([*runs, next(iter(runs.values())).dataset.name])).strip("-.")[:80]
             self.download.give(f"{name}.html", content, "text/html")
             self.state.notice = f"Saved as a page of {len(content) / 1e6:.1f} MB."
 

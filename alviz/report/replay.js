@@ -39,7 +39,7 @@
   };
   const bare = { showgrid: false, zeroline: false, showticklabels: false, showline: false, ticks: "" };
   const mapLayout = {
-    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", margin: { l: 4, r: 4, t: 4, b: 4 }, showlegend: false, hovermode: "closest",
+    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", margin: { l: 4, r: 4, t: 4, b: 4 }, showlegend: false, hovermode: false,
     dragmode: "zoom", uirevision: "map",
     xaxis: { ...bare, range: data.grid ? [data.grid[0][0], data.grid[0].at(-1)] : span(xs) },
     yaxis: { ...bare, range: data.grid ? [data.grid[1][0], data.grid[1].at(-1)] : span(ys), scaleanchor: "x" },
@@ -128,10 +128,9 @@
     set(play, timer === null ? "Play" : "Pause");
     root.dataset.color = color.value;
     sides.forEach((side, s) => {
-      const r = reached(side), { labels, accuracy, map, balance, queries } = side.rounds[r];
+      const r = reached(side), { worth, map, balance, queries } = side.rounds[r];
       const late = r < round ? `round ${r}, its last · ` : "";
-      const worth = accuracy === null ? "" : ` · ${(100 * accuracy).toFixed(1)} %`;
-      set(all(".maps .worth")[s], `${late}${labels.toLocaleString("en")} labels${worth}`);
+      set(all(".maps .worth")[s], late + worth);
       set(all(".maps .reading")[s], map[color.value]);
       maps[s].setAttribute("aria-label", `Map of the pool, ${side.name}, round ${r}. ${map[color.value]}`);
       set(all(".balances .reading")[s], balance);
@@ -179,6 +178,23 @@
   }
 
   // ---- hovering: the same sample on every map ----
+
+  // The sample under the pointer, or null: what was just queried and what is labelled lie above the pool.
+  const everybody = Int32Array.from({ length: m }, (_, i) => i);
+  function under(plot, event) {
+    const { xaxis, yaxis } = plot._fullLayout, box = plot.getBoundingClientRect();
+    const [x, y] = [event.clientX - box.left - xaxis._offset, event.clientY - box.top - yaxis._offset];
+    const nearest = (places, reach) => {
+      let [found, least] = [null, reach];
+      places.forEach((i) => {
+        const away = Math.hypot(xaxis.l2p(xs[i]) - x, yaxis.l2p(ys[i]) - y);
+        if (away < least) [found, least] = [i, away];
+      });
+      return found;
+    };
+    const [rings, fresh] = plot.data.slice(-2).map((trace) => trace.places);
+    return nearest(fresh, 9) ?? nearest(rings, 9) ?? nearest(everybody, 6);
+  }
 
   const pointers = maps.map((plot) => plot.parentElement.querySelector(".map").appendChild(Object.assign(node("span", "pointer"), { hidden: true })));
   function point(place, side = null, x = 0, y = 0) {
@@ -277,8 +293,8 @@
     await drawFirst(plot, { data: traces, layout }, words.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, "-"), words, figure.querySelector("figcaption"));
   }
   maps.forEach((plot, s) => {
-    plot.on("plotly_hover", ({ points: [hit], event }) => point(hit.data.places ? hit.data.places[hit.pointNumber] : hit.pointNumber, sides[s], event.clientX, event.clientY));
-    plot.on("plotly_unhover", () => point(null));
+    plot.addEventListener("pointermove", (event) => point(under(plot, event), sides[s], event.clientX, event.clientY));
+    plot.addEventListener("pointerleave", () => point(null));
   });
   curve.on("plotly_click", ({ points: [hit] }) => go(hit.pointNumber));
   fitToPage([...maps, curve, ...balances]);

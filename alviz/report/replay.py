@@ -15,8 +15,10 @@ from alviz.data.dataset import Dataset
 from alviz.figures import imbalance_profile, learning_curve, palette
 from alviz.figures.balance import NAMED_UP_TO
 from alviz.figures.base import plural
+from alviz.figures.curves import value_text
 from alviz.figures.embedding import LEGEND_UP_TO, map_reading
 from alviz.figures.toy import grid
+from alviz.loop.round import Round
 from alviz.loop.run import Run
 from alviz.progress import Progress, silent
 from alviz.projections import Projection
@@ -150,6 +152,7 @@ def _page(sides: Mapping[str, Run], dataset: Dataset, projection: Projection, de
         when=datetime.date.today(),
         names=list(sides),
         swatches=palette.class_colors(len(sides)),
+        plane=any(side["field"] for side in told),
         last=max(run.position for run in sides.values()),
         colors=COLORS,
         legend=list(zip(dataset.class_names, palette.class_colors(k), palette.glyphs(k), strict=True)) if k <= LEGEND_UP_TO else [],
@@ -191,6 +194,7 @@ def _side(
             {
                 "strategy": finished.strategy,
                 "labels": finished.n_labelled,
+                "worth": " · ".join(filter(None, (plural(finished.n_labelled, "label"), _accuracy(finished)))),
                 "accuracy": plain(float(finished.metrics["accuracy"])),
                 "map": {color: map_reading(dataset, finished, labelled, finished.queried, color) for color, _ in COLORS},  # type: ignore[arg-type]
                 "balance": imbalance_profile(rounds, dataset, shown_round=finished.index).reading,
@@ -213,7 +217,7 @@ def _side(
     }
 
 
-def _said(rounds: Sequence[Any], r: int) -> str:
+def _said(rounds: Sequence[Round], r: int) -> str:
     """What a round's queries were to the model that had not seen their labels, and what the strategy said of them."""
     finished = rounds[r]
     known = finished.labels >= 0
@@ -225,6 +229,11 @@ def _said(rounds: Sequence[Any], r: int) -> str:
         right = int((rounds[r - 1].probabilities[finished.queried].argmax(axis=1) == finished.labels)[known].sum())
         text = f"{plural(len(finished.queried), 'sample')} by {finished.strategy}; the model had {right} of {int(known.sum())} right."
     return f"{text} {finished.note}".strip()
+
+
+def _accuracy(finished: Round) -> str:
+    value = float(finished.metrics["accuracy"])
+    return value_text(value, "accuracy") if np.isfinite(value) else ""
 
 
 def _field(run: Run, side: int, progress: Progress) -> NDArray[np.uint8]:
@@ -300,8 +309,7 @@ def _table(sides: Mapping[str, Run]) -> list[tuple[int, list[tuple[str, str]]]]:
             if r > run.position:
                 cells.append(("–", "–"))
                 continue
-            accuracy = float(run.rounds[r].metrics["accuracy"])
-            cells.append((f"{run.rounds[r].n_labelled:,}", f"{accuracy:.1%}" if np.isfinite(accuracy) else "–"))
+            cells.append((f"{run.rounds[r].n_labelled:,}", _accuracy(run.rounds[r]) or "–"))
         rows.append((r, cells))
     return rows
 
