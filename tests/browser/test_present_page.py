@@ -47,7 +47,9 @@ def test_a_talk_is_given_with_a_clicker(app_url: str, page: Any) -> None:
             lines = page.locator(selector).evaluate_all("all => all.map(one => one.getBoundingClientRect().height).filter(Boolean)")
             assert lines and min(lines) >= height / 50  # no line of type is smaller than a fiftieth of the screen
     # The plots are drawn small and made larger: what is pointed at must be what is seen there.
-    page.wait_for_function("() => { const p = document.querySelector('.js-plotly-plot'); return p.clientWidth === p._fullLayout.width; }")
+    page.wait_for_function(
+        "() => { const p = document.querySelector('.js-plotly-plot'); return Math.abs(p.clientWidth - p._fullLayout.width) < 2; }"
+    )
     x, y = page.evaluate(
         """() => {
       const plot = document.querySelector(".js-plotly-plot"), { xaxis, yaxis } = plot._fullLayout, box = plot.getBoundingClientRect(), stars = plot.data.at(-1);
