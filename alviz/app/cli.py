@@ -195,6 +195,30 @@ def report(
 
 
 @cli.command()
+def replay(
+    runs: Annotated[list[str], typer.Argument(help="Ids of one to four runs on the same data; alviz runs lists them.", metavar="RUN...")],
+    output: Annotated[str, typer.Option("--output", "-o", help="The file to write.")] = "replay.html",
+    projection: Annotated[str, typer.Option(help="The map: plane, pca, umap or tsne.", show_default=False)] = "",
+    store: Annotated[str, typer.Option(help="Database that has the runs (an SQLAlchemy URL).", show_default=False)] = "",
+) -> None:
+    """Write kept runs as one HTML file that is stepped through offline, round by round, side by side."""
+    from alviz.app import replaying
+
+    try:
+        from alviz.report import write_replay
+        from alviz.studies import Store
+
+        with console.status("Reading the runs …") as status:
+            found = replaying.runs(Store(store or None), runs)
+            status.update("Writing the page …")
+            written = write_replay(found, output, projection=projection or None)
+    except (ValueError, OSError) as error:
+        _refuse(str(error))
+    else:
+        console.print(f"{written} ({written.stat().st_size / 1e6:.1f} MB)", markup=False)
+
+
+@cli.command()
 def runs(
     dataset: Annotated[str, typer.Option(help="Only runs on this dataset.", show_default=False)] = "",
     imbalance: Annotated[

@@ -32,6 +32,7 @@ from alviz.app.assets import AssetHandler, ModuleHandler, load
 from alviz.app.gate import Gate, GatedApplication
 from alviz.app.kernels import MODULES, OwnKernelSpec, VisitorKernels
 from alviz.app.pages import PAGES, notebook_dir
+from alviz.figures.slide import SLIDE
 
 TEMPLATES = Path(__file__).parent / "template"
 PANEL_FILES = Path(alviz.__file__).parent / "panels" / "static"
@@ -108,7 +109,7 @@ class AppServer(Voila):
             *((rf"/{page.name}/?", handlers.PageHandler, {"page": page, **voila}) for page in PAGES),
             (r"/alviz/status", handlers.StatusHandler),
             (r"/alviz/static/(.+)", AssetHandler, own_files),
-            (rf"{MODULES}(.+)", ModuleHandler, {"folders": [PANEL_FILES]}),
+            (rf"{MODULES}(.+)", ModuleHandler, {"folders": [PANEL_FILES], "named": {SLIDE.name: SLIDE}}),
             (rf"{voila_files_address()}/static/(.+)", AssetHandler, {"folders": voila_files}),
             (rf"{voila_files_address()}/labextensions/(.+)", AssetHandler, {"folders": extension_files}),
             (rf"/api/kernels/{KERNEL_ID}", KernelHandler),

@@ -74,7 +74,7 @@ def embedding_map(
         dragmode="lasso",
         annotations=[note] if corner else [],
     )
-    return Drawing({"data": [*maker.legend(drawn), *drawn], "layout": look}, _reading(dataset, round, labelled, stars, known, color))
+    return Drawing({"data": [*maker.legend(drawn), *drawn], "layout": look}, map_reading(dataset, round, labelled, stars, color))
 
 
 BAR: dict[str, Any] = {"thickness": 10, "len": 0.6, "y": 0, "yanchor": "bottom", "outlinewidth": 0}
@@ -234,7 +234,8 @@ class _Traces:
         return place[pairs], [names[pair // width] + (f"<br>predicted {names[pair % width]}" if pair % width else "") for pair in present]
 
 
-def _reading(dataset: Dataset, round: Round | None, labelled: Any, stars: Any, known: Any, color: Color) -> str:
+def map_reading(dataset: Dataset, round: Round | None, labelled: Any, stars: Any, color: Color) -> str:
+    """What the map in these colours says, in a sentence. labelled: (n,) bool; stars: dataset indices."""
     n = len(dataset)
     done = int(labelled.sum())
     if round is None:

@@ -18,6 +18,7 @@ MAIN = "#0072B2"
 
 _CLASSES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#50731B", "#7E03FF", "#ABB388", "#795473", "#8B7DFF")
 _SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x", "triangle-down", "pentagon", "hexagon", "triangle-left")
+_GLYPHS = "●■◆▲✚✖▼⬟⬢◀"
 # Plotly's numbers of the same shapes as outlines with a dot in the middle. The circle is an octagon, which looks the same at ten pixels: WebGL
 # fills open circles that come as numbers.
 _RINGS = (316, 301, 302, 305, 303, 304, 306, 313, 314, 307)
@@ -41,6 +42,11 @@ def class_colors(k: int) -> list[str]:
 def symbols(k: int) -> list[str]:
     """k plotly marker names, one per class, paired anew with the hues after every ten. The star is kept for "just queried"."""
     return [_SYMBOLS[(i + i // 10) % 10] for i in range(k)]
+
+
+def glyphs(k: int) -> list[str]:
+    """k characters that look like the same shapes, for legends in text."""
+    return [_GLYPHS[(i + i // 10) % 10] for i in range(k)]
 
 
 def ring_numbers(k: int) -> list[int]:

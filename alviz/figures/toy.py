@@ -15,6 +15,9 @@ DRAWN = 1500
 NEAR = 0.1
 """A pick is near the boundary when it is among this share of the pool closest to it."""
 
+SIDE = 64
+"""Points per side of the grid on which a field is computed."""
+
 Kind = Literal["boundary", "probability", "score"]
 
 
@@ -65,6 +68,16 @@ def toy_plane(
     data += _points(dataset, rings, stars, said)
     look = layout(f"toy {title}", xaxis=bare_axis(), yaxis=bare_axis(scaleanchor="x"), showlegend=True, dragmode="lasso")
     return Drawing({"data": data, "layout": look}, _reading(dataset, rings, stars, believed, grid, accuracy))
+
+
+def grid(dataset: Dataset, side: int = SIDE) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Coordinates (side,) along x and along y that cover a 2D pool with some room around."""
+    features = dataset.features
+    assert features is not None
+    low, high = features.min(axis=0), features.max(axis=0)
+    room = 0.06 * (high - low)
+    x, y = (np.linspace(low[i] - room[i], high[i] + room[i], side, dtype=np.float32) for i in (0, 1))
+    return x, y
 
 
 def boundary_points(probabilities: NDArray[Any], grid_x: NDArray[Any], grid_y: NDArray[Any]) -> NDArray[np.float64]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from alviz import data, strategies
 from alviz.data.dataset import Dataset
+from alviz.figures.toy import SIDE, grid
 from alviz.loop import Run
 from alviz.loop.signals import PointSignals
 from alviz.panels.jobs import Job, Lane
@@ -30,8 +31,6 @@ DEFAULTS: dict[str, Any] = {
     "seeds": 10,
     "kind": "probability",
 }
-GRID = 64
-"""Points per side of the grid on which a field is computed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -288,16 +287,6 @@ def make_run(dataset: Dataset, strategy: str, config: dict[str, Any], seed: int,
     )
 
 
-def grid(dataset: Dataset) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Coordinates (GRID,) along x and along y that cover a 2D pool with some room around."""
-    features = dataset.features
-    assert features is not None
-    low, high = features.min(axis=0), features.max(axis=0)
-    room = 0.06 * (high - low)
-    x, y = (np.linspace(low[i] - room[i], high[i] + room[i], GRID, dtype=np.float32) for i in (0, 1))
-    return x, y
-
-
 def plane(run: Run, shown: int, kind: str) -> Plane:
     """What the model of round `shown`, or the strategy's score under it, looks like over the plane.
 
@@ -306,7 +295,7 @@ def plane(run: Run, shown: int, kind: str) -> Plane:
     x, y = grid(run.dataset)
     points = np.stack([c.ravel() for c in np.meshgrid(x, y)], axis=1)
     model = run.model(shown)
-    probabilities = np.asarray(model.predict_proba(points)).reshape(GRID, GRID, -1)
+    probabilities = np.asarray(model.predict_proba(points)).reshape(SIDE, SIDE, -1)
     field: NDArray[np.float64] = probabilities
     if kind == "score":
         before = run.model(shown - 1) if shown else None
@@ -317,5 +306,5 @@ def plane(run: Run, shown: int, kind: str) -> Plane:
             scores = np.full(len(points), np.nan)
         else:
             scores = strategy.select(view, 1, np.random.default_rng([run.seed, shown, 9])).scores
-        field = scores.reshape(GRID, GRID)
+        field = scores.reshape(SIDE, SIDE)
     return Plane(run, shown, x, y, probabilities, field, kind)

@@ -7,6 +7,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from alviz import projections
+from alviz.loop import Run
 from alviz.panels.field import Field, option, whole_in
 from alviz.panels.frame import page, panel
 from alviz.panels.header import Header
@@ -20,6 +21,7 @@ from alviz.panels.queries import QueriesPanel
 from alviz.panels.recipes import cited, run_script
 from alviz.panels.rivals import RivalsPanel, rivals_in
 from alviz.panels.sample import SamplePanel
+from alviz.panels.saving import SavePage
 from alviz.panels.settings import SLIDERS, Settings, learner_menu, slider_values, strategy_menu, suggested
 from alviz.panels.share import Sharing, parts_of
 from alviz.panels.slow import SlowMotion
@@ -27,6 +29,8 @@ from alviz.panels.source import first_params
 from alviz.panels.timeline import Timeline
 from alviz.panels.url import PageUrl
 from alviz.panels.workbench import DEFAULTS, View, Workbench
+from alviz.projections import Projection
+from alviz.report.replay import MOST_SIDES
 
 COLUMNS = (("settings",), ("map", "timeline", "duel", "queries", "why", "sample"), ("curve", "balance", "confusion"))
 """The cards, column by column."""
@@ -52,6 +56,7 @@ class History:
             tooltip="A second run with the same past up to this round, going on with the strategy chosen on the left",
         )
         self.branch.on_click(lambda _: workbench.branch())
+        self.save = SavePage(workbench, self._sides, "view", self._map)
         self.widget = widgets.HBox([self.which, self.timeline, self.branch])
         self.widget.add_class("alviz-history")
         self.timeline.observe(self._look, ["shown"])
@@ -63,6 +68,18 @@ class History:
         view = self.workbench.view
         if view is not None and change["new"] != view.shown:
             self.workbench.look_at(shown=change["new"])
+
+    def _sides(self) -> dict[str, Run]:
+        """The run looked at, and the latest of those beside it."""
+        view = self.workbench.view
+        if view is None:
+            return {}
+        others = [track for track in self.workbench.tracks if track is not view.track][1 - MOST_SIDES :]
+        return {track.label: track.run for track in [view.track, *others]}
+
+    def _map(self) -> Projection | None:
+        view, projection = self.workbench.view, self.workbench.projection
+        return projection if view is not None and projection is not None and len(projection.points) == len(view.dataset) else None
 
     def _choose(self, change: Any) -> None:
         view = self.workbench.view
@@ -172,7 +189,7 @@ class Explore:
             "confusion": panel("Confusion", self.confusion.widget, controls=self.confusion.controls),
         }
         self.sharing = Sharing({**parts_of(cards), **self.settings.parts, **self.header.parts}, self._python, self._bibtex)
-        self.header.add(self.sharing.widget)
+        self.header.add(self.sharing.widget, self.history.save.widget)
         columns = [widgets.VBox([cards[name] for name in names]) for names in COLUMNS]
         self.widget = page(self.url, self.pulse, self.header.widget, columns=columns)
         self.url.observe(lambda change: self._open(change["new"]), ["query"])

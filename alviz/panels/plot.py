@@ -31,7 +31,7 @@ class Plot(Themed):
     None; clicked: {"id", "trace", "name", "x", "y", "count"} (id None where the trace has none; count grows, so every click is a change).
     """
 
-    _esm = script("plot.js")
+    _esm = script("slide.js", "plot.js")
 
     figure = traitlets.Dict().tag(sync=True, to_json=lambda value, plot: plot._pack(value))
     alt = traitlets.Unicode("").tag(sync=True)

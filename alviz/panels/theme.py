@@ -10,6 +10,7 @@ from typing import Any
 
 import anywidget
 
+from alviz.figures.slide import SLIDE
 from alviz.panels.states import answer_pages
 from alviz.panels.turns import TURN, InTurn
 
@@ -24,12 +25,13 @@ def css() -> str:
 
 
 def script(*names: str) -> str:
-    """The ES module that the files `static/<name>` make in this order, with what all our modules share (`static/page.js`) put in front of it.
+    """The ES module that the files `static/<name>` (or `figures.slide.SLIDE`) make in this order, with what all our modules share (`static/page.js`) put
+    in front of it.
 
     Served by our own app, it is one line that fetches the module: every widget carries its script, and a browser reads what it fetches once.
     """
     files = ("page.js", *names)
-    text = "".join((STATIC / name).read_text(encoding="utf-8") for name in files)
+    text = "".join((SLIDE if name == SLIDE.name else STATIC / name).read_text(encoding="utf-8") for name in files)
     served = os.environ.get("ALVIZ_MODULES")
     if served is None:
         return text

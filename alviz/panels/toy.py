@@ -11,32 +11,24 @@ from alviz import data, learners, strategies
 from alviz.data.dataset import Dataset
 from alviz.figures import Drawing, accuracy_html, accuracy_table, palette, toy_plane
 from alviz.figures.base import plural, shorten
-from alviz.panels.duel import DEFAULTS, Duel, Plane, chosen, grid
+from alviz.figures.toy import grid
+from alviz.panels.duel import DEFAULTS, Duel, Plane, chosen
 from alviz.panels.field import Field, option, whole_in
 from alviz.panels.frame import page, panel
 from alviz.panels.header import Header
 from alviz.panels.plot import Plot
 from alviz.panels.pulse import Pulse
 from alviz.panels.recipes import cited, duel_script
+from alviz.panels.saving import SavePage
 from alviz.panels.settings import SLIDERS, initial_menu, is_plane, menu, slider_values, strategy_menu
 from alviz.panels.share import Part, Sharing, parts_of
 from alviz.panels.timeline import Timeline
 from alviz.panels.url import PageUrl
+from alviz.projections import project
 
 MOST = 4
 MOST_ROUNDS = 100
 """Rounds that an address may ask for."""
-GLYPHS = {
-    "circle": "●",
-    "square": "■",
-    "diamond": "◆",
-    "triangle-up": "▲",
-    "cross": "✚",
-    "triangle-down": "▼",
-    "x": "✖",
-    "pentagon": "⬟",
-    "hexagon": "⬢",
-}
 KINDS = (
     option("probability", "class probability"),
     option("boundary", "decision boundary"),
@@ -151,6 +143,7 @@ class ToyPlanes:
         self.duel = duel
         self.kind = Field(label="Background", options=list(KINDS), value=duel.config["kind"], help="What is drawn over the plane.")
         self.timeline = Timeline()
+        self.save = SavePage(duel, lambda: duel.runs, "planes", lambda: project(duel.runs[0].dataset, "plane"))
         self.controls = widgets.HBox([self.timeline, self.kind])
         self.controls.add_class("alviz-controls")
         self.plots = [Plot(height="clamp(260px, 40vh, 560px)", empty="Loading the pool …") for _ in range(MOST)]
@@ -213,10 +206,8 @@ def heading(name: str, value: str) -> str:
 
 def legend(dataset: Dataset, kind: str) -> str:
     """One legend for all planes: the classes with their marks, and what else is drawn."""
-    marks = zip(dataset.class_names, palette.class_colors(dataset.n_classes), palette.symbols(dataset.n_classes), strict=True)
-    classes = "".join(
-        f'<span><b style="color:{color}">{GLYPHS.get(shape, "●")}</b> {escape(shorten(name))}</span>' for name, color, shape in marks
-    )
+    marks = zip(dataset.class_names, palette.class_colors(dataset.n_classes), palette.glyphs(dataset.n_classes), strict=True)
+    classes = "".join(f'<span><b style="color:{color}">{glyph}</b> {escape(shorten(name))}</span>' for name, color, glyph in marks)
     behind = {"score": "deeper violet: labelled sooner", "boundary": "", "probability": "deeper colour: surer"}[kind]
     rest = ["small: pool", "large: labelled", '<b class="alviz-star">★</b> just queried', "line: decision boundary", behind]
     return f'<p class="alviz-legend">{classes}{"".join(f"<span>{text}</span>" for text in rest if text)}</p>'
@@ -328,7 +319,7 @@ class Toy:
             lambda: duel_script(duel.config),
             lambda: cited(strategy=chosen_or_all(duel.config), **{key: duel.config[key] for key in ("dataset", "learner", "initial")}),
         )
-        self.header.add(self.sharing.widget)
+        self.header.add(self.sharing.widget, self.planes.save.widget)
         left, *right = cards.values()
         self.widget = page(self.url, self.pulse, self.header.widget, columns=[widgets.VBox([left]), widgets.VBox(right)])
         self.url.observe(lambda change: self._open(change["new"]), ["query"])

@@ -9,7 +9,7 @@ from alviz.panels.theme import script
 class PageUrl(anywidget.AnyWidget):
     """An invisible widget between Python and the address of the page it is on. It need not be displayed.
 
-    From the page: query: dict of str, the address's "?name=value" pairs ("token" left out), set once when a page opens, just before opened
+    From the page: query: dict of str, the address's "?name=value" pairs ("token" and "present" left out), set once when a page opens, just before opened
     becomes True. From Python: share: dict of str, what the address says from now on, so that a copied link leads back here.
     In JupyterLab, whose address is not ours, query stays empty and share does nothing.
     """

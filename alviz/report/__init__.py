@@ -1,14 +1,15 @@
-"""Reports: a comparison as one HTML file that opens anywhere, says what came out, and how to do it again."""
+"""Reports: a comparison, or runs round by round, as one HTML file that opens anywhere, says what came out, and how to do it again."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from alviz.report.page import render
+from alviz.report.replay import write_replay
 from alviz.studies.export import atomically
 from alviz.studies.grid import Comparison
 from alviz.studies.store import Store
 
-__all__ = ["write"]
+__all__ = ["write", "write_replay"]
 
 
 def write(

@@ -1,35 +1,19 @@
 """The report's page: what came out, put into a template that carries its own style, script and plotly."""
 
-import base64
 import datetime
-import gzip
-import hashlib
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from markupsafe import Markup
+from typing import Any
 
 from alviz.figures.base import number
 from alviz.figures.curves import in_words
-from alviz.report import about, numbers
+from alviz.report import about, numbers, offline
+from alviz.report.offline import plain
 from alviz.report.views import VIEWS, Question, View
 from alviz.studies.compare import standing, table
 from alviz.studies.findings import metrics_of, places
 from alviz.studies.grid import Comparison
 from alviz.studies.store import Store
-
-if TYPE_CHECKING:
-    from jinja2 import Template
-
-HERE = Path(__file__).parent
-DIGITS = 6
-"""Significant digits of the numbers in figures; a screen shows four."""
 
 ONCE = ("overlap",)
 """Views that no metric changes."""
@@ -80,7 +64,7 @@ class _Figures:
         if not drawing.figure["data"]:
             return Figure(0, view.name, view.title, view.help, drawing.reading, 0)
         number = len(self.data) + 1
-        self.data[str(number)] = plain({"name": f"figure-{number}-{view.name}", **drawing.figure})
+        self.data[str(number)] = plain({"name": f"figure-{number}-{view.name}", "title": view.title, **drawing.figure})
         return Figure(number, view.name, view.title, view.help, drawing.reading, _height(view.name, len(places(asked.grid, asked.arms))))
 
 
@@ -101,8 +85,9 @@ def render(grid: Comparison, store: Store, metrics: Sequence[str], reference: st
     figures = _Figures()
     parts = [_part(replace(asked, metric=metric), figures, first=k == 0) for k, metric in enumerate(dict.fromkeys(metrics))]
     seconds = sum(float(found[column].sum()) for column in found if column.startswith("seconds_"))
-    style, script, (packed, digest) = _own("report.css"), _own("report.js"), _plotly()
-    return _template().render(
+    return offline.render(
+        "report",
+        figures.data,
         title=about.title(grid, asked.arms),
         when=datetime.date.today(),
         grid=grid,
@@ -119,11 +104,6 @@ def render(grid: Comparison, store: Store, metrics: Sequence[str], reference: st
         versions=list(about.versions()),
         file=about.file(grid),
         commands=about.commands(metrics, reference),
-        style=Markup(style),
-        script=Markup(script),
-        allowed=f"'{_digest(script.encode())}' '{digest}'",
-        figures=Markup(in_script(figures.data)),
-        plotly=Markup(packed),
     )
 
 
@@ -157,54 +137,3 @@ def _height(view: str, arms: int) -> int:
         return 360
     row = 26 if arms <= 15 else 18
     return max(280, (80 if view in ("labels", "ranks") else 130) + row * arms)
-
-
-def plain(value: Any) -> Any:
-    """Values that JSON has: arrays as lists, numbers rounded to the digits that are seen, NaN as null."""
-    if isinstance(value, Mapping):
-        return {key: plain(item) for key, item in value.items()}
-    if isinstance(value, np.ndarray):
-        return plain(value.tolist())
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    if isinstance(value, np.generic):
-        return plain(value.item())
-    if isinstance(value, float):
-        return float(f"{value:.{DIGITS}g}") if np.isfinite(value) else None
-    return about.without_home(value) if isinstance(value, str) else value
-
-
-def in_script(value: Any) -> str:
-    """JSON that can stand inside a <script>: nothing in it ends the element or opens a comment."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    for character in "<>&\u2028\u2029":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return text
-
-
-@cache
-def _plotly() -> tuple[str, str]:
-    """(plotly.js as its package ships it, compressed and in base64; the digest by which the page's policy lets it run)."""
-    spec = find_spec("plotly")
-    assert spec is not None and spec.origin is not None
-    source = (Path(spec.origin).parent / "package_data" / "plotly.min.js").read_bytes()
-    return base64.b64encode(gzip.compress(source, 9, mtime=0)).decode(), _digest(source)
-
-
-def _digest(source: bytes) -> str:
-    return f"sha256-{base64.b64encode(hashlib.sha256(source).digest()).decode()}"
-
-
-def _own(name: str) -> str:
-    return (HERE / name).read_text(encoding="utf-8")
-
-
-def _template() -> "Template":
-    from jinja2 import Environment
-
-    def said(value: Any) -> Any:
-        return about.without_home(value) if type(value) is str else value
-
-    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, finalize=said)
-    environment.filters["base64"] = lambda text: base64.b64encode(about.without_home(text).encode()).decode()
-    return environment.from_string(_own("report.html.j2"))

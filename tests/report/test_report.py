@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from alviz.app.cli import cli
 from alviz.report import write
-from alviz.report.page import in_script, plain
+from alviz.report.offline import in_script, plain
 from alviz.studies import Store
 from alviz.studies.compare import go_on, table
 from alviz.studies.grid import Comparison, parse, read
@@ -163,7 +163,7 @@ def test_the_findings_name_the_best_and_the_doubt_first(page: Element, runs: dic
 
 
 def test_figures_hold_the_means_of_the_runs(page: Element, runs: dict[str, pd.DataFrame]) -> None:
-    figures = json.loads(page.all("script", id="figures")[0].text)
+    figures = json.loads(page.all("script", id="data")[0].text)
     assert [one.attributes["data-figure"] for one in page.all("div", role="img")] == list(figures)
     curves = next(one for one in figures.values() if one["name"].endswith("curves"))
     lines = {trace["name"]: trace for trace in curves["data"] if "name" in trace}
@@ -203,7 +203,7 @@ def test_nothing_is_asked_of_anybody(path: Path, page: Element) -> None:
     assert all(source.startswith("'sha256-") for source in rules["script-src"].split())
     assert not re.search(r"https?:|\*", policy)
     assert path.stat().st_size < 8_000_000
-    assert len(page.all("script", id="figures")[0].text) < 60_000
+    assert len(page.all("script", id="data")[0].text) < 60_000
 
 
 def test_names_from_data_do_nothing(store: Store, tmp_path: Path) -> None:
@@ -221,7 +221,7 @@ def test_names_from_data_do_nothing(store: Store, tmp_path: Path) -> None:
     assert found.all("title")[0].text == found.all("h1")[0].text == name
     assert EVIL in [one.text for one in found.all("h3")]
     assert "\"'><b onclick=alert(1)>&amp;" in standings(found)
-    assert "<" not in found.all("script", id="figures")[0].text
+    assert "<" not in found.all("script", id="data")[0].text
 
 
 def test_json_in_a_script_says_the_same_without_ending_it() -> None:

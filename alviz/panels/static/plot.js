@@ -91,6 +91,14 @@ function standard(trace, pale) {
 const same = (a, b) => a.length === b.length && a.every((id, i) => id === b[i]);
 const sorted = (ids) => Int32Array.from(ids).sort();
 
+const VECTOR = { width: 16, height: 16, path: "M1 10H5V14H1ZM11 2H15V6H11ZM2.2 10C2.2 5.2 12.2 9.6 12.2 6H13.8C13.8 11.2 3.8 6.8 3.8 10Z" };
+
+// What a plot is called: by its card, and by its own heading where it has one.
+function titleOf(el) {
+  const own = el.parentElement?.querySelector(":is(.alviz-plane-title, .alviz-pool-title) b");
+  return [el.closest(".alviz-panel")?.querySelector(".alviz-panel-title"), own].map((found) => found?.textContent.trim()).filter(Boolean).join(": ") || "Figure";
+}
+
 export default () => {
   let figure = { data: [], layout: {} };  // the model's figure with its arrays, shared by all its views
   let arrays = new Map();
@@ -144,11 +152,22 @@ export default () => {
       plot.setAttribute("aria-label", model.get("alt"));
     }
 
+    function save(format) {
+      const title = titleOf(el);
+      const look = { font: getComputedStyle(el).fontFamily, text: color("text"), background: color("surface") };
+      return saveSlide(Plotly, plot, format, { title, look, name: title.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, "-") });
+    }
+
     function config() {
       const select = figure.data.some((trace) => trace.alviz_ids) ? ["select2d", "lasso2d"] : [];
       return {
         displaylogo: false, showSendToCloud: false, responsive: false, doubleClick: "reset+autosize", scrollZoom: model.get("scroll_zoom"),
-        modeBarButtons: [["zoom2d", "pan2d", ...select], ["resetScale2d", "toImage"]],
+        modeBarButtons: [
+          ["zoom2d", "pan2d", ...select],
+          ["resetScale2d"],
+          [{ name: "png", title: "Save as PNG", icon: Plotly.Icons.camera, click: () => save("png") },
+            { name: "svg", title: "Save as SVG", icon: VECTOR, click: () => save("svg") }],
+        ],
       };
     }
 

@@ -1,9 +1,11 @@
 export default {
   initialize({ model }) {
-    const query = inLab() ? {} : Object.fromEntries([...new URLSearchParams(location.search)].filter(([name]) => name !== "token"));
+    const query = inLab() ? {} : Object.fromEntries([...new URLSearchParams(location.search)].filter(([name]) => !["token", "present"].includes(name)));
     const share = () => {
       if (inLab() || model.get("share") === null) return;
-      const text = new URLSearchParams(model.get("share")).toString();
+      const address = new URLSearchParams(model.get("share"));
+      if ("present" in document.documentElement.dataset) address.set("present", "1");
+      const text = address.toString();
       history.replaceState(history.state, "", location.pathname + (text ? `?${text}` : "") + location.hash);
     };
     model.on("change:share", share);
