@@ -33,6 +33,9 @@ DEFAULTS: dict[str, Any] = {
 GRID = 64
 """Points per side of the grid on which a field is computed."""
 
+Axes = tuple[NDArray[np.float32], NDArray[np.float32]]
+"""Coordinates (w,) along x and (h,) along y of a grid."""
+
 
 @dataclass(frozen=True, eq=False)
 class Plane:
@@ -279,7 +282,7 @@ def make_run(dataset: Dataset, strategy: str, config: dict[str, Any], seed: int,
     )
 
 
-def grid(dataset: Dataset) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def grid(dataset: Dataset) -> Axes:
     """Coordinates (GRID,) along x and along y that cover a 2D pool with some room around."""
     features = dataset.features
     assert features is not None
@@ -289,15 +292,16 @@ def grid(dataset: Dataset) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     return x, y
 
 
-def plane(run: Run, shown: int, kind: str) -> Plane:
+def plane(run: Run, shown: int, kind: str, axes: Axes | None = None) -> Plane:
     """What the model of round `shown`, or the strategy's score under it, looks like over the plane.
 
     kind: "boundary" and "probability" give class probabilities, "score" what the strategy would say about every point of the plane.
+    axes: coordinates along x and along y; by default `grid` of the pool.
     """
-    x, y = grid(run.dataset)
+    x, y = axes or grid(run.dataset)
     points = np.stack([c.ravel() for c in np.meshgrid(x, y)], axis=1)
     model = run.model(shown)
-    probabilities = np.asarray(model.predict_proba(points)).reshape(GRID, GRID, -1)
+    probabilities = np.asarray(model.predict_proba(points)).reshape(len(y), len(x), -1)
     field: NDArray[np.float64] = probabilities
     if kind == "score":
         before = run.model(shown - 1) if shown else None
@@ -308,5 +312,5 @@ def plane(run: Run, shown: int, kind: str) -> Plane:
             scores = np.full(len(points), np.nan)
         else:
             scores = strategy.select(view, 1, np.random.default_rng([run.seed, shown, 9])).scores
-        field = scores.reshape(GRID, GRID)
+        field = scores.reshape(len(y), len(x))
     return Plane(run, shown, x, y, probabilities, field, kind)
