@@ -64,7 +64,9 @@ def mixture_accuracy(
     for k in np.unique(of):
         # The two coordinates are independent, so the mass of a cell is a product (density at the cell's middle times its area).
         across, along = (
-            np.exp(-0.5 * ((axes[a][:, None] - centers[of == k, a]) / widths[of == k]) ** 2) * step[a] / (widths[of == k] * np.sqrt(2.0 * np.pi))
+            np.exp(-0.5 * ((axes[a][:, None] - centers[of == k, a]) / widths[of == k]) ** 2)
+            * step[a]
+            / (widths[of == k] * np.sqrt(2.0 * np.pi))
             for a in range(2)
         )
         np.maximum(best, (across * shares[of == k]) @ along.T, out=best)

@@ -11,7 +11,20 @@ from alviz.checks import number, whole
 from alviz.data.base import registry
 from alviz.data.dataset import Dataset
 from alviz.data.gaussians import mixture_accuracy
-from alviz.data.plane import NAMES, NOISE, POOL, TEST, Labels, Points, Settings, falling, pool_of, shared_out, shuffled_classes, with_label_noise
+from alviz.data.plane import (
+    NAMES,
+    NOISE,
+    POOL,
+    TEST,
+    Labels,
+    Points,
+    Settings,
+    falling,
+    pool_of,
+    shared_out,
+    shuffled_classes,
+    with_label_noise,
+)
 from alviz.registry import Card
 
 MOST = 5
@@ -46,7 +59,7 @@ class Gaussians:
 
     def parts(self, n: int, rng: np.random.Generator) -> Labels:
         """(n,) which Gaussian each sample is drawn from. With the same rng a sample keeps its Gaussian while none grows or shrinks."""
-        totals = np.bincount(self.classes, self.weights, self.n_classes)
+        totals = np.bincount(self.classes, self.weights, self.n_classes).astype(np.float64)
         per_class = shared_out(n, totals)
         missing = (per_class == 0) & (totals > 0)
         per_class[per_class.argmax()] -= missing.sum()

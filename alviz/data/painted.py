@@ -40,13 +40,14 @@ class Painting:
         """The names of the classes in use: up to the last one that has a point, two at least."""
         return self.class_names[: max(int(self.targets.max(initial=-1)) + 1, 2)]
 
-    def csv(self) -> str:
-        """The table as text, which `painting_of` reads."""
-        out = io.StringIO()
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(["x", "y", "label"])
-        writer.writerows((f"{x:.9g}", f"{y:.9g}", self.class_names[k]) for (x, y), k in zip(self.points, self.targets, strict=True))
-        return out.getvalue()
+
+def csv_of(points: NDArray[np.float32], targets: NDArray[np.int64], class_names: Sequence[str]) -> str:
+    """The table as text, which `painting_of` reads: points (n, 2) to the last bit, targets (n,) by name."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["x", "y", "label"])
+    writer.writerows((f"{x:.9g}", f"{y:.9g}", class_names[k]) for (x, y), k in zip(points, targets, strict=True))
+    return out.getvalue()
 
 
 def painting_of(content: bytes) -> Painting:
@@ -59,7 +60,8 @@ def painting_of(content: bytes) -> Painting:
         missing = [name for name in ("x", "y", "label") if name not in (lines.fieldnames or ())]
         if missing:
             raise ValueError(f"the file needs the columns x, y and label, in its first line; {' and '.join(missing)} missing")
-        points, said = [], []
+        points: list[list[float]] = []
+        said: list[str] = []
         for line in lines:
             if len(said) == MOST_POINTS:
                 raise ValueError(f"a painted pool has {MOST_POINTS:,} points at most, the file has more")
@@ -74,7 +76,9 @@ def painting_of(content: bytes) -> Painting:
     found = list(dict.fromkeys(said))
     names = list(NAMES[:MOST_CLASSES]) if set(found) <= set(NAMES[:MOST_CLASSES]) else found
     if len(names) > MOST_CLASSES:
-        raise ValueError(f"a painted pool has {MOST_CLASSES} classes at most, the file has {len(names)}: {', '.join(map(repr, names[:8]))} …")
+        raise ValueError(
+            f"a painted pool has {MOST_CLASSES} classes at most, the file has {len(names)}: {', '.join(map(repr, names[:8]))} …"
+        )
     spare = [name for name in NAMES if name not in names]
     return Painting(
         np.array(points, dtype=np.float32),

@@ -29,6 +29,7 @@ DEFAULTS: dict[str, Any] = {
     "seed": 0,
     "seeds": 10,
     "kind": "probability",
+    "hands": "",
 }
 GRID = 64
 """Points per side of the grid on which a field is computed."""

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from alviz import data, initial, learners, strategies
 from alviz.data.dataset import Dataset
 from alviz.data.mixture import CENTERS, CLASSES, SPREAD, WEIGHTS, Gaussians, gaussians_of
-from alviz.data.painted import Painting
+from alviz.data.painted import MOST_POINTS, Painting
 from alviz.data.plane import POOL, Settings
 from alviz.figures.base import percent, plural
 from alviz.figures.toy import NEAR, boundary_points
 from alviz.initial.base import InitialPool
 from alviz.loop import Run
-from alviz.panels.duel import Axes, Duel, Plane, plane
+from alviz.panels.duel import Duel, Plane, plane
 from alviz.panels.jobs import Job, Lane
 from alviz.panels.turns import TURN, InTurn
 from alviz.panels.working import readable
@@ -45,8 +45,11 @@ SHAPE = ("n", "centers", "spreads", "weights", "classes")
 HALF = (4.0, 3.0)
 """Half the width and half the height of the plane, in its own units; a pool that reaches further is seen from further away."""
 
-FINE, COARSE = (64, 48), (32, 24)
-"""Points of the field along x and y, at rest and while something is being dragged."""
+FIELD = (64, 48)
+"""Points of the field along x and y."""
+
+NEXT = 0.001
+"""To this the Gaussians are rounded, so that the page's address stays short."""
 
 PATIENCE = 0.3
 """Seconds that a picture may take before a newer wish stops it. Quicker ones are finished, or a slider in motion would never see one."""
@@ -65,11 +68,11 @@ class Given(InitialPool):
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """What is seen at one moment. version: of the wish that it fulfils (see `Hands.draw`).
+    """What is seen at one moment. version: of the wish that it fulfils (see `Hands.change`).
 
     pool: None while nothing is painted. gaussians, parts (n,): what the pool was drawn from and which of it each sample is of; None for a painting.
     labelled: dataset indices. picks: the next ones, in pick order. plane: None while nothing is labelled. window: half the width and half the height of what is
-    seen, around the origin. reading: a sentence. seconds: what it took.
+    seen, around the origin. reading: a sentence. seconds: what it took, None for the first with a learner and a strategy (their libraries are loaded then).
     """
 
     version: int
@@ -81,12 +84,13 @@ class Picture:
     plane: Plane | None
     window: tuple[float, float]
     reading: str
-    seconds: float
+    seconds: float | None
 
 
 class Hands(InTurn):
     """mode: "gaussians" or "paint". params: of the mixture. painting: the painted points. noise: share of wrong labels among these. learner,
-    strategy: registry names. kind: what is drawn over the plane, as in `plane`. picture: the last `Picture`. error: a sentence, or "".
+    strategy: registry names. kind: what is drawn over the plane, as in `plane`. picture: the last `Picture`. answered: the version of the last wish
+    that got a picture or an error. error: a sentence, or "".
 
     Labels per round, initial pool and seed are those of the page (`duel.config`). Pictures are made in a thread of its own: the latest wish only,
     those in between are dropped.
@@ -100,6 +104,7 @@ class Hands(InTurn):
     strategy = traitlets.Unicode("margin")
     kind = traitlets.Enum(["probability", "boundary", "score"], default_value="probability")
     picture: Any = traitlets.Any(None, allow_none=True)
+    answered = traitlets.Int(0)
     error = traitlets.Unicode("")
 
     def __init__(self, duel: Duel, **traits: Any):
@@ -109,30 +114,38 @@ class Hands(InTurn):
         self._labelled: dict[str, Indices | None] = {"gaussians": None, "paint": None}
         self._by_hand = False
         self._version = 0
+        self._known: set[tuple[str, str]] = set()
         self._lane = Lane("hands", lambda busy: None, lambda fraction: None, self._failed)
-        self.observe(lambda _: self.draw(), ["mode", "params", "noise", "learner", "strategy", "kind"])
 
     # ---- what the hand does ----
+
+    def change(self, version: int = 0, moving: bool = False, **traits: Any) -> None:
+        """Set traits and ask for their picture. moving: the hand is still at it. version: comes back with it."""
+        with TURN:
+            self._version = max(version, self._version)
+            for name, value in traits.items():
+                setattr(self, name, value)
+        self._lane.instead(lambda job: self._work(job, moving))
 
     def move(self, centers: Any, spreads: Any, weights: Any, classes: Any, version: int = 0, moving: bool = False) -> None:
         """Other Gaussians, as they are seen: what a slider had done to them is taken as drawn from now on, and the slider goes back."""
         seen, changed = gaussians_of(**self.params), dict(self.params)
         wanted = gaussians_of(centers=centers, spreads=spreads, weights=weights, classes=classes)
         other = len(wanted.classes) != len(seen.classes)
-        if other or not np.array_equal(wanted.centers, seen.centers):
+        if other or not np.allclose(wanted.centers, seen.centers, rtol=0, atol=NEXT):
             changed |= {"centers": np.round(wanted.centers, 3).tolist(), "overlap": 0.0}
-        if other or not np.array_equal(wanted.widths, seen.widths):
+        if other or not np.allclose(wanted.widths, seen.widths, rtol=0, atol=NEXT):
             changed |= {"spreads": np.round(wanted.widths, 3).tolist(), "spread": 1.0}
-        if other or not np.array_equal(wanted.classes, seen.classes) or not np.array_equal(wanted.weights, seen.weights):
+        if other or not np.array_equal(wanted.classes, seen.classes) or not np.allclose(wanted.weights, seen.weights, rtol=0, atol=NEXT):
             changed |= {"weights": np.round(wanted.weights, 3).tolist(), "class_ratio": 1.0, "classes": wanted.classes.tolist()}
-        self._silently(version, moving, params=changed)
+        self.change(version, moving, params=changed)
 
     def slide(self, key: str, value: float) -> None:
         """Another value of one of the sliders that every 2D pool has."""
         if self.mode == "gaussians":
-            self.params = {**self.params, key: float(value)}
-        elif key == "label_noise":
-            self.noise = float(value)
+            self.change(params={**self.params, key: float(value)})
+        else:
+            self.change(noise=float(value))
 
     def paint(self, painting: Painting, ids: Indices, version: int = 0, moving: bool = False) -> None:
         """Other painted points; ids (n,) say which of them were there before, so that they keep their labels."""
@@ -142,7 +155,7 @@ class Hands(InTurn):
             kept = [place[int(i)] for i in self._ids[labelled] if int(i) in place]
             self._labelled["paint"] = np.array(kept, dtype=np.int64)
         self._ids = np.array(ids, dtype=np.int64)
-        self._silently(version, moving, painting=painting)
+        self.change(version, moving, painting=painting)
 
     def turn(self, index: int, version: int = 0) -> None:
         """Label a sample, or take its label away."""
@@ -158,7 +171,7 @@ class Hands(InTurn):
     def reset_labels(self) -> None:
         """Begin again with the labels of the initial pool."""
         self._labelled[self.mode], self._by_hand = None, False
-        self.draw()
+        self.change()
 
     def use(self) -> None:
         """Make this pool that of the page's next Start."""
@@ -175,8 +188,11 @@ class Hands(InTurn):
     def follow(self) -> None:
         """Show the mixture that the page's settings have, where it is another one (a link was opened, a slider on the left was moved)."""
         config = self.duel.config
-        if config["dataset"] == "mixture" and config.get("params") and {**START, **config["params"]} != self.params:
-            self.mode, self.params = "gaussians", {**START, **config["params"]}
+        wanted = {**START, **config.get("params", {})}
+        wanted["n"] = min(wanted["n"], MOST_POINTS)
+        if config["dataset"] == "mixture" and config.get("params") and wanted != self.params:
+            self._labelled["gaussians"] = None
+            self.change(params=wanted)
 
     @property
     def labelled(self) -> Indices:
@@ -186,10 +202,6 @@ class Hands(InTurn):
 
     # ---- drawing ----
 
-    def draw(self, moving: bool = False) -> None:
-        """Make a picture of how things are now. moving: coarser, as the next one follows at once."""
-        self._lane.instead(lambda job: self._work(job, moving))
-
     def wait(self, timeout: float | None = None) -> None:
         """Block until the picture is that of how things are (for scripts and tests). Raises TimeoutError."""
         if not self._lane.wait(timeout):
@@ -197,20 +209,13 @@ class Hands(InTurn):
 
     def _label(self, labelled: Indices, version: int = 0) -> None:
         self._labelled[self.mode], self._by_hand = labelled.astype(np.int64), True
-        self._silently(version, False)
-
-    def _silently(self, version: int, moving: bool, **changed: Any) -> None:
-        """Set traits whose picture is asked for here, with its version."""
-        with TURN:
-            self._version = max(version, self._version)
-            self._moving = moving
-            for name, value in changed.items():
-                setattr(self, name, value)
-        self.draw(moving)
+        self.change(version)
 
     def _failed(self, error: Exception) -> None:
         if not isinstance(error, Cancelled):
-            self.error = readable(error)
+            with TURN:
+                self.error = readable(error)
+                self.answered = self._version
 
     def _work(self, job: Job, moving: bool) -> None:
         began = time.monotonic()
@@ -226,25 +231,26 @@ class Hands(InTurn):
         pool, gaussians, parts = made(mode, params, painting, noise)
         if pool is None:
             nothing = np.zeros(0, np.int64)
-            empty = Picture(version, None, None, None, nothing, nothing, None, HALF, "Choose a class and paint: the pool is empty.", 0.0)
+            empty = Picture(version, None, None, None, nothing, nothing, None, HALF, "Choose a class and paint: the pool is empty.", None)
             self._show(empty, given)
             return
         labelled = started(pool, given, config, progress) if wants_start(mode, pool, given, by_hand, moving) else given
         labelled = np.zeros(0, np.int64) if labelled is None else labelled
         window = window_of(pool, gaussians)
-        points = COARSE if moving else FINE
-        axes = tuple(np.linspace(-half, half, count, dtype=np.float32) for half, count in zip(window, points, strict=True))
+        x, y = (np.linspace(-half, half, count, dtype=np.float32) for half, count in zip(window, FIELD, strict=True))
         run, picks = None, np.zeros(0, np.int64)
         seen: Plane | None = None
         stand_in = strategy
         if len(labelled):
             run = run_of(pool, labelled, learner, strategy, config, progress)
             picks, stand_in = next_picks(run, int(config["n_queries"]), progress)
-            seen = plane(run, 0, kind, axes)  # type: ignore[arg-type]
+            seen = plane(run, 0, kind, (x, y))
         else:
             picks = started(pool, None, config, progress)
         reading = sentence(pool, labelled, picks, run, seen, learner, strategy, stand_in, config["initial"])
-        drawn = Picture(version, pool, gaussians, parts, labelled, picks, seen, window, reading, time.monotonic() - began)
+        took = time.monotonic() - began if (learner, strategy) in self._known else None
+        self._known.add((learner, strategy))
+        drawn = Picture(version, pool, gaussians, parts, labelled, picks, seen, window, reading, took)
         self._show(drawn, given)
 
     def _show(self, picture: Picture, given: Indices | None) -> None:
@@ -254,6 +260,7 @@ class Hands(InTurn):
                 self._labelled[mode] = picture.labelled
             self.error = ""
             self.picture = picture
+            self.answered = picture.version
 
 
 def made(mode: str, params: dict[str, Any], painting: Painting, noise: float) -> tuple[Dataset | None, Gaussians | None, Indices | None]:

@@ -9,12 +9,15 @@ from numpy.typing import NDArray
 
 from alviz import data, learners, strategies
 from alviz.data.dataset import Dataset
-from alviz.figures import Drawing, accuracy_html, accuracy_table, palette, toy_plane
-from alviz.figures.base import plural, shorten
+from alviz.figures import Drawing, accuracy_html, accuracy_table, toy_plane
+from alviz.figures.base import plural
 from alviz.panels.duel import DEFAULTS, Duel, Plane, chosen, grid
 from alviz.panels.field import Field, option
 from alviz.panels.frame import page, panel
+from alviz.panels.hands import MODES, HandsPanel
+from alviz.panels.hands_state import shape_of, told
 from alviz.panels.header import Header
+from alviz.panels.legend import legend
 from alviz.panels.plot import Plot
 from alviz.panels.pulse import Pulse
 from alviz.panels.settings import SLIDERS, initial_menu, is_plane, menu, slider_values, strategy_menu
@@ -22,17 +25,6 @@ from alviz.panels.timeline import Timeline
 from alviz.panels.url import PageUrl
 
 MOST = 4
-GLYPHS = {
-    "circle": "●",
-    "square": "■",
-    "diamond": "◆",
-    "triangle-up": "▲",
-    "cross": "✚",
-    "triangle-down": "▼",
-    "x": "✖",
-    "pentagon": "⬟",
-    "hexagon": "⬢",
-}
 KINDS = (
     option("probability", "class probability"),
     option("boundary", "decision boundary"),
@@ -46,9 +38,8 @@ class ToySettings:
     def __init__(self, duel: Duel):
         self.duel = duel
         self._filling = False
-        planes = [name for name in data.available() if is_plane(name)]
         self.fields = {
-            "dataset": Field(label="2D pool", options=menu(data, planes), help="Each breaks particular strategies; its card says which."),
+            "dataset": Field(label="2D pool", options=pools(duel.config), help="Each breaks particular strategies; its card says which."),
             "learner": Field(label="Learner", options=menu(learners, on_the_plane()), help="Committees can serve every strategy."),
             "initial": Field(label="Initial pool", options=initial_menu(duel.pool), help="The same for all strategies."),
             "n_queries": Field(kind="number", label="Labels per round", minimum=1, maximum=1000, help="Round 0 takes as many."),
@@ -105,7 +96,10 @@ class ToySettings:
             self.card.value = f'<p class="alviz-reading" title="{escape(card.fails)}">{escape(card.idea)}</p>'
             parameters = data.registry.parameters(config["dataset"])
             for key, slider in self.sliders.items():
-                slider.value = config.get("params", {}).get(key, parameters[key].default)
+                slider.layout.display = None if key in parameters else "none"
+                if key in parameters:
+                    slider.value = config.get("params", {}).get(key, parameters[key].default)
+            self.fields["dataset"].options = pools(config)
             entries = strategy_menu(learners.create(config["learner"]))
             names = [*config["strategies"], *["none"] * MOST][:MOST]
             for k, (field, name) in enumerate(zip(self.strategies, names, strict=True)):
@@ -119,6 +113,13 @@ class ToySettings:
     def _lock(self, busy: bool) -> None:
         for field in [*self.fields.values(), *self.sliders.values(), *self.strategies]:
             field.disabled = busy
+
+
+def pools(config: dict[str, Any]) -> list[dict[str, Any]]:
+    """The menu of 2D pools; the painted one is greyed out until it is the one in use."""
+    why = "" if config["dataset"] == "painted" else "paint one under By hand"
+    names = [name for name in data.available() if is_plane(name)]
+    return [*menu(data, names), option("painted", title=data.card("painted").idea, disabled=bool(why), why=why)]
 
 
 def on_the_plane() -> list[str]:
@@ -181,9 +182,9 @@ class ToyPlanes:
                     drawing = untouched(pool)
                     plot.show(drawing.figure, drawing.reading)
         if not planes and pool is not None:
-            self.legend.value = legend(pool, "boundary")
+            self.legend.value = legend(pool.class_names, "boundary", "just queried")
         if planes:
-            self.legend.value = legend(planes[0].run.dataset, planes[0].kind)
+            self.legend.value = legend(planes[0].run.dataset.class_names, planes[0].kind, "just queried")
 
     def _stand(self) -> None:
         """Bring the timeline in line with the planes, also after a look that came while something else was under way."""
@@ -198,17 +199,6 @@ class ToyPlanes:
 def heading(name: str, value: str) -> str:
     """A plot's heading: the strategy, and how good it is."""
     return f'<div class="alviz-plane-title"><b>{escape(name)}</b><span>{escape(value)}</span></div>'
-
-
-def legend(dataset: Dataset, kind: str) -> str:
-    """One legend for all planes: the classes with their marks, and what else is drawn."""
-    marks = zip(dataset.class_names, palette.class_colors(dataset.n_classes), palette.symbols(dataset.n_classes), strict=True)
-    classes = "".join(
-        f'<span><b style="color:{color}">{GLYPHS.get(shape, "●")}</b> {escape(shorten(name))}</span>' for name, color, shape in marks
-    )
-    behind = {"score": "deeper violet: labelled sooner", "boundary": "", "probability": "deeper colour: surer"}[kind]
-    rest = ["small: pool", "large: labelled", '<b class="alviz-star">★</b> just queried', "line: decision boundary", behind]
-    return f'<p class="alviz-legend">{classes}{"".join(f"<span>{text}</span>" for text in rest if text)}</p>'
 
 
 def picture(plane: Plane) -> Drawing:
@@ -304,12 +294,14 @@ class Toy:
         self.settings = ToySettings(duel)
         self.planes = ToyPlanes(duel)
         self.table = ToyTable(duel)
+        self.hands = HandsPanel(duel, (on_the_plane(), list(KINDS)))
         self.url = PageUrl()
         self.pulse = Pulse()
         duel.keeps_up = self.pulse.keeps_up
         left = widgets.VBox([panel("Settings", self.settings.widget)])
         right = widgets.VBox(
             [
+                self.hands.widget,
                 panel("The plane", self.planes.widget, controls=self.planes.controls),
                 panel("Accuracy per selection", self.table.widget, controls=self.table.controls),
             ]
@@ -340,13 +332,22 @@ class Toy:
             field = self.settings.fields.get(key)
             if key == "strategies" and all(name in strategies.available() for name in value.split(",")):
                 found[key] = value.split(",")
+            elif key == "hands" and value in {mode["value"] for mode in MODES}:
+                found[key] = value
             elif field is not None and field.kind == "number" and value.isdigit() and field.minimum <= int(value) <= field.maximum:
                 found[key] = int(value)
-            elif field is not None and field.kind == "menu" and value in {entry["value"] for entry in field.options}:
+            elif (
+                field is not None
+                and field.kind == "menu"
+                and value in {entry["value"] for entry in field.options if not entry.get("disabled")}
+            ):
                 found[key] = value
             elif field is not None or key == "strategies":
                 wrong.append(f"{key}={value}")
         params, unusable = slider_values(query, str(found.get("dataset", self.duel.config["dataset"])))
+        if found.get("dataset", self.duel.config["dataset"]) == "mixture":
+            shape, senseless = shape_of(query)
+            params, unusable = {**params, **shape}, [*unusable, *senseless]
         wrong += unusable
         merged = {**self.duel.config, **found, "params": {**self.duel.config.get("params", {}), **params}}
         if "strategies" not in found:
@@ -364,6 +365,12 @@ class Toy:
         config = self.duel.config
         share = {key: str(config[key]) for key in self.settings.fields if config[key] != DEFAULTS[key]}
         share |= {key: f"{value:g}" for key, value in config.get("params", {}).items() if key in SLIDERS}
+        if config["dataset"] == "painted":  # its points are too many for an address
+            del share["dataset"]
+        if config["dataset"] == "mixture":
+            share |= told(config.get("params", {}))
+        if config["hands"]:
+            share["hands"] = config["hands"]
         if config["strategies"] != DEFAULTS["strategies"]:
             share["strategies"] = ",".join(chosen_or_all(config))
         self.url.share = share
