@@ -49,12 +49,14 @@ class HandsPlane(Themed):
     def __init__(self, hands: Hands, **traits: Any):
         super().__init__(**traits)
         self.hands = hands
+        self._shown: Picture | None = None
         hands.observe(lambda _: self._show(), ["answered", "picture"])
 
     def _show(self) -> None:
+        picture = self.hands.picture
         with self.hold_sync():
-            if self.hands.picture is not None:
-                self.scene = scene_of(self.hands.picture, self.names)
+            if picture is not self._shown:
+                self._shown, self.scene = picture, scene_of(picture, self.names)
             self.answered = self.hands.answered
 
     def _answer(self, widget: Any, content: dict[str, Any], buffers: list[Any]) -> None:
@@ -155,9 +157,11 @@ class HandsPanel:
         for name, action in actions.items():
             self.buttons[name].on_click(lambda _, action=action: action())
         self.upload.observe(lambda change: self._load(change["new"]), ["value"])
+        hands.observe(lambda _: self._offer(), ["learner"])
         hands.observe(lambda _: self._show(), ["picture", "error", "mode"])
         duel.observe(lambda change: self._follow(change["old"], change["new"]), ["config"])
         duel.observe(lambda change: setattr(self.buttons["Use this pool"], "disabled", change["new"]), ["busy"])
+        self._offer()
         self._follow({}, duel.config)
 
     def _head(self) -> widgets.HBox:
@@ -196,11 +200,13 @@ class HandsPanel:
         if not self._filling:
             self.hands.slide(key, value)
 
+    def _offer(self) -> None:
+        self.fields["strategy"].options = strategy_menu(learners.create(self.hands.learner))
+
     def _show(self) -> None:
         hands, picture = self.hands, self.hands.picture
         self._filling = True
         try:
-            self.fields["strategy"].options = strategy_menu(learners.create(hands.learner))
             for key, field in self.fields.items():
                 field.value = getattr(hands, key)
             for key, slider in self.sliders.items():

@@ -259,8 +259,8 @@ class Hands(InTurn):
             if self._labelled[mode] is given:  # nobody has labelled anything meanwhile
                 self._labelled[mode] = picture.labelled
             self.error = ""
-            self.picture = picture
             self.answered = picture.version
+            self.picture = picture
 
 
 def made(mode: str, params: dict[str, Any], painting: Painting, noise: float) -> tuple[Dataset | None, Gaussians | None, Indices | None]:

@@ -78,7 +78,8 @@ function render({ model, el }) {
   // ---- where things are ----
 
   const half = () => scene?.window ?? [4, 3];
-  const place = (x, y) => [((x / half()[0] + 1) / 2) * canvas.clientWidth, ((1 - y / half()[1]) / 2) * canvas.clientHeight];
+  let view = [1, 1];  // the canvas in pixels; asking it for every point would lay the page out anew each time
+  const place = (x, y) => [((x / half()[0] + 1) / 2) * view[0], ((1 - y / half()[1]) / 2) * view[1]];
   const there = (event) => {
     const box = canvas.getBoundingClientRect();
     return [(2 * (event.clientX - box.left)) / box.width - 1, 1 - (2 * (event.clientY - box.top)) / box.height].map((v, i) => within(v * half()[i], half()[i]));
@@ -111,7 +112,8 @@ function render({ model, el }) {
   const later = () => { frame ??= requestAnimationFrame(() => { frame = null; draw(); }); };
   const draw = () => {
     if (!scene) return;
-    drawPlane(canvas, place, scene, positions(), classes(), look());
+    view = [canvas.clientWidth, canvas.clientHeight];
+    drawPlane(canvas, view, place, scene, positions(), classes(), look());
     placeHandles();
     const [x, y] = place(...at);
     Object.assign(cursor.style, { left: `${x}px`, top: `${y}px`, "--size": painted() && tool !== "label" ? `${2 * place(radius * scale() - half()[0], 0)[0]}px` : "16px" });
@@ -233,7 +235,7 @@ function render({ model, el }) {
     for (let g = 0; g < wanted; g++) {
       const [ring, edge, center] = [...overlay.children].slice(3 * g, 3 * g + 3);
       const [x, y] = place(...shape.centers[g]);
-      const r = (shape.spreads[g] / half()[0] / 2) * canvas.clientWidth;
+      const r = (shape.spreads[g] / half()[0] / 2) * view[0];
       const color = colors[shape.classes[g]];
       Object.assign(ring.style, { left: `${x - r}px`, top: `${y - r}px`, width: `${2 * r}px`, height: `${2 * r}px`, borderColor: color });
       ring.classList.toggle("alviz-hands-selected", g === selected);

@@ -85,11 +85,10 @@ function boundaryLines({ grid: [w, h], k, probabilities }) {
   return lines;
 }
 
-// place(x, y): from the plane's units to pixels. scene: what the kernel sent; points: where they are now, [x, y] flat; classes: one each.
-function drawPlane(canvas, place, scene, points, classes, look) {
+// [width, height]: of the canvas on the page. place(x, y): from the plane's units to pixels. scene: what the kernel sent; points: where they are now, [x, y] flat; classes: one each.
+function drawPlane(canvas, [width, height], place, scene, points, classes, look) {
   const c = canvas.getContext("2d");
   const ratio = window.devicePixelRatio || 1;
-  const [width, height] = [canvas.clientWidth, canvas.clientHeight];
   if (canvas.width !== Math.round(width * ratio)) canvas.width = Math.round(width * ratio);
   if (canvas.height !== Math.round(height * ratio)) canvas.height = Math.round(height * ratio);
   c.setTransform(ratio, 0, 0, ratio, 0, 0);
