@@ -31,7 +31,8 @@ class HandsPlane(Themed):
     From Python: scene: what to draw (see `scene_of`); loaded: a painting from a file, {"turn", "xy", "classes"}; answered: the version of the last wish
     that was fulfilled or refused, before which the page sends no other. names, colors, symbols, glyphs: of the five classes; score: the colour of scores.
     From the page, as messages: {"kind": "shape", version, moving, centers, spreads, weights, classes}, {"kind": "paint", version, moving} with the
-    buffers float32 (n, 2), uint8 (n,), int32 (n,) ids, and {"kind": "turn", index}: label that sample, or take its label away.
+    buffers float32 (n, 2), uint8 (n,), int32 (n,) ids, {"kind": "turn", index}: label that sample, or take its label away, and
+    {"kind": "file", name} with the content of a CSV file.
     """
 
     _esm = script("hands_draw.js", "hands_paint.js", "hands.js")
@@ -68,8 +69,22 @@ class HandsPlane(Themed):
             self.hands.paint(painting, np.frombuffer(buffers[2], np.int32), content["version"], content["moving"])
         elif kind == "turn":
             self.hands.turn(int(content["index"]))
+        elif kind == "file":
+            self._load(str(content["name"]), bytes(buffers[0]))
         else:
             super()._answer(widget, content, buffers)
+
+    def _load(self, name: str, content: bytes) -> None:
+        """Hand the points of a CSV file over to the page, which paints them."""
+        try:
+            painting = painting_of(content)
+        except ValueError as error:
+            self.hands.error = f"{name}: {error}."
+            return
+        with self.hold_sync():
+            self.names = list(painting.class_names)
+            xy, classes = painting.points.astype("<f4").tobytes(), painting.targets.astype(np.uint8).tobytes()
+            self.loaded = {"turn": self.loaded.get("turn", 0) + 1, "xy": xy, "classes": classes}
 
 
 def scene_of(picture: Picture, names: list[str]) -> dict[str, Any]:
@@ -77,7 +92,7 @@ def scene_of(picture: Picture, names: list[str]) -> dict[str, Any]:
     seen, drawn, pool = picture.plane, picture.gaussians, picture.pool
     scene: dict[str, Any] = {
         "version": picture.version,
-        "mode": "paint" if drawn is None else "gaussians",
+        "mode": picture.mode,
         "window": list(picture.window),
         "reading": picture.reading,
         "names": names,
@@ -128,12 +143,9 @@ class HandsPanel:
             }.items()
         }
         self.buttons["Use this pool"].add_class("alviz-primary")
-        self.upload = widgets.FileUpload(
-            accept=".csv,text/csv", multiple=False, description="Load CSV", tooltip="Paint the points of a file: x, y, label"
-        )
         self.download = Download()
         self.legend, self.message = widgets.HTML(), widgets.HTML()
-        buttons = widgets.Box([*list(self.buttons.values())[:3], self.upload, self.buttons["Use this pool"]])
+        buttons = widgets.Box(list(self.buttons.values()))
         buttons.add_class("alviz-hands-buttons")
         side = widgets.VBox([*self.fields.values(), *self.sliders.values(), buttons])
         body = widgets.Box([widgets.VBox([self.plane, self.message]), side])
@@ -156,7 +168,6 @@ class HandsPanel:
         }
         for name, action in actions.items():
             self.buttons[name].on_click(lambda _, action=action: action())
-        self.upload.observe(lambda change: self._load(change["new"]), ["value"])
         hands.observe(lambda _: self._offer(), ["learner"])
         hands.observe(lambda _: self._show(), ["picture", "error", "mode"])
         duel.observe(lambda change: self._follow(change["old"], change["new"]), ["config"])
@@ -215,7 +226,6 @@ class HandsPanel:
                 slider.value = hands.noise if painted else hands.params[key]
         finally:
             self._filling = False
-        self.upload.layout.display = None if hands.mode == "paint" else "none"
         self.message.value = f'<div class="alviz-error" role="alert">{escape(hands.error)}</div>' if hands.error else ""
         if picture is not None:
             if picture.seconds is not None:
@@ -234,18 +244,3 @@ class HandsPanel:
         else:
             text = csv_of(picture.pool.features, picture.pool.targets, picture.pool.class_names)
         self.download.give("pool.csv", text.encode(), "text/csv")
-
-    def _load(self, files: Any) -> None:
-        for file in files:
-            try:
-                painting = painting_of(bytes(file["content"]))
-            except ValueError as error:
-                self.hands.error = f"{file['name']}: {error}."
-                continue
-            self.plane.names = list(painting.class_names)
-            self.plane.loaded = {
-                "turn": self.plane.loaded.get("turn", 0) + 1,
-                "xy": painting.points.astype("<f4").tobytes(),
-                "classes": painting.targets.astype(np.uint8).tobytes(),
-            }
-        self.upload.value = ()

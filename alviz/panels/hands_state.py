@@ -70,13 +70,15 @@ class Given(InitialPool):
 class Picture:
     """What is seen at one moment. version: of the wish that it fulfils (see `Hands.change`).
 
-    pool: None while nothing is painted. gaussians, parts (n,): what the pool was drawn from and which of it each sample is of; None for a painting.
+    mode: as in `Hands`. pool: None while nothing is painted. ids (n,): by which samples are known while the pool changes. gaussians, parts (n,): what the pool was drawn from and which of it each sample is of; None for a painting.
     labelled: dataset indices. picks: the next ones, in pick order. plane: None while nothing is labelled. window: half the width and half the height of what is
     seen, around the origin. reading: a sentence. seconds: what it took, None for the first with a learner and a strategy (their libraries are loaded then).
     """
 
     version: int
+    mode: str
     pool: Dataset | None
+    ids: Indices
     gaussians: Gaussians | None
     parts: Indices | None
     labelled: Indices
@@ -111,7 +113,11 @@ class Hands(InTurn):
         super().__init__(**{"params": dict(START), "painting": Painting(), **traits})
         self.duel = duel
         self._ids = np.zeros(0, np.int64)
-        self._labelled: dict[str, Indices | None] = {"gaussians": None, "paint": None}
+        self._labelled: dict[str, Indices | None] = {
+            "gaussians": None,
+            "paint": None,
+        }  # ids of painted points, else indices; None: not chosen yet
+        self._said = 0  # how often a person has said what is labelled
         self._by_hand = False
         self._version = 0
         self._known: set[tuple[str, str]] = set()
@@ -149,29 +155,27 @@ class Hands(InTurn):
 
     def paint(self, painting: Painting, ids: Indices, version: int = 0, moving: bool = False) -> None:
         """Other painted points; ids (n,) say which of them were there before, so that they keep their labels."""
-        labelled = self._labelled["paint"]
-        if labelled is not None:
-            place = {int(i): k for k, i in enumerate(ids)}
-            kept = [place[int(i)] for i in self._ids[labelled] if int(i) in place]
-            self._labelled["paint"] = np.array(kept, dtype=np.int64)
-        self._ids = np.array(ids, dtype=np.int64)
-        self.change(version, moving, painting=painting)
+        with TURN:
+            self._ids = np.array(ids, dtype=np.int64)
+            self.change(version, moving, painting=painting)
 
-    def turn(self, index: int, version: int = 0) -> None:
-        """Label a sample, or take its label away."""
-        now = self.labelled
-        if self.picture is not None and self.picture.pool is not None and 0 <= index < len(self.picture.pool):
-            self._label(now[now != index] if index in now else np.append(now, index), version)
+    def turn(self, index: int) -> None:
+        """Label a sample of the picture, or take its label away."""
+        seen: Picture | None = self.picture
+        if seen is not None and seen.pool is not None and 0 <= index < len(seen.pool):
+            self._label(seen, seen.labelled[seen.labelled != index] if index in seen.labelled else np.append(seen.labelled, index))
 
     def label_picks(self) -> None:
         """Label what the strategy asks for next."""
-        if self.picture is not None:
-            self._label(np.append(self.labelled, np.setdiff1d(self.picture.picks, self.labelled)))
+        seen: Picture | None = self.picture
+        if seen is not None:
+            self._label(seen, np.append(seen.labelled, seen.picks))
 
     def reset_labels(self) -> None:
         """Begin again with the labels of the initial pool."""
-        self._labelled[self.mode], self._by_hand = None, False
-        self.change()
+        with TURN:
+            self._labelled[self.mode], self._by_hand, self._said = None, False, self._said + 1
+            self.change()
 
     def use(self) -> None:
         """Make this pool that of the page's next Start."""
@@ -194,12 +198,6 @@ class Hands(InTurn):
             self._labelled["gaussians"] = None
             self.change(params=wanted)
 
-    @property
-    def labelled(self) -> Indices:
-        """(l,) dataset indices with a label now, in the order in which they got it."""
-        now = self._labelled[self.mode]
-        return np.zeros(0, np.int64) if now is None else now
-
     # ---- drawing ----
 
     def wait(self, timeout: float | None = None) -> None:
@@ -207,9 +205,11 @@ class Hands(InTurn):
         if not self._lane.wait(timeout):
             raise TimeoutError("the picture was not drawn in time")
 
-    def _label(self, labelled: Indices, version: int = 0) -> None:
-        self._labelled[self.mode], self._by_hand = labelled.astype(np.int64), True
-        self.change(version)
+    def _label(self, seen: Picture, labelled: Indices) -> None:
+        with TURN:
+            self._labelled[seen.mode] = seen.ids[labelled.astype(np.int64)]
+            self._by_hand, self._said = True, self._said + 1
+            self.change()
 
     def _failed(self, error: Exception) -> None:
         if not isinstance(error, Cancelled):
@@ -227,13 +227,15 @@ class Hands(InTurn):
         with TURN:  # all of one moment
             mode, params, painting, noise, version = self.mode, dict(self.params), self.painting, self.noise, self._version
             learner, strategy, kind, config = self.learner, self.strategy, self.kind, self.duel.config
-            given, by_hand = self._labelled[mode], self._by_hand
+            kept, by_hand, said = self._labelled[mode], self._by_hand, self._said
+            ids = self._ids if mode == "paint" else np.arange(params["n"])
         pool, gaussians, parts = made(mode, params, painting, noise)
         if pool is None:
             nothing = np.zeros(0, np.int64)
-            empty = Picture(version, None, None, None, nothing, nothing, None, HALF, "Choose a class and paint: the pool is empty.", None)
-            self._show(empty, given)
+            said_so = "Choose a class and paint: the pool is empty."
+            self._show(Picture(version, mode, None, ids, None, None, nothing, nothing, None, HALF, said_so, None), said)
             return
+        given = None if kept is None else positions(ids, kept)
         labelled = started(pool, given, config, progress) if wants_start(mode, pool, given, by_hand, moving) else given
         labelled = np.zeros(0, np.int64) if labelled is None else labelled
         window = window_of(pool, gaussians)
@@ -250,14 +252,13 @@ class Hands(InTurn):
         reading = sentence(pool, labelled, picks, run, seen, learner, strategy, stand_in, config["initial"])
         took = time.monotonic() - began if (learner, strategy) in self._known else None
         self._known.add((learner, strategy))
-        drawn = Picture(version, pool, gaussians, parts, labelled, picks, seen, window, reading, took)
-        self._show(drawn, given)
+        drawn = Picture(version, mode, pool, ids, gaussians, parts, labelled, picks, seen, window, reading, took)
+        self._show(drawn, said)
 
-    def _show(self, picture: Picture, given: Indices | None) -> None:
+    def _show(self, picture: Picture, said: int) -> None:
         with TURN:
-            mode = "paint" if picture.gaussians is None else "gaussians"
-            if self._labelled[mode] is given:  # nobody has labelled anything meanwhile
-                self._labelled[mode] = picture.labelled
+            if self._said == said and picture.pool is not None:
+                self._labelled[picture.mode] = picture.ids[picture.labelled]
             self.error = ""
             self.answered = picture.version
             self.picture = picture
@@ -270,6 +271,12 @@ def made(mode: str, params: dict[str, Any], painting: Painting, noise: float) ->
     pool = data.create("mixture", **params)
     gaussians = gaussians_of(**params)
     return pool, gaussians, gaussians.parts(len(pool), Settings(len(pool), 20, 1, 0, 1, 0, params.get("seed", 0)).rng(POOL))
+
+
+def positions(ids: Indices, wanted: Indices) -> Indices:
+    """Where in `ids` the wanted ones stand, in their order; those that are gone are left out."""
+    place = {int(i): k for k, i in enumerate(ids)}
+    return np.array([place[int(i)] for i in wanted if int(i) in place], dtype=np.int64)
 
 
 def painted_params(painting: Painting, noise: float) -> dict[str, Any]:

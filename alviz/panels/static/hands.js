@@ -103,7 +103,7 @@ function render({ model, el }) {
   };
   const look = () => {
     const style = getComputedStyle(el);
-    return { colors, symbols, line: style.getPropertyValue("--alviz-text"), accent: style.getPropertyValue("--alviz-accent") };
+    return { colors, symbols, line: style.getPropertyValue("--alviz-text"), surface: style.getPropertyValue("--alviz-surface"), accent: style.getPropertyValue("--alviz-accent") };
   };
 
   // ---- drawing ----
@@ -314,6 +314,14 @@ function render({ model, el }) {
   });
   const undo = () => { if (painting.mayUndo) { painting.undo(); wish("paint", false); showBar(); } };
 
+  const file = build("input", "", { type: "file", accept: ".csv,text/csv", hidden: true });
+  file.addEventListener("change", async () => {
+    const [chosen] = file.files;
+    if (chosen) model.send({ kind: "file", name: chosen.name }, undefined, [await chosen.arrayBuffer()]);
+    file.value = "";
+  });
+  el.append(file);
+
   // ---- the bar: of the Gaussian selected, or the brush ----
 
   const button = (text, title, press, pressed) => {
@@ -373,7 +381,7 @@ function render({ model, el }) {
       kinds, button("Erase", "Take points away (key E)", () => { tool = "erase"; showBar(); }, tool === "erase"),
       button("Label", "Click points to label them", () => { tool = "label"; showBar(); }, tool === "label"),
       range("Radius", radius, 0.1, 1.5, 0.1, (value) => { radius = value; later(); }), range("Points", density, 1, 40, 1, (value) => { density = value; }),
-      back, clear, build("span", "alviz-hands-count", { textContent: `${painting.points.ids.length.toLocaleString("en")} points${painting.full ? " – no room for more" : ""}` }),
+      back, clear, button("Load CSV", "Paint the points of a file with the columns x, y and label", () => file.click()), build("span", "alviz-hands-count", { textContent: `${painting.points.ids.length.toLocaleString("en")} points${painting.full ? " – no room for more" : ""}` }),
     ];
   };
 

@@ -51,7 +51,7 @@ function fieldImage({ grid: [w, h], k, probabilities, score, kind }, colors, sco
     let best = 0;
     for (let c = 1; c < k; c++) if (probabilities[i * k + c] > probabilities[i * k + best]) best = c;
     const lead = (probabilities[i * k + best] - 1 / k) / (1 - 1 / k);
-    paint(i, hues[best], kind === "probability" ? 0.03 + 0.47 * Math.max(0, lead) : 0.14);
+    paint(i, hues[best], kind === "probability" ? 0.03 + 0.4 * Math.max(0, lead) : 0.14);
   }
   return image;
 }
@@ -108,12 +108,15 @@ function drawPlane(canvas, [width, height], place, scene, points, classes, look)
     c.stroke();
   }
   const special = new Set([...scene.labelled, ...scene.picks]);
-  c.globalAlpha = 0.55;
+  c.globalAlpha = 0.8;
+  c.strokeStyle = look.surface;  // or a point drowns in the field of its own class
+  c.lineWidth = 0.8;
   for (let i = 0; i < classes.length; i++) {
     if (special.has(i)) continue;
     c.fillStyle = look.colors[classes[i]];
-    mark(c, look.symbols[classes[i]], ...place(points[2 * i], points[2 * i + 1]), 2);
+    mark(c, look.symbols[classes[i]], ...place(points[2 * i], points[2 * i + 1]), 2.2);
     c.fill();
+    c.stroke();
   }
   c.globalAlpha = 1;
   const large = (i, shape, color, size) => {
