@@ -99,10 +99,8 @@ def gaussians_of(
     g = len(middle)
     widths = _numbers("spreads", [SPREAD] * g if spreads is None else spreads, g, 0.01, 100.0)
     shares = _numbers("weights", [1.0] * g if weights is None else weights, g, 0.001, 1000.0)
-    of = list(range(g)) if classes is None else list(classes)
-    if len(of) != g:
-        raise ValueError(f"classes must be {g} whole numbers, one per Gaussian, got {len(of)}")
-    y = np.array([whole("classes", k, 0, MOST - 1) for k in of], dtype=np.int64)
+    given = _listed("classes", list(range(g)) if classes is None else classes, g, "whole numbers")
+    y = np.array([whole("classes", k, 0, MOST - 1) for k in given], dtype=np.int64)
     common = middle.mean(axis=0)
     moved = common + (1.0 - overlap) * (middle - common)
     n_classes = max(int(y.max()) + 1, 2)
@@ -159,10 +157,14 @@ def _points(centers: Any) -> Points:
 
 
 def _numbers(name: str, values: Any, g: int, least: float, most: float) -> NDArray[np.float64]:
+    return np.array([number(name, value, least, most) for value in _listed(name, values, g, "numbers")])
+
+
+def _listed(name: str, values: Any, g: int, what: str) -> list[Any]:
     given = list(values) if isinstance(values, Sequence | np.ndarray) and not isinstance(values, str) else []
     if len(given) != g:
-        raise ValueError(f"{name} must be {g} numbers, one per Gaussian, got {values!r}")
-    return np.array([number(name, value, least, most) for value in given])
+        raise ValueError(f"{name} must be {g} {what}, one per Gaussian, got {values!r}")
+    return given
 
 
 registry.add(

@@ -15,7 +15,8 @@ from alviz.panels.download import Download
 from alviz.panels.duel import Duel
 from alviz.panels.field import Field, option
 from alviz.panels.frame import panel
-from alviz.panels.hands_state import Hands, Picture, painting_from
+from alviz.panels.hands_picture import Picture
+from alviz.panels.hands_state import Hands, painting_from
 from alviz.panels.legend import GLYPHS, legend
 from alviz.panels.settings import SLIDERS, disabled, menu, strategy_menu
 from alviz.panels.theme import STATIC, Themed, script
@@ -228,7 +229,7 @@ class HandsPanel:
             self._filling = False
         self.message.value = f'<div class="alviz-error" role="alert">{escape(hands.error)}</div>' if hands.error else ""
         if picture is not None:
-            if picture.seconds is not None:
+            if picture.seconds:
                 slow = ": too slow to follow the hand" if picture.seconds > SLOW else ""
                 self.fields["learner"].note = f"{1000 * picture.seconds:.0f} ms a picture{slow}."
             names = self.plane.names[:2] if picture.pool is None else picture.pool.class_names

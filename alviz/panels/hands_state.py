@@ -1,29 +1,35 @@
-"""Hands: a 2D pool made by hand, and the model, the field and the next picks that follow the hand."""
+"""Hands: a 2D pool made by hand, whose picture follows the hand."""
 
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import traitlets
-from numpy.typing import NDArray
 
-from alviz import data, initial, learners, strategies
-from alviz.data.dataset import Dataset
-from alviz.data.mixture import CENTERS, CLASSES, SPREAD, WEIGHTS, Gaussians, gaussians_of
+from alviz import data
+from alviz.data.mixture import CENTERS, CLASSES, SPREAD, WEIGHTS, gaussians_of
 from alviz.data.painted import MOST_POINTS, Painting
-from alviz.data.plane import POOL, Settings
-from alviz.figures.base import percent, plural
-from alviz.figures.toy import NEAR, boundary_points
-from alviz.initial.base import InitialPool
-from alviz.loop import Run
-from alviz.panels.duel import Duel, Plane, plane
+from alviz.data.plane import Settings
+from alviz.panels.duel import Duel
+from alviz.panels.hands_picture import (
+    NOTHING,
+    Picture,
+    beginning,
+    lacks_a_class,
+    look,
+    made,
+    next_picks,
+    painted_params,
+    positions,
+    run_of,
+    window_of,
+)
 from alviz.panels.jobs import Job, Lane
 from alviz.panels.turns import TURN, InTurn
 from alviz.panels.working import readable
-from alviz.progress import Cancelled, Progress, silent
+from alviz.progress import Cancelled
 from alviz.strategies.device import Indices
 
 START: dict[str, Any] = {
@@ -42,51 +48,11 @@ START: dict[str, Any] = {
 SHAPE = ("n", "centers", "spreads", "weights", "classes")
 """Those of them that are no sliders: what the page's address says of a mixture beside those."""
 
-HALF = (4.0, 3.0)
-"""Half the width and half the height of the plane, in its own units; a pool that reaches further is seen from further away."""
-
-FIELD = (64, 48)
-"""Points of the field along x and y."""
-
 NEXT = 0.001
 """To this the Gaussians are rounded, so that the page's address stays short."""
 
 PATIENCE = 0.3
 """Seconds that a picture may take before a newer wish stops it. Quicker ones are finished, or a slider in motion would never see one."""
-
-
-class Given(InitialPool):
-    """The samples that a person has chosen to be labelled."""
-
-    def __init__(self, indices: Indices):
-        self.indices = indices
-
-    def choose(self, dataset: Dataset, n: int, rng: np.random.Generator, progress: Progress = silent) -> Indices:
-        """Those samples, whatever is drawn."""
-        return self.indices
-
-
-@dataclass(frozen=True, eq=False)
-class Picture:
-    """What is seen at one moment. version: of the wish that it fulfils (see `Hands.change`).
-
-    mode: as in `Hands`. pool: None while nothing is painted. ids (n,): by which samples are known while the pool changes. gaussians, parts (n,): what the pool was drawn from and which of it each sample is of; None for a painting.
-    labelled: dataset indices. picks: the next ones, in pick order. plane: None while nothing is labelled. window: half the width and half the height of what is
-    seen, around the origin. reading: a sentence. seconds: what it took, None for the first with a learner and a strategy (their libraries are loaded then).
-    """
-
-    version: int
-    mode: str
-    pool: Dataset | None
-    ids: Indices
-    gaussians: Gaussians | None
-    parts: Indices | None
-    labelled: Indices
-    picks: Indices
-    plane: Plane | None
-    window: tuple[float, float]
-    reading: str
-    seconds: float | None
 
 
 class Hands(InTurn):
@@ -113,11 +79,9 @@ class Hands(InTurn):
         super().__init__(**{"params": dict(START), "painting": Painting(), **traits})
         self.duel = duel
         self._ids = np.zeros(0, np.int64)
-        self._labelled: dict[str, Indices | None] = {
-            "gaussians": None,
-            "paint": None,
-        }  # ids of painted points, else indices; None: not chosen yet
-        self._said = 0  # how often a person has said what is labelled
+        # By id (of Gaussians' samples the index); None: not chosen yet. And how often a person has said what is labelled.
+        self._labelled: dict[str, Indices | None] = {"gaussians": None, "paint": None}
+        self._said = 0
         self._by_hand = False
         self._version = 0
         self._known: set[tuple[str, str]] = set()
@@ -218,12 +182,6 @@ class Hands(InTurn):
                 self.answered = self._version
 
     def _work(self, job: Job, moving: bool) -> None:
-        began = time.monotonic()
-
-        def progress(share: float) -> None:
-            if time.monotonic() - began > PATIENCE:
-                job.progress(share)
-
         with TURN:  # all of one moment
             mode, params, painting, noise, version = self.mode, dict(self.params), self.painting, self.noise, self._version
             learner, strategy, kind, config = self.learner, self.strategy, self.kind, self.duel.config
@@ -231,29 +189,31 @@ class Hands(InTurn):
             ids = self._ids if mode == "paint" else np.arange(params["n"])
         pool, gaussians, parts = made(mode, params, painting, noise)
         if pool is None:
-            nothing = np.zeros(0, np.int64)
-            said_so = "Choose a class and paint: the pool is empty."
-            self._show(Picture(version, mode, None, ids, None, None, nothing, nothing, None, HALF, said_so, None), said)
+            self._show(Picture(version, mode, None, ids, reading="Choose a class and paint: the pool is empty."), said)
+            self._warm(learner, strategy)
             return
+        self._warm(learner, strategy)
+        began = time.monotonic()
+
+        def progress(share: float) -> None:
+            if time.monotonic() - began > PATIENCE:
+                job.progress(share)
+
         given = None if kept is None else positions(ids, kept)
-        labelled = started(pool, given, config, progress) if wants_start(mode, pool, given, by_hand, moving) else given
-        labelled = np.zeros(0, np.int64) if labelled is None else labelled
+        if given is None or (mode == "paint" and not by_hand and not moving and lacks_a_class(pool, given)):
+            given = NOTHING if moving and mode == "paint" else beginning(pool, config, progress)
         window = window_of(pool, gaussians)
-        x, y = (np.linspace(-half, half, count, dtype=np.float32) for half, count in zip(window, FIELD, strict=True))
-        run, picks = None, np.zeros(0, np.int64)
-        seen: Plane | None = None
-        stand_in = strategy
-        if len(labelled):
-            run = run_of(pool, labelled, learner, strategy, config, progress)
-            picks, stand_in = next_picks(run, int(config["n_queries"]), progress)
-            seen = plane(run, 0, kind, (x, y))
-        else:
-            picks = started(pool, None, config, progress)
-        reading = sentence(pool, labelled, picks, run, seen, learner, strategy, stand_in, config["initial"])
-        took = time.monotonic() - began if (learner, strategy) in self._known else None
-        self._known.add((learner, strategy))
-        drawn = Picture(version, mode, pool, ids, gaussians, parts, labelled, picks, seen, window, reading, took)
+        seen = look(pool, given, learner, strategy, kind, config, window, progress)
+        took = time.monotonic() - began
+        drawn = Picture(version, mode, pool, ids, gaussians, parts, given, seen.picks, seen.plane, window, seen.reading, took)
         self._show(drawn, said)
+
+    def _warm(self, learner: str, strategy: str) -> None:
+        """Use both once, as the libraries that they load at first use may take seconds, and a hand would wait for them in mid-stroke."""
+        if (learner, strategy) not in self._known:
+            tiny = data.create("mixture", n=20, n_test=20)
+            next_picks(run_of(tiny, np.arange(10), learner, strategy, {"n_queries": 1, "seed": 0}), 1)
+            self._known.add((learner, strategy))
 
     def _show(self, picture: Picture, said: int) -> None:
         with TURN:
@@ -262,130 +222,6 @@ class Hands(InTurn):
             self.error = ""
             self.answered = picture.version
             self.picture = picture
-
-
-def made(mode: str, params: dict[str, Any], painting: Painting, noise: float) -> tuple[Dataset | None, Gaussians | None, Indices | None]:
-    """(the pool, what it was drawn from, which of it each sample is of) of a mixture; (the pool or None, None, None) of a painting."""
-    if mode == "paint":
-        return (data.create("painted", **painted_params(painting, noise)) if len(painting) else None), None, None
-    pool = data.create("mixture", **params)
-    gaussians = gaussians_of(**params)
-    return pool, gaussians, gaussians.parts(len(pool), Settings(len(pool), 20, 1, 0, 1, 0, params.get("seed", 0)).rng(POOL))
-
-
-def positions(ids: Indices, wanted: Indices) -> Indices:
-    """Where in `ids` the wanted ones stand, in their order; those that are gone are left out."""
-    place = {int(i): k for k, i in enumerate(ids)}
-    return np.array([place[int(i)] for i in wanted if int(i) in place], dtype=np.int64)
-
-
-def painted_params(painting: Painting, noise: float) -> dict[str, Any]:
-    """What `data.create("painted", …)` takes to make the pool that was painted."""
-    points = [[float(f"{x:.9g}") for x in point] for point in painting.points]
-    return {"points": points, "targets": painting.targets.tolist(), "class_names": list(painting.names()), "label_noise": noise}
-
-
-def wants_start(mode: str, pool: Dataset, given: Indices | None, by_hand: bool, moving: bool) -> bool:
-    """Whether the initial pool is to be chosen (anew): always the first time; of a painting, also while it has grown a class without labels, unless
-    a person has chosen what is labelled.
-    """
-    if given is None:
-        return True
-    if mode == "gaussians" or by_hand or moving:
-        return False
-    return len(np.setdiff1d(pool.targets, pool.targets[given])) > 0
-
-
-def started(pool: Dataset, given: Indices | None, config: dict[str, Any], progress: Progress) -> Indices:
-    """What a Run with the page's settings would label in round 0."""
-    chooser = initial.create(config["initial"])
-    n = min(int(config["n_queries"]), len(pool))
-    return np.asarray(chooser.choose(pool, n, np.random.default_rng([int(config["seed"]), 0, 1]), progress), dtype=np.int64)
-
-
-def run_of(pool: Dataset, labelled: Indices, learner: str, strategy: str, config: dict[str, Any], progress: Progress = silent) -> Run:
-    """A run whose round 0 has the labels of `labelled`."""
-    return Run(
-        pool,
-        learner=learners.create(learner),
-        strategy=strategies.create(strategy),
-        initial=Given(labelled),
-        n_queries=int(config["n_queries"]),
-        n_initial=len(labelled),
-        seed=int(config["seed"]),
-        progress=progress,
-    )
-
-
-def next_picks(run: Run, n_queries: int, progress: Progress = silent) -> tuple[Indices, str]:
-    """(what the run's next step would ask for, the name of the strategy that chose it, where another one stands in)."""
-    view = run.view(0, progress)
-    strategy = run.strategy.fallback(view.provides)
-    n = min(n_queries, len(view))
-    picks = strategy.select(view, n, np.random.default_rng([run.seed, 1, 1])).indices if n else np.zeros(0, np.int64)
-    return picks, strategy.name
-
-
-def window_of(pool: Dataset, gaussians: Gaussians | None) -> tuple[float, float]:
-    """Half the width and half the height of what is seen: HALF, or as many times that as it takes to see every centre, or every painted point."""
-    far = pool.features if gaussians is None else gaussians.centers
-    assert far is not None
-    times = max(1.0, *(1.1 * float(np.abs(far[:, axis]).max()) / HALF[axis] for axis in (0, 1)))
-    return HALF[0] * times, HALF[1] * times
-
-
-def sentence(
-    pool: Dataset,
-    labelled: Indices,
-    picks: Indices,
-    run: Run | None,
-    seen: Plane | None,
-    learner: str,
-    strategy: str,
-    stand_in: str,
-    initial_name: str,
-) -> str:
-    """The reading: how good the model is, and what the next picks are after; or why there is nothing of the kind."""
-    assert pool.features is not None
-    if run is None or seen is None:
-        return (
-            f"Nothing is labelled, so there is no model: the stars are what the initial pool ({initial_name}) would begin with. "
-            "Click a point, or label the stars."
-        )
-    told = run.rounds[0].metrics["accuracy"]
-    best = "" if pool.bayes_accuracy is None else f" (at best {percent(pool.bayes_accuracy)})"
-    start = f"With {plural(len(labelled), 'label')} {learner} is right on {percent(told)} of a fresh draw{best}"
-    if len(np.unique(pool.features, axis=0)) == 1:
-        return f"{start}: all points lie in one place, and no model can tell them apart."
-    names, classes = pool.class_names, np.unique(pool.targets[labelled])
-    if len(classes) == 1:
-        return f"{start}: all that is labelled is {names[classes[0]]}, so the model says {names[classes[0]]} everywhere and there is no boundary yet."
-    unseen = [names[k] for k in np.setdiff1d(np.unique(pool.targets), classes)]
-    blind = f" {' and '.join(unseen)} {'has' if len(unseen) == 1 else 'have'} no label yet: the model cannot say it." if unseen else ""
-    if not len(picks):
-        return f"{start}; everything is labelled, nothing is left to ask.{blind}"
-    by = strategy if stand_in == strategy else f"{stand_in} (it stands in for {strategy}, which needs a round before this one)"
-    return f"{start}; {near_boundary(pool.features, labelled, picks, seen, by)}.{blind}{without_score(seen)}"
-
-
-def near_boundary(features: NDArray[np.float32], labelled: Indices, picks: Indices, seen: Plane, by: str) -> str:
-    """How many of the picks lie near the boundary, in words."""
-    from scipy.spatial import cKDTree
-
-    edge = boundary_points(seen.probabilities, seen.x, seen.y)
-    if not len(edge):
-        return f"the boundary lies outside the picture, the stars are the next {plural(len(picks), 'pick')} of {by}"
-    distance, _ = cKDTree(edge).query(features)
-    asked = np.setdiff1d(np.arange(len(features)), labelled)
-    near = int((distance[picks] <= np.quantile(distance[asked], NEAR)).sum())
-    return f"{near} of the next {plural(len(picks), 'pick')} of {by} {'lies' if near == 1 else 'lie'} among the {percent(NEAR)} of the pool nearest to the boundary"
-
-
-def without_score(seen: Plane) -> str:
-    """What to say where the strategy's score cannot be drawn."""
-    if seen.kind != "score" or np.isfinite(seen.field).any():
-        return ""
-    return " It gives no score to points that are not in the pool: only the boundary is drawn."
 
 
 def shape_of(query: dict[str, str]) -> tuple[dict[str, Any], list[str]]:
