@@ -200,6 +200,8 @@ class Hands(InTurn):
                 job.progress(share)
 
         given = None if kept is None else positions(ids, kept)
+        if kept is not None and len(kept) and given is not None and not len(given):  # another painting altogether
+            given, by_hand = None, False
         if given is None or (mode == "paint" and not by_hand and not moving and lacks_a_class(pool, given)):
             given = NOTHING if moving and mode == "paint" else beginning(pool, config, progress)
         window = window_of(pool, gaussians)

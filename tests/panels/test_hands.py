@@ -160,6 +160,8 @@ def test_painted_points_keep_their_labels_while_others_come_and_go(hands: Hands)
     erased = paint(hands, points[stays], [0 if i < 30 else 1 for i in stays], stays)
     assert [stays[i] for i in erased.labelled] == labelled[1:].tolist()
     assert paint(hands, points[:0], [], []).reading.startswith("Choose a class")
+    anew = paint(hands, points, [0] * 30 + [1] * 30, list(range(100, 160)))
+    assert set(anew.pool.targets[anew.labelled]) == {0, 1}
 
 
 def test_degenerate_pools_say_what_they_are(hands: Hands) -> None:

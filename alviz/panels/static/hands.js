@@ -103,7 +103,7 @@ function render({ model, el }) {
   };
   const look = () => {
     const style = getComputedStyle(el);
-    return { colors, symbols, line: style.getPropertyValue("--alviz-text"), surface: style.getPropertyValue("--alviz-surface"), accent: style.getPropertyValue("--alviz-accent") };
+    return { colors, symbols, line: style.getPropertyValue("--alviz-text"), accent: style.getPropertyValue("--alviz-accent") };
   };
 
   // ---- drawing ----
@@ -118,6 +118,7 @@ function render({ model, el }) {
     const [x, y] = place(...at);
     Object.assign(cursor.style, { left: `${x}px`, top: `${y}px`, "--size": painted() && tool !== "label" ? `${2 * place(radius * scale() - half()[0], 0)[0]}px` : "16px" });
     el.dataset.drawn = scene.version;
+    el.dataset.wished = version;
     if (began.has(scene.version)) el.dataset.lag = (performance.now() - began.get(scene.version)).toFixed(1);
     for (const known of [...began.keys()]) if (known <= scene.version) began.delete(known);
   };

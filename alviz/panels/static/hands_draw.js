@@ -107,14 +107,15 @@ function drawPlane(canvas, [width, height], place, scene, points, classes, look)
     }
     c.stroke();
   }
+  const times = Math.max(1, width / 700);  // marks grow with the picture, or a room's last row sees none
   const special = new Set([...scene.labelled, ...scene.picks]);
   c.globalAlpha = 0.8;
-  c.strokeStyle = look.surface;  // or a point drowns in the field of its own class
-  c.lineWidth = 0.8;
+  c.strokeStyle = "white";  // or a point drowns in the field of its own class
+  c.lineWidth = 0.7;
   for (let i = 0; i < classes.length; i++) {
     if (special.has(i)) continue;
     c.fillStyle = look.colors[classes[i]];
-    mark(c, look.symbols[classes[i]], ...place(points[2 * i], points[2 * i + 1]), 2.2);
+    mark(c, look.symbols[classes[i]], ...place(points[2 * i], points[2 * i + 1]), 2.2 * times);
     c.fill();
     c.stroke();
   }
@@ -122,7 +123,7 @@ function drawPlane(canvas, [width, height], place, scene, points, classes, look)
   const large = (i, shape, color, size) => {
     if (i >= classes.length) return;  // erased, and the answer is on its way
     c.fillStyle = color;
-    mark(c, shape, ...place(points[2 * i], points[2 * i + 1]), size);
+    mark(c, shape, ...place(points[2 * i], points[2 * i + 1]), size * times);
     c.fill();
     c.strokeStyle = "white";
     c.lineWidth = 1.5;
