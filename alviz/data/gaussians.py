@@ -48,17 +48,29 @@ def gaussians(
     return build("gaussians", draw, settings, n_classes=classes, bayes_accuracy=accuracy)
 
 
-def mixture_accuracy(centers: Points, widths: Points, cells: int = 1000) -> float:
-    """Bayes accuracy ∫ max_k p_k(x) dx / K of K equally likely round Gaussians, as a sum over a `cells` × `cells` grid reaching 6 σ out."""
+def mixture_accuracy(
+    centers: Points, widths: Points, cells: int = 1000, weights: Points | None = None, classes: Labels | None = None
+) -> float:
+    """Bayes accuracy ∫ max_k p_k(x) dx, as a sum over a `cells` × `cells` grid reaching 6 σ out; p_k is what the round Gaussians of class k weigh.
+
+    weights: of the g Gaussians (default: alike). classes: (g,) (default: each its own).
+    """
+    shares = np.ones(len(centers)) if weights is None else weights
+    of = np.arange(len(centers)) if classes is None else classes
     low, high = (centers - 6.0 * widths[:, None]).min(axis=0), (centers + 6.0 * widths[:, None]).max(axis=0)
     step = (high - low) / cells
     axes = [low[a] + (np.arange(cells) + 0.5) * step[a] for a in range(2)]
     best = np.zeros((cells, cells))
-    for center, width in zip(centers, widths, strict=True):
+    for k in np.unique(of):
         # The two coordinates are independent, so the mass of a cell is a product (density at the cell's middle times its area).
-        mass = [step[a] * np.exp(-0.5 * ((axes[a] - center[a]) / width) ** 2) / (width * np.sqrt(2.0 * np.pi)) for a in range(2)]
-        np.maximum(best, mass[0][:, None] * mass[1][None, :], out=best)
-    return float(best.sum() / len(centers))
+        across, along = (
+            np.exp(-0.5 * ((axes[a][:, None] - centers[of == k, a]) / widths[of == k]) ** 2)
+            * step[a]
+            / (widths[of == k] * np.sqrt(2.0 * np.pi))
+            for a in range(2)
+        )
+        np.maximum(best, (across * shares[of == k]) @ along.T, out=best)
+    return float(best.sum() / shares.sum())
 
 
 def _ring(classes: int) -> Points:

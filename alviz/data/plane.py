@@ -22,6 +22,9 @@ from alviz.data.dataset import Dataset
 
 Points = NDArray[np.float64]
 Labels = NDArray[np.int64]
+NAMES = "ABCDEFGHIJ"
+"""What the classes of 2D pools are called, unless they say otherwise."""
+
 Draw = Callable[[Labels, np.random.Generator], Points]
 """(m,) classes, generator -> (m, 2) positions drawn for them."""
 Change = Callable[[Points, Labels, np.random.Generator], tuple[Points, Labels]]
@@ -68,14 +71,23 @@ POOL, TEST, NOISE, EXTRA = range(4)
 
 def class_sizes(n: int, n_classes: int, class_ratio: float) -> Labels:
     """(K,) sizes that sum to n, geometric from the first class to the last, the last `class_ratio` times the first; at least one each."""
-    weights = class_ratio ** (np.arange(n_classes) / max(n_classes - 1, 1))
-    exact = n * weights / weights.sum()
-    sizes = np.floor(exact).astype(np.int64)
-    largest_remainders = np.argsort(sizes - exact, kind="stable")[: n - int(sizes.sum())]
-    sizes[largest_remainders] += 1
+    sizes = shared_out(n, falling(n_classes, class_ratio))
     empty = sizes == 0
     sizes[0] -= empty.sum()
     sizes[empty] = 1
+    return sizes
+
+
+def falling(n_classes: int, class_ratio: float) -> Points:
+    """(K,) weights, geometric from 1 to `class_ratio`."""
+    return np.asarray(class_ratio ** (np.arange(n_classes) / max(n_classes - 1, 1)))
+
+
+def shared_out(n: int, weights: Points) -> Labels:
+    """Whole numbers that sum to n, as nearly in proportion to `weights` as can be (largest remainders)."""
+    exact = n * weights / weights.sum()
+    sizes = np.floor(exact).astype(np.int64)
+    sizes[np.argsort(sizes - exact, kind="stable")[: n - int(sizes.sum())]] += 1
     return sizes
 
 
@@ -126,7 +138,13 @@ def build(
     if change is not None:
         x, y = change(x, y, settings.rng(EXTRA))
     y = with_label_noise(y, n_classes, settings.label_noise, settings.rng(NOISE))
-    class_names = tuple("ABCDEFGHIJ"[:n_classes])
+    return pool_of(name, x, y, test_x, test_y, tuple(NAMES[:n_classes]), bayes_accuracy)
+
+
+def pool_of(
+    name: str, x: Points, y: Labels, test_x: Points, test_y: Labels, class_names: tuple[str, ...], bayes_accuracy: float | None = None
+) -> Dataset:
+    """A pool and its test set as a dataset, numbered."""
     test = Dataset(
         name=f"{name} (test)",
         ids=[f"test/{i:06d}" for i in range(len(test_y))],
@@ -148,8 +166,8 @@ def build(
 
 
 def with_label_noise(y: Labels, n_classes: int, share: float, rng: np.random.Generator) -> Labels:
-    """`y` with round(share · n) labels replaced by another class, drawn uniformly."""
+    """`y` with round(share · n) labels replaced by another class, drawn uniformly; a larger share keeps those of a smaller one."""
     y = y.copy()
-    chosen = rng.choice(len(y), size=round(share * len(y)), replace=False)
-    y[chosen] = (y[chosen] + rng.integers(1, n_classes, size=len(chosen))) % n_classes
+    chosen = rng.permutation(len(y))[: round(share * len(y))]
+    y[chosen] = (y[chosen] + rng.integers(1, n_classes, size=len(y))[chosen]) % n_classes
     return y

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from alviz import data, strategies
 from alviz.data.dataset import Dataset
-from alviz.figures.toy import SIDE, grid
+from alviz.figures.toy import grid
 from alviz.loop import Run
 from alviz.loop.signals import PointSignals
 from alviz.panels.jobs import Job, Lane
@@ -30,7 +30,11 @@ DEFAULTS: dict[str, Any] = {
     "seed": 0,
     "seeds": 10,
     "kind": "probability",
+    "hands": "",
 }
+
+Axes = tuple[NDArray[np.float32], NDArray[np.float32]]
+"""Coordinates (w,) along x and (h,) along y of a grid."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -287,15 +291,16 @@ def make_run(dataset: Dataset, strategy: str, config: dict[str, Any], seed: int,
     )
 
 
-def plane(run: Run, shown: int, kind: str) -> Plane:
+def plane(run: Run, shown: int, kind: str, axes: Axes | None = None) -> Plane:
     """What the model of round `shown`, or the strategy's score under it, looks like over the plane.
 
     kind: "boundary" and "probability" give class probabilities, "score" what the strategy would say about every point of the plane.
+    axes: coordinates along x and along y; by default `grid` of the pool.
     """
-    x, y = grid(run.dataset)
+    x, y = axes or grid(run.dataset)
     points = np.stack([c.ravel() for c in np.meshgrid(x, y)], axis=1)
     model = run.model(shown)
-    probabilities = np.asarray(model.predict_proba(points)).reshape(SIDE, SIDE, -1)
+    probabilities = np.asarray(model.predict_proba(points)).reshape(len(y), len(x), -1)
     field: NDArray[np.float64] = probabilities
     if kind == "score":
         before = run.model(shown - 1) if shown else None
@@ -306,5 +311,5 @@ def plane(run: Run, shown: int, kind: str) -> Plane:
             scores = np.full(len(points), np.nan)
         else:
             scores = strategy.select(view, 1, np.random.default_rng([run.seed, shown, 9])).scores
-        field = scores.reshape(SIDE, SIDE)
+        field = scores.reshape(len(y), len(x))
     return Plane(run, shown, x, y, probabilities, field, kind)

@@ -100,13 +100,11 @@ class Lane:
                     self._on_error(error)
             with self._lock:
                 following, self._next = self._next, None
-                if following is not None:
-                    self._cancel = threading.Event()
-            if following is None:
-                break
+                if following is None:  # in the same breath, or what is asked for in between would wait for ever
+                    self._busy = False
+                    break
+                self._cancel = threading.Event()
             work = following
-        with self._lock:
-            self._busy = False
         self._on_change(False)
         with self._lock:
             if not self._busy:  # who was told may have started the next thing already

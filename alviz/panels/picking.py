@@ -8,7 +8,7 @@ import numpy as np
 from alviz import projections
 from alviz.figures.base import number
 from alviz.figures.match import pick_board, reveal_board
-from alviz.panels.duel import grid
+from alviz.figures.toy import grid
 from alviz.panels.field import Field, option
 from alviz.panels.fold import fold
 from alviz.panels.match import Match, masked

@@ -9,13 +9,16 @@ from numpy.typing import NDArray
 
 from alviz import data, learners, strategies
 from alviz.data.dataset import Dataset
-from alviz.figures import Drawing, accuracy_html, accuracy_table, palette, toy_plane
-from alviz.figures.base import plural, shorten
+from alviz.figures import Drawing, accuracy_html, accuracy_table, toy_plane
+from alviz.figures.base import plural
 from alviz.figures.toy import grid
 from alviz.panels.duel import DEFAULTS, Duel, Plane, chosen
 from alviz.panels.field import Field, option, whole_in
 from alviz.panels.frame import page, panel
+from alviz.panels.hands import MODES, HandsPanel
+from alviz.panels.hands_state import shape_of, told
 from alviz.panels.header import Header
+from alviz.panels.legend import plane_legend
 from alviz.panels.plot import Plot
 from alviz.panels.pulse import Pulse
 from alviz.panels.recipes import cited, duel_script
@@ -42,9 +45,8 @@ class ToySettings:
     def __init__(self, duel: Duel):
         self.duel = duel
         self._filling = False
-        planes = [name for name in data.available() if is_plane(name)]
         self.fields = {
-            "dataset": Field(label="2D pool", options=menu(data, planes), help="Each breaks particular strategies; its card says which."),
+            "dataset": Field(label="2D pool", options=pools(duel.config), help="Each breaks particular strategies; its card says which."),
             "learner": Field(label="Learner", options=menu(learners, on_the_plane()), help="Committees can serve every strategy."),
             "initial": Field(label="Initial pool", options=initial_menu(duel.pool), help="The same for all strategies."),
             "n_queries": Field(kind="number", label="Labels per round", minimum=1, maximum=1000, help="Round 0 takes as many."),
@@ -108,7 +110,10 @@ class ToySettings:
             self.card.value = f'<p class="alviz-reading" title="{escape(card.fails)}">{escape(card.idea)}</p>'
             parameters = data.registry.parameters(config["dataset"])
             for key, slider in self.sliders.items():
-                slider.value = config.get("params", {}).get(key, parameters[key].default)
+                slider.layout.display = None if key in parameters else "none"
+                if key in parameters:
+                    slider.value = config.get("params", {}).get(key, parameters[key].default)
+            self.fields["dataset"].options = pools(config)
             entries = strategy_menu(learners.create(config["learner"]))
             names = [*config["strategies"], *["none"] * MOST][:MOST]
             for k, (field, name) in enumerate(zip(self.strategies, names, strict=True)):
@@ -122,6 +127,13 @@ class ToySettings:
     def _lock(self, busy: bool) -> None:
         for field in [*self.fields.values(), *self.sliders.values(), *self.strategies]:
             field.disabled = busy
+
+
+def pools(config: dict[str, Any]) -> list[dict[str, Any]]:
+    """The menu of 2D pools; the painted one is greyed out until it is the one in use."""
+    why = "" if config["dataset"] == "painted" else "paint one under By hand"
+    names = [name for name in data.available() if is_plane(name)]
+    return [*menu(data, names), option("painted", title=data.card("painted").idea, disabled=bool(why), why=why)]
 
 
 def on_the_plane() -> list[str]:
@@ -185,9 +197,9 @@ class ToyPlanes:
                     drawing = untouched(pool)
                     plot.show(drawing.figure, drawing.reading)
         if not planes and pool is not None:
-            self.legend.value = legend(pool, "boundary")
+            self.legend.value = plane_legend(pool.class_names, "boundary", "just queried")
         if planes:
-            self.legend.value = legend(planes[0].run.dataset, planes[0].kind)
+            self.legend.value = plane_legend(planes[0].run.dataset.class_names, planes[0].kind, "just queried")
 
     def _stand(self) -> None:
         """Bring the timeline in line with the planes, also after a look that came while something else was under way."""
@@ -202,15 +214,6 @@ class ToyPlanes:
 def heading(name: str, value: str) -> str:
     """A plot's heading: the strategy, and how good it is."""
     return f'<div class="alviz-plane-title"><b>{escape(name)}</b><span>{escape(value)}</span></div>'
-
-
-def legend(dataset: Dataset, kind: str) -> str:
-    """One legend for all planes: the classes with their marks, and what else is drawn."""
-    marks = zip(dataset.class_names, palette.class_colors(dataset.n_classes), palette.glyphs(dataset.n_classes), strict=True)
-    classes = "".join(f'<span><b style="color:{color}">{glyph}</b> {escape(shorten(name))}</span>' for name, color, glyph in marks)
-    behind = {"score": "deeper violet: labelled sooner", "boundary": "", "probability": "deeper colour: surer"}[kind]
-    rest = ["small: pool", "large: labelled", '<b class="alviz-star">★</b> just queried', "line: decision boundary", behind]
-    return f'<p class="alviz-legend">{classes}{"".join(f"<span>{text}</span>" for text in rest if text)}</p>'
 
 
 def picture(plane: Plane) -> Drawing:
@@ -306,11 +309,13 @@ class Toy:
         self.settings = ToySettings(duel)
         self.planes = ToyPlanes(duel)
         self.table = ToyTable(duel)
+        self.hands = HandsPanel(duel, (on_the_plane(), list(KINDS)))
         self.url = PageUrl()
         self.pulse = Pulse()
         duel.keeps_up = self.pulse.keeps_up
         cards = {
             "settings": panel("Settings", self.settings.widget),
+            "hands": self.hands.widget,
             "plane": panel("The plane", self.planes.widget, controls=self.planes.controls),
             "table": panel("Accuracy per selection", self.table.widget, controls=self.table.controls),
         }
@@ -348,13 +353,22 @@ class Toy:
             field = self.settings.fields.get(key)
             if key == "strategies" and all(name in strategies.available() for name in value.split(",")):
                 found[key] = value.split(",")
+            elif key == "hands" and value in {mode["value"] for mode in MODES}:
+                found[key] = value
             elif field is not None and field.kind == "number" and (number := whole_in(value, field.minimum, field.maximum)) is not None:
                 found[key] = number
-            elif field is not None and field.kind == "menu" and value in {entry["value"] for entry in field.options}:
+            elif (
+                field is not None
+                and field.kind == "menu"
+                and value in {entry["value"] for entry in field.options if not entry.get("disabled")}
+            ):
                 found[key] = value
             elif field is not None or key == "strategies":
                 wrong.append(f"{key}={value}")
         params, unusable = slider_values(query, str(found.get("dataset", self.duel.config["dataset"])))
+        if found.get("dataset", self.duel.config["dataset"]) == "mixture":
+            shape, senseless = shape_of(query)
+            params, unusable = {**params, **shape}, [*unusable, *senseless]
         wrong += unusable + self.sharing.take(query)
         rounds = whole_in(query["rounds"], 0, MOST_ROUNDS) if "rounds" in query else None
         shown = whole_in(query["round"], 0, MOST_ROUNDS) if "round" in query else None
@@ -384,6 +398,12 @@ class Toy:
         config = self.duel.config
         share = {key: str(config[key]) for key in self.settings.fields if config[key] != DEFAULTS[key]}
         share |= {key: f"{value:g}" for key, value in config.get("params", {}).items() if key in SLIDERS}
+        if config["dataset"] == "painted":  # its points are too many for an address
+            del share["dataset"]
+        if config["dataset"] == "mixture":
+            share |= told(config.get("params", {}))
+        if config["hands"]:
+            share["hands"] = config["hands"]
         if config["strategies"] != DEFAULTS["strategies"]:
             share["strategies"] = ",".join(chosen_or_all(config))
         if config["kind"] != DEFAULTS["kind"]:

@@ -10,13 +10,13 @@ from alviz.figures.base import plural
 from alviz.panels.field import Field, option
 from alviz.panels.frame import page, panel
 from alviz.panels.header import Header
+from alviz.panels.legend import BEHIND, STAR, legend
 from alviz.panels.match import DEFAULTS, DRAWS, Match, suggested
 from alviz.panels.picking import Candidates, MapBoard, PlaneBoard
 from alviz.panels.pool_settings import suited, teacher
 from alviz.panels.reveal import Reveal, ScoreCard, ScorePanel
 from alviz.panels.score import against
 from alviz.panels.settings import is_plane, learner_menu, strategy_menu
-from alviz.panels.toy import legend
 from alviz.panels.url import PageUrl
 
 TOOLTIPS = {
@@ -197,11 +197,12 @@ class Stage:
 def board_legend(match: Match) -> str:
     """The legend of the planes, as they are drawn now."""
     assert match.dataset is not None
-    text = legend(match.dataset, "probability" if match.unsure and not match.revealed else "boundary")
+    names, large, line = match.dataset.class_names, "large: labelled", "line: decision boundary"
     if match.revealed:
-        mine = '<b class="alviz-star">★</b> its own picks</span><span><b class="alviz-star">✶</b> picked by both</span><span>☆ the other\'s picks'
-        return text.replace('<b class="alviz-star">★</b> just queried', mine)
-    return text.replace("just queried", "your picks").replace("small: pool", f"{'dots' if match.unsure else 'grey'}: candidates")
+        both = STAR.replace("★", "✶")
+        return legend(names, "small: pool", large, f"{STAR} its own picks", f"{both} picked by both", "☆ the other's picks", line)
+    dots, behind = ("dots", BEHIND["probability"]) if match.unsure else ("grey", "")
+    return legend(names, f"{dots}: candidates", large, f"{STAR} your picks", line, behind)
 
 
 def versus(**config: Any) -> widgets.VBox:
