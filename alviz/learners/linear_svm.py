@@ -180,7 +180,6 @@ class LinearSVM(Learner):
         # dual is quicker and closer to the optimum (its order of coordinates comes from a fixed seed).
         dual = len(z) <= 10 * z.shape[1]
         svm = LinearSVC(C=self.C, class_weight=class_weight, dual=dual, tol=1e-2 if dual else 1e-4, random_state=0)
-        with quiet(), config_context(assume_finite=True, skip_parameter_validation=True):  # `fit` has looked
-            with LIBLINEAR:
-                svm.fit(z, y)
+        with quiet(), config_context(assume_finite=True, skip_parameter_validation=True), LIBLINEAR:  # `fit` has looked
+            svm.fit(z, y)
         return svm.coef_, svm.intercept_
