@@ -1,0 +1,51 @@
+"""The lessons: which there are, in their order, and the teacher's page."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from alviz.app.pages import Page, notebook_dir
+
+
+@dataclass(frozen=True)
+class Lesson(Page):
+    """A page whose notebook lies in the folder ``lessons``; ``minutes``: how long it takes."""
+
+    minutes: int
+
+
+LESSONS = (
+    Lesson("what-is-it", "What is active learning?", "A model that chooses what to ask for, the loop it lives in, and what one run can prove.", 25),
+    Lesson("uncertainty", "Uncertainty and its blind spots", "Ask where the model is unsure: three measures, and two places where that goes wrong.", 25),
+    Lesson("diversity", "Diversity", "Ask for what is unlike everything labelled: what it finds early, and what it falls for.", 25),
+    Lesson("committees", "Committees and dropout", "Ask where several models disagree: what disagreement knows that uncertainty does not, and what both miss.", 25),
+    Lesson("batches", "Batches and redundancy", "Ask for many labels at once, and get the same answer many times; what helps against it.", 25),
+    Lesson("imbalance", "Imbalanced classes", "Rare classes: how not to miss them, and why an even set of labels is not the aim.", 30),
+    Lesson("cold-start", "The cold start", "The first labels come before there is a model: how to choose them, and how long it matters.", 25),
+    Lesson("does-it-pay", "Does it pay at all?", "Seeds, intervals and fair comparisons: how to tell a better strategy from a lucky one.", 30),
+)
+
+
+def around(name: str) -> tuple[Lesson | None, Lesson | None]:
+    """The lessons before and after the one of that name."""
+    at = [lesson.name for lesson in LESSONS].index(name)
+    return (LESSONS[at - 1] if at else None), (LESSONS[at + 1] if at + 1 < len(LESSONS) else None)
+
+
+def notebook(name: str) -> Path:
+    """The notebook of a lesson."""
+    return notebook_dir() / "lessons" / f"{name}.ipynb"
+
+
+def teaching() -> Path:
+    """The teacher's page as Markdown: the package's own copy, or the repository's when installed editable."""
+    app = Path(__file__).parent
+    shipped = app / "teaching.md"
+    return shipped if shipped.is_file() else app.parents[1] / "docs" / "teaching.md"
+
+
+def teachers_page() -> str:
+    """The teacher's page as HTML, its links to notebooks turned into links to the app's lessons."""
+    from nbconvert.filters import markdown2html
+
+    text = teaching().read_text(encoding="utf-8").replace("](../notebooks/lessons/", "](/lessons/")
+    return str(markdown2html(text))

@@ -1,0 +1,68 @@
+"""A 2D pool of the size that fits between two paragraphs: strategies side by side, stepped by hand."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import ipywidgets as widgets
+
+from alviz.figures.base import plural
+from alviz.panels.duel import Duel
+from alviz.panels.header import TOOLTIPS, Header
+from alviz.panels.pulse import Pulse
+from alviz.panels.toy import ToyPlanes, ToySettings
+from alviz.studies import gallery
+
+BUTTONS = ("Start", "Step", "Undo", "Run", "Cancel")
+
+
+class LessonPlane:
+    """The Toy page's planes and buttons over one Duel, with those of its settings that the lesson is about."""
+
+    def __init__(self, duel: Duel, controls: Sequence[str]):
+        self.duel = duel
+        tooltips = {**TOOLTIPS, "Start": "Begin, or begin again", "Run": "Rounds up to the last one"}
+        self.header = Header(duel, duel, self._status, ["planes", "config"], tooltips={name: tooltips[name] for name in BUTTONS})
+        self.planes = ToyPlanes(duel)
+        self.settings = ToySettings(duel)
+        pulse = Pulse()
+        duel.keeps_up = pulse.keeps_up
+        row = widgets.HBox([self._control(name) for name in controls])
+        row.add_class("alviz-tryout-controls")
+        self.widget = widgets.VBox(
+            [pulse, self.header.widget, *([row] if controls else []), self.planes.controls, self.planes.widget]
+        )
+        for name in ("alviz-root", "alviz-lesson", "alviz-lesson-plane"):
+            self.widget.add_class(name)
+        duel.preview()
+        duel.observe(lambda _: pulse.beat(), ["planes"])  # last: after all panels have sent theirs
+
+    def _control(self, name: str) -> widgets.Widget:
+        known = {**self.settings.fields, **self.settings.sliders, "strategy": self.settings.strategies[0]}
+        if name not in known:
+            raise ValueError(f"controls: there is no setting {name!r}; there are {', '.join(known)}")
+        return known[name]
+
+    def _status(self) -> tuple[str, bool, bool]:
+        duel = self.duel
+        if not duel.planes:
+            return "Press <b>Start</b>.", False, False
+        run = duel.planes[0].run
+        line = f"<span>round {duel.shown}/{duel.steps} · {plural(run.rounds[duel.shown].n_labelled, 'label')}</span>"
+        if duel.changed:
+            line += ' · <span class="alviz-changed">settings changed: press Start</span>'
+        return line, len(run.state.candidates) > 0, duel.position > 0
+
+
+def plane(case: str = "", *, controls: Sequence[str] = (), **config: Any) -> widgets.VBox:
+    """Two to four strategies on a 2D pool, to be stepped by hand, for a notebook cell or Voila.
+
+    case: the name of a case of the failure gallery, whose settings it takes. config: settings (see `alviz.panels.duel.DEFAULTS`; `params` are the pool's). controls:
+    which of them stand above the planes to be changed: dataset, learner, initial, n_queries, steps, seed, class_ratio, overlap, spread,
+    label_noise, strategy (the first one). Raises ValueError for names that there are not.
+    """
+    settings: dict[str, Any] = {}
+    if case:
+        found = gallery.case(case)
+        settings = {key: getattr(found, key) for key in ("dataset", "learner", "initial", "n_queries", "steps", "seed")}
+        settings |= {"strategies": list(found.strategies), "params": dict(found.params)}
+    return LessonPlane(Duel(**{**settings, **config}), controls).widget
