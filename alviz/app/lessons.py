@@ -14,14 +14,14 @@ class Lesson(Page):
 
 
 LESSONS = (
-    Lesson("what-is-it", "What is active learning?", "A model that chooses what to ask for, the loop it lives in, and what one run can prove.", 25),
-    Lesson("uncertainty", "Uncertainty and its blind spots", "Ask where the model is unsure: three measures, and two places where that goes wrong.", 25),
-    Lesson("diversity", "Diversity", "Ask for what is unlike everything labelled: what it finds early, and what it falls for.", 25),
-    Lesson("committees", "Committees and dropout", "Ask where several models disagree: what disagreement knows that uncertainty does not, and what both miss.", 25),
-    Lesson("batches", "Batches and redundancy", "Ask for many labels at once, and get the same answer many times; what helps against it.", 25),
-    Lesson("imbalance", "Imbalanced classes", "Rare classes: how not to miss them, and why an even set of labels is not the aim.", 30),
-    Lesson("cold-start", "The cold start", "The first labels come before there is a model: how to choose them, and how long it matters.", 25),
-    Lesson("does-it-pay", "Does it pay at all?", "Seeds, intervals and fair comparisons: how to tell a better strategy from a lucky one.", 30),
+    Lesson("1-what-is-it", "What is active learning?", "A model that chooses what to ask for, the loop it lives in, and what one run can prove.", 25),
+    Lesson("2-uncertainty", "Uncertainty and its blind spots", "Ask where the model is unsure: three measures, and two places where that goes wrong.", 25),
+    Lesson("3-diversity", "Diversity", "Ask for what is unlike everything labelled: what it finds early, and what it falls for.", 25),
+    Lesson("4-committees", "Committees and dropout", "Ask where several models disagree: what disagreement knows that uncertainty does not, and what both miss.", 25),
+    Lesson("5-batches", "Batches and redundancy", "Ask for many labels at once, and get the same answer many times; what helps against it.", 25),
+    Lesson("6-imbalance", "Imbalanced classes", "Rare classes: how not to miss them, and why an even set of labels is not the aim.", 30),
+    Lesson("7-cold-start", "The cold start", "The first labels come before there is a model: how to choose them, and how long it matters.", 25),
+    Lesson("8-does-it-pay", "Does it pay at all?", "Seeds, intervals and fair comparisons: how to tell a better strategy from a lucky one.", 30),
 )
 
 

@@ -5,8 +5,11 @@ from typing import Any
 
 import ipywidgets as widgets
 
+from alviz.figures import Drawing, toy_plane
 from alviz.figures.base import plural
+from alviz.loop import Run
 from alviz.panels.duel import Duel
+from alviz.panels.duel import plane as look
 from alviz.panels.header import TOOLTIPS, Header
 from alviz.panels.pulse import Pulse
 from alviz.panels.toy import ToyPlanes, ToySettings
@@ -66,3 +69,12 @@ def plane(case: str = "", *, controls: Sequence[str] = (), **config: Any) -> wid
         settings = {key: getattr(found, key) for key in ("dataset", "learner", "initial", "n_queries", "steps", "seed")}
         settings |= {"strategies": list(found.strategies), "params": dict(found.params)}
     return LessonPlane(Duel(**{**settings, **config}), controls).widget
+
+
+def wanted(run: Run, round: int) -> Drawing:
+    """What the strategy took in `round` ≥ 1 (stars), over what it wanted: its score for every point of the plane under the model of the round before."""
+    before = look(run, round - 1, "score")
+    when = run.state.labelled_in_round
+    labelled = ((when >= 0) & (when < round)).nonzero()[0]
+    queried = run.rounds[round].queried
+    return toy_plane(run.dataset, labelled, queried, before.x, before.y, before.field, "score", probabilities=before.probabilities)
