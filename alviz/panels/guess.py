@@ -62,6 +62,7 @@ class Guess(Working):
         self.question, self.choices, self.number, self.unit = question, tuple(choices), number, unit
         self.answer, self.within, self.because, self.reveal = answer, within, because, reveal
         low, high = number or (0.0, 0.0)
+        self._said: Any = None
         self.form = Question(question=question, choices=list(choices), minimum=low, maximum=high, unit=unit)
         self.shown = Shown()
         activity = Activity(self)
@@ -85,7 +86,7 @@ class Guess(Working):
         """The locked guess in words; "" before."""
         if not self.locked:
             return ""
-        return self.choices[self.form.guess] if self.choices else self._words(self.form.guess)
+        return self.choices[self._said] if self.choices else self._words(self._said)
 
     def lock(self, guess: Any) -> bool:
         """Take a guess, the index of a choice or a number, work out what is shown with the answer, and tell it. False for no guess, and for a second one."""
@@ -94,8 +95,10 @@ class Guess(Working):
         low, high = (0, len(self.choices) - 1) if self.number is None else self.number
         if not low <= guess <= high:
             return False
-        self.form.guess = guess
-        self.form.locked = True
+        self._said = guess  # kept here: what the page sends later changes nothing
+        with self.form.hold_sync():
+            self.form.locked = True
+            self.form.guess = guess
         return self.begin(self._tell)
 
     def _tell(self, job: Job) -> None:
@@ -104,8 +107,7 @@ class Guess(Working):
             if self.reveal is not None:
                 self.shown.show(self.reveal(job.progress))
         finally:  # what could not be worked out takes nothing from the answer
-            guess = self.form.guess
-            right = self.choices[guess] == self.answer if self.choices else abs(guess - float(self.answer)) <= self.within
+            right = self.mine == self.answer if self.choices else abs(self._said - float(self.answer)) <= self.within
             place = self.choices.index(str(self.answer)) if self.choices else None
             verdict = "right" if right else "wrong"
             self.form.told = {"verdict": verdict, "mine": self.mine, "truth": self.truth, "answer": place, "because": self.because}

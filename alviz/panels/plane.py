@@ -31,9 +31,7 @@ class LessonPlane:
         duel.keeps_up = pulse.keeps_up
         row = widgets.HBox([self._control(name) for name in controls])
         row.add_class("alviz-tryout-controls")
-        self.widget = widgets.VBox(
-            [pulse, self.header.widget, *([row] if controls else []), self.planes.controls, self.planes.widget]
-        )
+        self.widget = widgets.VBox([pulse, self.header.widget, *([row] if controls else []), self.planes.controls, self.planes.widget])
         for name in ("alviz-root", "alviz-lesson", "alviz-lesson-plane"):
             self.widget.add_class(name)
         duel.preview()
