@@ -15,15 +15,15 @@ from alviz.app.lessons import LESSONS, around, notebook, questions, teachers_pag
 NAMES = [lesson.name for lesson in LESSONS]
 
 LOCK_ALL = """
-import itertools
 import json
 from alviz.panels.guess import TALLY
 told = {}
-for asked in TALLY.guesses.values():
-    right = asked.choices.index(asked.answer) if asked.choices else asked.answer
-    assert asked.lock(right)
-    asked.wait(300)
-    told[asked.question] = {"outcome": asked.outcome, "error": asked.error, "shown": len(asked.shown.widget.children), "reveals": asked.reveal is not None}
+for _one in TALLY.guesses.values():
+    _right = _one.choices.index(_one.answer) if _one.choices else _one.answer
+    assert _one.lock(_right)
+    _one.wait(300)
+    _shown = len(_one.shown.widget.children)
+    told[_one.question] = {"outcome": _one.outcome, "error": _one.error, "shown": _shown, "reveals": _one.reveal is not None}
 print(json.dumps(told))
 """
 

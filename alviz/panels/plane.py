@@ -26,22 +26,15 @@ class LessonPlane:
         tooltips = {**TOOLTIPS, "Start": "Begin, or begin again", "Run": "Rounds up to the last one"}
         self.header = Header(duel, duel, self._status, ["planes", "config"], tooltips={name: tooltips[name] for name in BUTTONS})
         self.planes = ToyPlanes(duel)
-        self.settings = ToySettings(duel)
         pulse = Pulse()
         duel.keeps_up = pulse.keeps_up
-        row = widgets.HBox([self._control(name) for name in controls])
+        row = widgets.HBox(chosen(ToySettings(duel), controls) if controls else [])
         row.add_class("alviz-tryout-controls")
         self.widget = widgets.VBox([pulse, self.header.widget, *([row] if controls else []), self.planes.controls, self.planes.widget])
         for name in ("alviz-root", "alviz-lesson", "alviz-lesson-plane"):
             self.widget.add_class(name)
         duel.preview()
         duel.observe(lambda _: pulse.beat(), ["planes"])  # last: after all panels have sent theirs
-
-    def _control(self, name: str) -> widgets.Widget:
-        known = {**self.settings.fields, **self.settings.sliders, "strategy": self.settings.strategies[0]}
-        if name not in known:
-            raise ValueError(f"controls: there is no setting {name!r}; there are {', '.join(known)}")
-        return known[name]
 
     def _status(self) -> tuple[str, bool, bool]:
         duel = self.duel
@@ -52,6 +45,15 @@ class LessonPlane:
         if duel.changed:
             line += ' · <span class="alviz-changed">settings changed: press Start</span>'
         return line, len(run.state.candidates) > 0, duel.position > 0
+
+
+def chosen(settings: ToySettings, names: Sequence[str]) -> list[widgets.Widget]:
+    """The fields of those names. Raises ValueError for one that there is not."""
+    known = {**settings.fields, **settings.sliders, "strategy": settings.strategies[0]}
+    for name in names:
+        if name not in known:
+            raise ValueError(f"controls: there is no setting {name!r}; there are {', '.join(known)}")
+    return [known[name] for name in names]
 
 
 def plane(case: str = "", *, controls: Sequence[str] = (), **config: Any) -> widgets.VBox:
