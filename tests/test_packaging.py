@@ -61,11 +61,11 @@ def test_the_wheel_has_every_file_of_the_package_and_the_notebooks(wheel: zipfil
         return {path for path in folder.rglob("*") if path.is_file() and not ignored & set(path.parts) and path.suffix != ".pyc"}
 
     package = {path.relative_to(ROOT).as_posix() for path in wanted(ROOT / "alviz")}
-    notebooks = {f"alviz/app/notebooks/{path.name}" for path in wanted(ROOT / "notebooks")}
+    notebooks = {f"alviz/app/notebooks/{path.relative_to(ROOT / 'notebooks').as_posix()}" for path in wanted(ROOT / "notebooks")}
     shipped = {name for name in wheel.namelist() if ".dist-info/" not in name}
-    assert shipped == package | notebooks
+    assert shipped == package | notebooks | {"alviz/app/teaching.md"}
     assert {"alviz/py.typed", "alviz/references.bib", "alviz/panels/static/theme.css", "alviz/app/template/head.html.j2"} <= shipped
-    assert {"alviz/app/notebooks/explore.ipynb", "alviz/app/notebooks/toy.ipynb"} <= shipped
+    assert {"alviz/app/notebooks/explore.ipynb", "alviz/app/notebooks/lessons/1-what-is-it.ipynb"} <= shipped
 
 
 @pytest.mark.slow

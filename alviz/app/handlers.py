@@ -10,6 +10,7 @@ from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, RequestHandler
 from voila.tornado.handler import TornadoVoilaHandler
 
+from alviz.app.lessons import LESSONS, around, teachers_page
 from alviz.app.pages import PAGES, Page
 
 # Everything from this server only. Plots compile WebGL code and widgets load their modules from blobs, hence eval and blob.
@@ -56,6 +57,20 @@ class GalleryHandler(ShellHandler):
         self.show("gallery.html.j2", title="Failure gallery", cases=gallery.CASES, names={page.name: page.title for page in PAGES})
 
 
+class LessonsHandler(ShellHandler):
+    """``/lessons``: the lessons in their order."""
+
+    def get(self) -> None:
+        self.show("lessons.html.j2", title="Lessons", lessons=LESSONS)
+
+
+class TeacherHandler(ShellHandler):
+    """``/lessons/teacher``: what those who teach with the lessons need."""
+
+    async def get(self) -> None:
+        self.show("teacher.html.j2", title="Teach with it", text=await asyncio.to_thread(teachers_page))
+
+
 class NotFoundHandler(ShellHandler):
     """Every address that nothing else answers."""
 
@@ -89,19 +104,25 @@ class StatusHandler(ShellHandler):
 class PageHandler(TornadoVoilaHandler):
     """A page with a kernel. Its head and a loading picture go out at once; Voila's rendering of the notebook follows."""
 
+    folder = ""
+
     def initialize(self, page: Page, **kwargs: Any) -> None:
         super().initialize(**kwargs)
         self.page = page
+
+    def opening(self) -> str:
+        """What goes out before there is a kernel."""
+        return _render(self, "page.html.j2", title=self.page.title, page=self.page)
 
     async def get(self) -> None:
         # Reading the XSRF token sets its cookie, without which the page's goodbye to its kernel would be refused.
         _ = self.xsrf_token
         self.set_header("Content-Type", "text/html; charset=utf-8")
         self.set_header("Cache-Control", "no-store")
-        self.write(_render(self, "page.html.j2", title=self.page.title, page=self.page))
+        self.write(self.opening())
         try:
             await self.flush()
-            async for html in self.get_generator(path=f"{self.page.name}.ipynb"):
+            async for html in self.get_generator(path=f"{self.folder}{self.page.name}.ipynb"):
                 self.write(html)
                 await self.flush()
         except StreamClosedError:
@@ -115,6 +136,23 @@ class PageHandler(TornadoVoilaHandler):
     # The page's address says all that Voila may know: nothing in the query chooses templates or files.
     def get_argument(self, name: str, default: Any = None, strip: bool = True) -> Any:
         return default
+
+
+class LessonHandler(PageHandler):
+    """A lesson. No kernel waits for it: its text can be read while one starts. Lessons link to each other as files, which is what JupyterLab opens."""
+
+    folder = "lessons/"
+
+    def opening(self) -> str:
+        before, after = around(self.page.name)
+        return _render(self, "lesson.html.j2", title=self.page.title, page=self.page, before=before, after=after)
+
+
+class LessonFileHandler(ShellHandler):
+    """``/lessons/NAME.ipynb``: where the link of one lesson to the next leads."""
+
+    def get(self, name: str) -> None:
+        self.redirect(f"/lessons/{name}")
 
 
 def _render(handler: RequestHandler, template: str, **values: Any) -> str:

@@ -31,6 +31,7 @@ from alviz.app import handlers
 from alviz.app.assets import AssetHandler, ModuleHandler, load
 from alviz.app.gate import Gate, GatedApplication
 from alviz.app.kernels import MODULES, OwnKernelSpec, VisitorKernels
+from alviz.app.lessons import LESSONS
 from alviz.app.pages import PAGES, notebook_dir
 from alviz.figures.slide import SLIDE
 
@@ -106,6 +107,10 @@ class AppServer(Voila):
         return [
             (r"/", handlers.HomeHandler),
             (r"/gallery/?", handlers.GalleryHandler),
+            (r"/lessons/?", handlers.LessonsHandler),
+            (r"/lessons/teacher/?", handlers.TeacherHandler),
+            (r"/lessons/([\w-]+)\.ipynb", handlers.LessonFileHandler),
+            *((rf"/lessons/{lesson.name}/?", handlers.LessonHandler, {"page": lesson, **voila}) for lesson in LESSONS),
             *((rf"/{page.name}/?", handlers.PageHandler, {"page": page, **voila}) for page in PAGES),
             (r"/alviz/status", handlers.StatusHandler),
             (r"/alviz/static/(.+)", AssetHandler, own_files),

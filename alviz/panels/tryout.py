@@ -1,0 +1,55 @@
+"""Try-out: sliders and menus over something that is worked out anew whenever one of them moves."""
+
+from collections.abc import Callable
+from typing import Any
+
+import ipywidgets as widgets
+
+from alviz.panels.field import Field, option
+from alviz.panels.header import Activity
+from alviz.panels.jobs import Job
+from alviz.panels.shown import Shown
+from alviz.panels.working import Working
+
+
+class TryOut(Working):
+    """show(**values) -> what is shown (see `Shown`), worked out in the job thread; the latest values win."""
+
+    def __init__(self, show: Callable[..., Any], controls: dict[str, Any]):
+        super().__init__()
+        self.work = show
+        self.fields = {name: _field(name, given) for name, given in controls.items()}
+        self.shown = Shown()
+        row = widgets.HBox(list(self.fields.values()))
+        row.add_class("alviz-tryout-controls")
+        activity = Activity(self)
+        self.widget = widgets.VBox([row, activity.message, self.shown.widget, activity.work])
+        for name in ("alviz-root", "alviz-lesson", "alviz-tryout"):
+            self.widget.add_class(name)
+        for field in self.fields.values():
+            field.observe(lambda _: self._again(), ["value"])
+        self._again()
+
+    def _again(self) -> None:
+        values = {name: field.value for name, field in self.fields.items()}
+
+        def work(job: Job) -> None:
+            self.shown.show(self.work(**values))
+
+        self._jobs.instead(work)
+
+
+def _field(name: str, given: Any) -> Field:
+    label = name.replace("_", " ").capitalize()
+    if isinstance(given, list):
+        return Field(label=label, options=[option(entry) for entry in given], value=given[0])
+    low, high, step, start = given
+    return Field(kind="range", label=label, minimum=low, maximum=high, step=step, value=start)
+
+
+def tryout(show: Callable[..., Any], **controls: Any) -> widgets.VBox:
+    """Something to try out, for a notebook cell or Voila: show(**values) is called with what the controls say, in a job, and its result shown.
+
+    controls: by the name of show's argument, either (least, most, step, start) for a slider, or a list of texts for a menu.
+    """
+    return TryOut(show, controls).widget

@@ -1,0 +1,37 @@
+"""A lesson in a real browser: read, guess by keyboard, learn the answer, go on to the next."""
+
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_guess_is_made_by_keyboard_and_its_answer_stays_beside_it(page: Any, app_url: str) -> None:
+    from playwright.sync_api import expect
+
+    page.goto(f"{app_url}lessons")
+    page.get_by_role("link", name="2. Uncertainty and its blind spots").click()
+    page.wait_for_selector(".shell-loading", state="detached")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Uncertainty and its blind spots")
+    question = page.get_by_role("group", name="Which of the three measures ask for A before B?")
+    box = page.locator(".alviz-guess-box", has=question)
+    button = box.get_by_role("button", name="Lock in my guess")
+    button.click()  # nothing chosen: the form says so by itself, and nothing is told
+    expect(box.get_by_role("status").first).to_be_empty()
+    question.get_by_role("radio").first.focus()
+    page.keyboard.press("Space")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(box.get_by_text("✗ Not so.")).to_be_visible()
+    expect(box.locator("label", has_text="margin and least confidence")).to_contain_text("your guess")
+    expect(box.locator("label", has_text="only margin")).to_contain_text("the answer")
+    expect(question.get_by_role("radio").first).to_be_disabled()
+    expect(box.get_by_role("table")).to_contain_text("entropy")
+    expect(page.locator(".alviz-tally")).to_contain_text("0 right of 1 made")
+    expect(page.locator(".alviz-tally")).to_contain_text("not yet")
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    page.locator(".shell-prose").get_by_role("link", name="Diversity", exact=True).click()
+    page.wait_for_url("**/lessons/3-diversity")
+    page.wait_for_selector(".shell-loading", state="detached")
+    assert page.locator(".shell-failure").count() == 0
