@@ -10,6 +10,7 @@ from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, RequestHandler
 from voila.tornado.handler import TornadoVoilaHandler
 
+from alviz.app.kernels import LOOK_AGAIN, VisitorKernels
 from alviz.app.lessons import LESSONS, around, teachers_page
 from alviz.app.pages import PAGES, Page
 
@@ -109,20 +110,34 @@ class PageHandler(TornadoVoilaHandler):
     def initialize(self, page: Page, **kwargs: Any) -> None:
         super().initialize(**kwargs)
         self.page = page
+        self.notebook = f"{self.folder}{page.name}.ipynb"
 
     def opening(self) -> str:
         """What goes out before there is a kernel."""
         return _render(self, "page.html.j2", title=self.page.title, page=self.page)
 
     async def get(self) -> None:
+        self.set_header("Cache-Control", "no-store")
+        kernels: VisitorKernels = self.kernel_manager
+        if not kernels.let_in(self, self.notebook):
+            self.set_status(503)
+            self.set_header("Retry-After", str(LOOK_AGAIN))
+            self.finish(_render(self, "full.html.j2", title="Full", again=LOOK_AGAIN))
+            return
+        try:
+            await self._show(kernels)
+        finally:
+            kernels.has_kernel(self)
+
+    async def _show(self, kernels: VisitorKernels) -> None:
         # Reading the XSRF token sets its cookie, without which the page's goodbye to its kernel would be refused.
         _ = self.xsrf_token
         self.set_header("Content-Type", "text/html; charset=utf-8")
-        self.set_header("Cache-Control", "no-store")
         self.write(self.opening())
         try:
             await self.flush()
-            async for html in self.get_generator(path=f"{self.folder}{self.page.name}.ipynb"):
+            async for html in self.get_generator(path=self.notebook):
+                kernels.has_kernel(self)
                 self.write(html)
                 await self.flush()
         except StreamClosedError:
@@ -132,6 +147,10 @@ class PageHandler(TornadoVoilaHandler):
         except Exception:
             self.log.exception("page %s could not be rendered", self.page.name)
             self.write(_render(self, "failure.html.j2", details=traceback.format_exc()))
+
+    # Only kernels that have been started are worth waiting for.
+    def should_use_rendered_notebook(self, *_: Any) -> bool:
+        return self.kernel_manager.warm(self.notebook) > 0
 
     # The page's address says all that Voila may know: nothing in the query chooses templates or files.
     def get_argument(self, name: str, default: Any = None, strip: bool = True) -> Any:

@@ -16,11 +16,18 @@ from jupyter_core.utils import ensure_async
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 from tornado.web import HTTPError
 
+from alviz.app import memory
+
 KERNEL_NAME = "python3"
 # Seconds without any connection after which a kernel ends: a reconnecting page needs a few, a page that is still loading more.
 AFTER_DISCONNECT = 7.0
 BEFORE_CONNECT = 60.0
-
+# Bytes that a visitor's kernel comes to hold on Explore, after Start and some rounds on fashion-mini; a new one is counted as if it held them already.
+NEED = 300 * 2**20
+# Bytes that no further kernel is started for: what those that are there may want beyond that, for a network or a larger pool.
+RESERVE = 256 * 2**20
+# Seconds after which a page that found no room, and a warm kernel that is to be started, look again.
+LOOK_AGAIN = 10
 
 # Visitors share the processor. With one BLAS thread each, predicting 60,000 samples took a third of the time on a busy machine of
 # two cores (threads wait for one another in a spin), and nobody's step slows the others down.
@@ -57,6 +64,8 @@ class VisitorKernels(AsyncMappingKernelManager):
         super().__init__(**kwargs)
         self._was_connected: set[str] = set()
         self._alone_since: dict[str, float] = {}
+        # Who has been let in and whose kernel does not show yet: a page's request, or a task that starts a warm kernel; with the notebook of the page.
+        self._coming: dict[object, str] = {}
         # Filled by Voila's subclass: per notebook, tasks that give {"kernel_id", "task" (the rendering), "renderer"}.
         self._pools: dict[str, list[asyncio.Task[dict[str, Any]]]] = {}
 
@@ -71,6 +80,48 @@ class VisitorKernels(AsyncMappingKernelManager):
     async def shutdown_kernel(self, kernel_id: str, now: bool = True, restart: bool = False) -> None:  # type: ignore[override]
         """End a kernel and its child processes at once, busy or not: what a visitor must keep is in the database by then."""
         await super().shutdown_kernel(kernel_id, now=True, restart=restart)
+
+    def room(self) -> bool:
+        """Whether one more kernel fits into the memory that is left when all that have been let in have grown to what they need."""
+        processes = [getattr(kernel.provisioner, "pid", None) for kernel in self._kernels.values()]
+        growth = sum(max(0, NEED - (memory.resident(pid) if pid else 0)) for pid in processes)
+        return memory.available() - growth - NEED * len(self._coming) >= NEED + RESERVE
+
+    def let_in(self, visit: object, notebook_name: str) -> bool:
+        """Whether a page can be shown: a warm kernel is there that nobody else is about to get, or there is room for one more.
+
+        If so, ``visit`` is counted until it `has_kernel`, so that of many who come at once only as many are let in as there is room for.
+        """
+        before = sum(1 for name in self._coming.values() if name == notebook_name)
+        if self.warm(notebook_name) <= before and not self.room():
+            return False
+        self._coming[visit] = notebook_name
+        return True
+
+    def has_kernel(self, visit: object) -> None:
+        """The kernel of a page that was let in is there, or will never be."""
+        self._coming.pop(visit, None)
+
+    def warm(self, notebook_name: str) -> int:
+        """How many started kernels wait for visitors of one page; they are the first that Voila gives away, before those that are still to be started."""
+        pool = self._pools.get(notebook_name, [])
+        pool.sort(key=lambda task: not _succeeded(task))
+        return sum(map(_succeeded, pool))
+
+    async def start_kernel(self, **kwargs: Any) -> str:  # type: ignore[override]
+        """Start a kernel: for a visitor, who has been let in, at once; for the pool as soon as there is room, and nobody is refused for it."""
+        task = asyncio.current_task()
+        if not any(task in pool for pool in self._pools.values()):
+            kernel_id: str = await super().start_kernel(**kwargs)
+            return kernel_id
+        while not self.room():
+            await asyncio.sleep(LOOK_AGAIN)
+        self._coming[task] = ""
+        try:
+            kernel_id = await super().start_kernel(**kwargs)
+        finally:
+            del self._coming[task]
+        return kernel_id
 
     def pooled(self, *, ready: bool = False) -> set[str]:
         """Ids of the warm kernels that wait for a visitor; ready: only those that have rendered their page."""

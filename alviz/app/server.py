@@ -58,6 +58,9 @@ def serve(page: str, *, host: str, port: int, token: str, kernels: int, on_ready
     any. ``kernels``: warm kernels kept per page. ``on_ready`` is called with the address (token included) once it answers.
     """
     logging.getLogger("tornado").setLevel(logging.ERROR)  # a mistyped address is no news for the terminal
+    logging.getLogger("tornado.access").setLevel(
+        logging.CRITICAL
+    )  # nor is a page that found no room, again and again; what fails is logged where it fails
     sockets, port = listen(host, port)
     shown = socket.gethostname() if host in {"", "0.0.0.0", "::"} else f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{port}/{page}" + (f"?{urlencode({'token': token})}" if token else "")

@@ -33,6 +33,12 @@ window.alviz = (() => {
   setTimeout(() => document.querySelector(".shell-loading")?.classList.add("late"), LATE);
   addEventListener("click", (event) => { if (event.target.closest(".shell-again")) location.reload(); });
 
+  // A page that found no room asks again by itself, as long as somebody looks at it.
+  addEventListener("DOMContentLoaded", () => {
+    const seconds = document.querySelector(".shell-message")?.dataset.again;
+    if (seconds) setInterval(() => { if (!document.hidden) location.reload(); }, 1000 * seconds);
+  });
+
   // The widgets' front end gives its kernel four seconds to tell the states of all of them, and then asks for each by itself: hundreds of questions,
   // when the machine is busy already. anywidget gives a module two, and a widget that took longer listens to Python no more. Neither can be set.
   const wait = window.setTimeout;
