@@ -40,7 +40,7 @@ def test_an_unknown_page_is_refused_with_the_known_ones() -> None:
     result = runner.invoke(cli, ["app", "exploer"])
     assert result.exit_code == 2
     assert "'exploer'" in result.output
-    assert "explore, compare, label, initial, toy, or none" in result.output
+    assert "explore, compare, label, initial, toy, versus, or none" in result.output
 
 
 def test_a_busy_port_leads_to_the_next_free_one() -> None:

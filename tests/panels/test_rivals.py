@@ -1,6 +1,7 @@
 """A duel on the Explore page: strategies in step, its card, its address, and random's band in the background."""
 
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +34,13 @@ def do(bench: Workbench, action: str) -> None:
 
 
 @pytest.fixture
-def page() -> Explore:
+def page() -> Iterator[Explore]:
     page = Explore(Workbench(**SMALL))
     do(page.workbench, "start")
     assert page.workbench.error == ""
-    return page
+    yield page
+    page.rivals.baseline.stop()
+    assert page.rivals.baseline.wait(60)
 
 
 def positions(bench: Workbench) -> list[int]:
@@ -253,7 +256,13 @@ def test_random_is_kept_for_the_same_settings_and_made_anew_for_others(page: Exp
 
     made: list[int] = []
     whole = baseline.random_run
-    monkeypatch.setattr(baseline, "random_run", lambda like, budget, seed, **hooks: made.append(seed) or whole(like, budget, seed, **hooks))
+
+    def counted(like: Run, budget: int, seed: int, **hooks: Any) -> Any:
+        if like.dataset is page.workbench.dataset:  # another test's page may still be at its own
+            made.append(seed)
+        return whole(like, budget, seed, **hooks)
+
+    monkeypatch.setattr(baseline, "random_run", counted)
     page.rivals.seeds.value = 3
     bench = page.workbench
     do(bench, "step")
