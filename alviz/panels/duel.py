@@ -17,7 +17,7 @@ from alviz.loop.signals import PointSignals
 from alviz.panels.jobs import Job, Lane
 from alviz.panels.pace import known_from
 from alviz.panels.working import Working, readable
-from alviz.progress import Progress
+from alviz.progress import Progress, silent
 from alviz.strategies import missing_needs
 
 DEFAULTS: dict[str, Any] = {
@@ -291,7 +291,7 @@ def make_run(dataset: Dataset, strategy: str, config: dict[str, Any], seed: int,
     )
 
 
-def plane(run: Run, shown: int, kind: str, axes: Axes | None = None) -> Plane:
+def plane(run: Run, shown: int, kind: str, axes: Axes | None = None, progress: Progress = silent) -> Plane:
     """What the model of round `shown`, or the strategy's score under it, looks like over the plane.
 
     kind: "boundary" and "probability" give class probabilities, "score" what the strategy would say about every point of the plane.
@@ -305,7 +305,7 @@ def plane(run: Run, shown: int, kind: str, axes: Axes | None = None) -> Plane:
     if kind == "score":
         before = run.model(shown - 1) if shown else None
         source = PointSignals(points, run.dataset, run.learner, model, before, lambda: np.random.default_rng([run.seed, shown]))
-        view = run.view(shown).of_points(source, len(points))
+        view = run.view(shown, progress).of_points(source, len(points))
         strategy = run.strategy.fallback(view.provides)
         if strategy.oracle or missing_needs(strategy, view.provides):  # points of the plane have no labels and train nothing
             scores = np.full(len(points), np.nan)

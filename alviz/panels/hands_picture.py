@@ -95,38 +95,10 @@ def beginning(pool: Dataset, config: dict[str, Any], progress: Progress) -> Indi
     return np.asarray(chooser.choose(pool, n, np.random.default_rng([int(config["seed"]), 0, 1]), progress), dtype=np.int64)
 
 
-@dataclass(frozen=True, eq=False)
-class Look:
-    """The next picks, in pick order; the field, None while nothing is labelled; both in a sentence."""
-
-    picks: Indices
-    plane: Plane | None
-    reading: str
-
-
-def look(
-    pool: Dataset,
-    labelled: Indices,
-    learner: str,
-    strategy: str,
-    kind: str,
-    config: dict[str, Any],
-    window: tuple[float, float],
-    progress: Progress = silent,
-) -> Look:
-    """Train on `labelled` (dataset indices) and ask the strategy, as a Run with the page's settings would; see the plane up to `window`."""
-    if not len(labelled):
-        reading = (
-            f"Nothing is labelled, so there is no model: the stars are what the initial pool ({config['initial']}) would begin with. "
-            "Click a point, or label the stars."
-        )
-        return Look(beginning(pool, config, progress), None, reading)
-    run = run_of(pool, labelled, learner, strategy, config, progress)
-    picks, by = next_picks(run, int(config["n_queries"]), progress)
+def field_of(run: Run, kind: str, window: tuple[float, float], progress: Progress = silent) -> Plane:
+    """The plane up to `window` under the model of the run's round 0."""
     x, y = (np.linspace(-half, half, count, dtype=np.float32) for half, count in zip(window, FIELD, strict=True))
-    seen = plane(run, 0, kind, (x, y))
-    asked = strategy if by == strategy else f"{by} (it stands in for {strategy}, which needs a round before this one)"
-    return Look(picks, seen, sentence(pool, labelled, picks, run, seen, learner, asked))
+    return plane(run, 0, kind, (x, y), progress)
 
 
 def run_of(pool: Dataset, labelled: Indices, learner: str, strategy: str, config: dict[str, Any], progress: Progress = silent) -> Run:
@@ -144,12 +116,13 @@ def run_of(pool: Dataset, labelled: Indices, learner: str, strategy: str, config
 
 
 def next_picks(run: Run, n_queries: int, progress: Progress = silent) -> tuple[Indices, str]:
-    """(what the run's next step would ask for, the name of the strategy that chose it, where another one stands in)."""
+    """(what the run's next step would ask for, who chose it, in words)."""
     view = run.view(0, progress)
     strategy = run.strategy.fallback(view.provides)
     n = min(n_queries, len(view))
     picks = strategy.select(view, n, np.random.default_rng([run.seed, 1, 1])).indices if n else np.zeros(0, np.int64)
-    return picks, strategy.name
+    name = run.strategy.name
+    return picks, name if strategy.name == name else f"{strategy.name} (it stands in for {name}, which needs a round before this one)"
 
 
 def window_of(pool: Dataset, gaussians: Gaussians | None) -> tuple[float, float]:
@@ -160,8 +133,19 @@ def window_of(pool: Dataset, gaussians: Gaussians | None) -> tuple[float, float]
     return HALF[0] * times, HALF[1] * times
 
 
-def sentence(pool: Dataset, labelled: Indices, picks: Indices, run: Run, seen: Plane, learner: str, asked: str) -> str:
-    """The reading: how good the model is, and what the next picks, of the strategy `asked`, are after; or why there is nothing of the kind."""
+def unlabelled(initial_name: str) -> str:
+    """The reading where nothing is labelled."""
+    return (
+        f"Nothing is labelled, so there is no model: the stars are what the initial pool ({initial_name}) would begin with. "
+        "Click a point, or label the stars."
+    )
+
+
+def sentence(labelled: Indices, picks: Indices | None, run: Run, seen: Plane, asked: str) -> str:
+    """The reading: how good the model is, and what the next picks, which `asked` has chosen, are after (None: they are still to come); or why there
+    is nothing of the kind.
+    """
+    pool, learner = run.dataset, run.learner.name
     assert pool.features is not None
     told = run.rounds[0].metrics["accuracy"]
     best = "" if pool.bayes_accuracy is None else f" (at best {percent(pool.bayes_accuracy)})"
@@ -174,6 +158,8 @@ def sentence(pool: Dataset, labelled: Indices, picks: Indices, run: Run, seen: P
         return f"{start}: all that is labelled is {only}, so the model says {only} everywhere and there is no boundary yet."
     unseen = [names[k] for k in np.setdiff1d(np.unique(pool.targets), classes)]
     blind = f" {' and '.join(unseen)} {'has' if len(unseen) == 1 else 'have'} no label yet: the model cannot say it." if unseen else ""
+    if picks is None:
+        return f"{start}; the next picks of {asked} come when the hand rests.{blind}"
     if not len(picks):
         return f"{start}; everything is labelled, nothing is left to ask.{blind}"
     return f"{start}; {near_boundary(pool.features, labelled, picks, seen, asked)}.{blind}{without_score(seen)}"

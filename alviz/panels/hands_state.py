@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,13 +18,15 @@ from alviz.panels.hands_picture import (
     NOTHING,
     Picture,
     beginning,
+    field_of,
     lacks_a_class,
-    look,
     made,
     next_picks,
     painted_params,
     positions,
     run_of,
+    sentence,
+    unlabelled,
     window_of,
 )
 from alviz.panels.jobs import Job, Lane
@@ -84,7 +87,8 @@ class Hands(InTurn):
         self._said = 0
         self._by_hand = False
         self._version = 0
-        self._known: set[tuple[str, str]] = set()
+        self._took: dict[tuple[str, str], float] = {}
+        self._warmed: set[str] = set()
         self._lane = Lane("hands", lambda busy: None, lambda fraction: None, self._failed)
 
     # ---- what the hand does ----
@@ -190,9 +194,9 @@ class Hands(InTurn):
         pool, gaussians, parts = made(mode, params, painting, noise)
         if pool is None:
             self._show(Picture(version, mode, None, ids, reading="Choose a class and paint: the pool is empty."), said)
-            self._warm(learner, strategy)
+            self._warm(learner)
             return
-        self._warm(learner, strategy)
+        self._warm(learner)
         began = time.monotonic()
 
         def progress(share: float) -> None:
@@ -204,18 +208,25 @@ class Hands(InTurn):
             given, by_hand = None, False
         if given is None or (mode == "paint" and not by_hand and not moving and lacks_a_class(pool, given)):
             given = NOTHING if moving and mode == "paint" else beginning(pool, config, progress)
-        window = window_of(pool, gaussians)
-        seen = look(pool, given, learner, strategy, kind, config, window, progress)
-        took = time.monotonic() - began
-        drawn = Picture(version, mode, pool, ids, gaussians, parts, given, seen.picks, seen.plane, window, seen.reading, took)
-        self._show(drawn, said)
+        picture = Picture(version, mode, pool, ids, gaussians, parts, given, window=window_of(pool, gaussians))
+        if not len(given):
+            picture = replace(picture, picks=beginning(pool, config, progress), reading=unlabelled(config["initial"]))
+        else:
+            run = run_of(pool, given, learner, strategy, config, progress)
+            if self._took.get((learner, strategy), np.inf) > PATIENCE:  # the model at least keeps up with the hand
+                quick = field_of(run, "boundary" if kind == "score" else kind, picture.window)
+                self._show(replace(picture, plane=quick, reading=sentence(given, None, run, quick, strategy)), said)
+            picks, by = next_picks(run, int(config["n_queries"]), progress)
+            seen = field_of(run, kind, picture.window, progress)
+            picture = replace(picture, plane=seen, picks=picks, reading=sentence(given, picks, run, seen, by))
+        took = self._took[learner, strategy] = time.monotonic() - began
+        self._show(replace(picture, seconds=took), said)
 
-    def _warm(self, learner: str, strategy: str) -> None:
-        """Use both once, as the libraries that they load at first use may take seconds, and a hand would wait for them in mid-stroke."""
-        if (learner, strategy) not in self._known:
-            tiny = data.create("mixture", n=20, n_test=20)
-            next_picks(run_of(tiny, np.arange(10), learner, strategy, {"n_queries": 1, "seed": 0}), 1)
-            self._known.add((learner, strategy))
+    def _warm(self, learner: str) -> None:
+        """Train it once, as the libraries that it loads at first use may take seconds, and a hand would wait for them in mid-stroke."""
+        if learner not in self._warmed:
+            run_of(data.create("mixture", n=20, n_test=20), np.arange(10), learner, "random", {"n_queries": 1, "seed": 0})
+            self._warmed.add(learner)
 
     def _show(self, picture: Picture, said: int) -> None:
         with TURN:

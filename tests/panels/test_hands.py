@@ -116,6 +116,34 @@ def test_of_many_wishes_only_the_running_one_and_the_last_are_drawn(hands: Hands
     assert hands.picture.version == 6
 
 
+def test_a_slow_strategy_leaves_the_boundary_to_follow_and_is_stopped_by_the_next_wish(
+    hands: Hands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn(hands)
+    monkeypatch.setattr(hands_state, "PATIENCE", -1.0)
+    stuck = threading.Event()
+    original = hands_state.next_picks
+
+    def slow(run: alviz.Run, n: int, progress):
+        if hands.picture.version == 1:
+            stuck.set()
+            while True:
+                progress(0.5)
+        return original(run, n, progress)
+
+    monkeypatch.setattr(hands_state, "next_picks", slow)
+    hands.move([[0.0, 1.0], [1.5, 0.5]], [0.7, 0.7], [1.0, 1.0], [0, 1], version=1, moving=True)
+    assert stuck.wait(60)
+    assert hands.answered == 1
+    assert hands.picture.plane is not None
+    assert "come when the hand rests" in hands.picture.reading
+    hands.move([[0.0, 2.0], [1.5, 0.5]], [0.7, 0.7], [1.0, 1.0], [0, 1], version=2)
+    hands.wait(60)
+    assert hands.error == ""
+    assert hands.picture.version == 2
+    assert len(hands.picture.picks) == 5
+
+
 def test_what_a_lane_is_asked_for_just_as_it_finishes_is_done() -> None:
     lane = Lane("test", lambda busy: None, lambda fraction: None, lambda error: None)
     inner, done = lane._lock, threading.Event()
