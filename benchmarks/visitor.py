@@ -34,7 +34,7 @@ class Visitor:
     """One visitor of Explore with settings of its own; `address` of the app ends in a slash.
 
     states: what it knows of every widget. kernel: id of its kernel. voice: the kernel's session, named in all that it sends. strange: messages
-    that cannot be meant for it. closed: the connection has ended.
+    that cannot be meant for it. closed: the connection has ended. maps, beats: how often the map has come, and how often the word that all has come.
     """
 
     address: str
@@ -45,6 +45,7 @@ class Visitor:
     strange: list[str] = field(default_factory=list)
     closed: bool = False
     maps: int = 0
+    beats: int = 0
     session: str = field(default_factory=lambda: uuid.uuid4().hex)
     _lines: set[str] = field(default_factory=set)
     _waiting: list[tuple[Callable[[], bool], asyncio.Future[None]]] = field(default_factory=list)
@@ -108,10 +109,12 @@ class Visitor:
     async def _round(self, button: str, wanted: int) -> float:
         pressed = self._find(lambda state: state.get("description") == button)
         await self.until(lambda: not self.states[pressed]["disabled"])
-        began, maps = time.perf_counter(), self.maps
+        began, maps, beats = time.perf_counter(), self.maps, self.beats
         self._send("comm_msg", {"comm_id": pressed, "data": {"method": "custom", "content": {"event": "click"}}})
         await self.until(lambda: self.round() == wanted and self.maps > maps)
-        return time.perf_counter() - began
+        taken = time.perf_counter() - began
+        await self.until(lambda: self.beats > beats)  # sent after all else that the round has changed
+        return taken
 
     # ---- what is on the page ----
 
@@ -233,4 +236,5 @@ class Visitor:
             self.states[line].update(data["state"])
             self.maps += "figure" in data["state"] and line == self._map()
             if "sent" in data["state"] and line == self._named("Pulse"):
+                self.beats += 1
                 self._answer_pulse()

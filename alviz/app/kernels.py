@@ -22,8 +22,9 @@ KERNEL_NAME = "python3"
 # Seconds without any connection after which a kernel ends: a reconnecting page needs a few, a page that is still loading more.
 AFTER_DISCONNECT = 7.0
 BEFORE_CONNECT = 60.0
-# Bytes that a visitor's kernel comes to hold on Explore, after Start and some rounds on fashion-mini; a new one is counted as if it held them already.
-NEED = 300 * 2**20
+# Bytes that a visitor's kernel comes to hold on Explore, after Start and some rounds on fashion-mini, and a little more; a kernel that is still smaller is
+# counted as if it held them.
+NEED = 220 * 2**20
 # Bytes that no further kernel is started for: what those that are there may want beyond that, for a network or a larger pool.
 RESERVE = 256 * 2**20
 # Seconds after which a page that found no room, and a warm kernel that is to be started, look again.

@@ -122,7 +122,8 @@ def test_a_real_kernel_is_lean_works_in_our_folder_and_takes_its_children_along(
     (tmp_path / "random.py").write_text("raise RuntimeError('shadowed')")
     monkeypatch.chdir(tmp_path)
     code = "import random, subprocess, sys, os; child = subprocess.Popen([sys.executable, '-c', 'input()'], stdin=subprocess.PIPE)"
-    answer = "[os.getcwd(), sys.executable, sys.modules.get('debugpy') is None, os.getpid(), child.pid]"
+    code += "; import sklearn.utils; lean = 'pandas' not in sys.modules; import pandas"  # both can be had, but not the one by the other
+    answer = "[os.getcwd(), sys.executable, sys.modules.get('debugpy') is None, lean, os.getpid(), child.pid]"
 
     async def scene() -> tuple[list[Any], list[psutil.Process]]:
         manager = VisitorKernels(kernel_spec_manager=OwnKernelSpec(), connection_dir=str(tmp_path))
@@ -133,14 +134,14 @@ def test_a_real_kernel_is_lean_works_in_our_folder_and_takes_its_children_along(
         try:
             reply = await client.execute(code, user_expressions={"it": answer}, reply=True, timeout=60)
             it = ast.literal_eval(reply["content"]["user_expressions"]["it"]["data"]["text/plain"])
-            processes = [psutil.Process(pid) for pid in it[3:]]
+            processes = [psutil.Process(pid) for pid in it[4:]]
         finally:
             client.stop_channels()
             await manager.shutdown_kernel(kernel_id)
         return it, processes
 
     it, processes = asyncio.run(scene())
-    assert it[:3] == [os.path.realpath(tmp_path), sys.executable, True]
+    assert it[:4] == [os.path.realpath(tmp_path), sys.executable, True, True]
     _, alive = psutil.wait_procs(processes, timeout=20)
     assert [process for process in alive if process.status() != psutil.STATUS_ZOMBIE] == []
 

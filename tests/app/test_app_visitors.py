@@ -66,7 +66,7 @@ def test_two_visitors_have_a_run_each_and_the_idle_one_gives_its_place_back(serv
                 dataset, learner="linear-svm", strategy="margin", initial="random", n_queries=n_queries, seed=int(visitor.settings["seed"])
             )
             own.step()
-            await visitor.until(lambda visitor=visitor, own=own: visitor.queried() == own.rounds[-1].queried.tolist())
+            assert visitor.queried() == own.rounds[-1].queried.tolist()
             assert f"{2 * n_queries}/60 labels" in visitor.status()
             assert visitor.strange == []
         assert visitors[0].voice != visitors[1].voice
