@@ -196,7 +196,7 @@ class Explore:
         self.url.observe(lambda _: self._share(), ["query"])  # also where nothing that it says is a setting
         workbench.preview()
         workbench.observe(lambda _: self._share(), ["config", "view", "method"])
-        for field in self.looks.values():
+        for field in (*self.looks.values(), self.slow.toggle):
             field.observe(lambda _: self._share(), ["value"])
         workbench.observe(lambda _: self._came(), ["busy"])
         workbench.observe(lambda _: self.pulse.beat(), ["view"])  # last: after all panels have sent theirs
@@ -267,6 +267,9 @@ class Explore:
                 field.value = query[key]
             elif key in query:
                 wrong.append(f"{key}={query[key]}")
+        if query.get("slow", "1") != "1":
+            wrong.append(f"slow={query['slow']}")
+        self.slow.toggle.value = query.get("slow") == "1"
         if "map" in query:
             try:
                 self.workbench.method = projections.known(query["map"])
@@ -313,6 +316,7 @@ class Explore:
         dataset = self.workbench.dataset
         if dataset is None or self.workbench.method != projections.available(dataset)[0]:
             share |= {} if dataset is None and self.workbench.method == "pca" else {"map": self.workbench.method}
+        share |= {"slow": "1"} if self.slow.toggle.value else {}
         share |= self._awaited if view is None else leading(view)
         self.url.share = share | self.sharing.address()
 

@@ -153,8 +153,10 @@ class Match(Workbench):
         return order[self.labels()[order] < 0]
 
     def to_python(self) -> str:
-        """A script that makes the strategy's side again."""
-        return "" if self._sides is None else self._sides[1].to_python()
+        """A script that makes the strategy's side again. Raises ValueError before there is a match."""
+        if self._sides is None:
+            raise ValueError("the strategy's side begins with Start")
+        return self._sides[1].to_python()
 
     def preview(self) -> None:
         """Load the data of `config` and show them, as long as there is no match."""

@@ -7,16 +7,18 @@ import ipywidgets as widgets
 
 from alviz import data
 from alviz.figures.base import plural
-from alviz.panels.field import Field, option
+from alviz.panels.field import Field, option, whole_in
 from alviz.panels.frame import page, panel
 from alviz.panels.header import Header
 from alviz.panels.legend import BEHIND, STAR, legend
 from alviz.panels.match import DEFAULTS, DRAWS, Match, suggested
 from alviz.panels.picking import Candidates, MapBoard, PlaneBoard
 from alviz.panels.pool_settings import suited, teacher
+from alviz.panels.recipes import cited
 from alviz.panels.reveal import Reveal, ScoreCard, ScorePanel
 from alviz.panels.score import against
 from alviz.panels.settings import is_plane, learner_menu, strategy_menu
+from alviz.panels.share import Part, Sharing, parts_of
 from alviz.panels.url import PageUrl
 
 TOOLTIPS = {
@@ -222,13 +224,26 @@ class Versus:
         self.score = ScorePanel(match)
         self.card = ScoreCard(match)
         self.url = PageUrl()
-        left = widgets.VBox([panel("Settings", self.settings.widget)])
         self.card_panel = panel("Score card", self.card.widget)
         self.map_panel = panel("Embedding map", self.stage.map.widget, controls=self.stage.map.controls)
-        middle = widgets.VBox([self.card_panel, panel("The round", self.stage.widget, controls=self.stage.bar.controls)])
-        right = widgets.VBox([self.map_panel, panel("Held-out accuracy", self.score.widget)])
-        self.widget = page(self.url, self.header.widget, columns=[left, middle, right])
+        cards = {
+            "settings": panel("Settings", self.settings.widget),
+            "card": self.card_panel,
+            "round": panel("The round", self.stage.widget, controls=self.stage.bar.controls),
+            "map": self.map_panel,
+            "score": panel("Held-out accuracy", self.score.widget),
+        }
+        parts = {key: Part(field.label, [field]) for key, field in self.settings.fields.items()}
+        self.sharing = Sharing(
+            {**parts_of(cards), **parts, **self.header.parts},
+            match.to_python,
+            lambda: cited(**{key: match.config[key] for key in ("strategy", "dataset", "learner")}),
+        )
+        self.header.add(self.sharing.widget)
+        columns = [widgets.VBox([cards[name] for name in names]) for names in (("settings",), ("card", "round"), ("map", "score"))]
+        self.widget = page(self.url, self.header.widget, columns=columns)
         self.url.observe(lambda change: self._open(change["new"]), ["query"])
+        self.url.observe(lambda _: self._share(), ["query"])  # also where nothing that it says is a setting
         match.preview()
         match.observe(lambda _: self._share(), ["config"])
         match.observe(lambda _: self._arrange(), ["dataset", "turns", "revealed"])
@@ -263,8 +278,9 @@ class Versus:
         wrong = []
         for key in [key for key in DEFAULTS if key in query]:
             value, field = query[key], self.settings.fields[key]
-            if field.kind == "number" and value.isdigit() and field.minimum <= int(value) <= field.maximum:
-                found[key] = int(value)
+            number = whole_in(value, field.minimum, field.maximum) if field.kind == "number" else None
+            if number is not None:
+                found[key] = number
             elif field.kind == "menu" and value in {entry["value"] for entry in field.options}:
                 found[key] = value
             else:
@@ -275,10 +291,12 @@ class Versus:
         usable = suited(asked)
         wrong += [f"{key}={asked[key]}" for key in ("learner", "strategy") if usable[key] != asked[key] and key in found]
         self.match.config = usable
+        wrong += self.sharing.take(query)
         if wrong:
             self.match.notice = f"Left out of the address, because nothing goes by that name or number here: {', '.join(wrong)}."
 
     def _share(self) -> None:
         config = self.match.config
         usual = {**DEFAULTS, **suggested(config["dataset"])}
-        self.url.share = {key: str(config[key]) for key in DEFAULTS if config[key] != usual[key]}
+        share = {key: str(config[key]) for key in DEFAULTS if config[key] != usual[key]}
+        self.url.share = share | self.sharing.address()

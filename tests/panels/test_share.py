@@ -13,9 +13,11 @@ from alviz.panels.comparing import Comparing
 from alviz.panels.duel import Duel
 from alviz.panels.explore import Explore
 from alviz.panels.initial import InitialPools
+from alviz.panels.match import Match
 from alviz.panels.share import AWAY
 from alviz.panels.starts import Starts
 from alviz.panels.toy import Toy
+from alviz.panels.versus import Versus
 from alviz.panels.workbench import Workbench
 from alviz.studies import Store
 
@@ -56,10 +58,12 @@ def test_a_link_opens_the_same_elsewhere(explored: Explore) -> None:
     bench.look_at(shown=5)
     explored.looks["color"].value = "score"
     explored.looks["measure"].value = "log_loss"
+    explored.slow.toggle.value = True
     there = opened(explored.url.share)
     assert picks(there) == picks(explored)
     assert there.workbench.view is not None and there.workbench.view.shown == 5
     assert (there.looks["color"].value, there.looks["measure"].value) == ("score", "log_loss")
+    assert there.slow.toggle.value
     assert there.url.share == explored.url.share
     assert there.workbench.notice == ""
 
@@ -101,6 +105,7 @@ def test_what_is_hidden_and_locked_stays_so_in_the_link() -> None:
         {"color": "blue"},
         {"map": "mercator"},
         {"measure": ""},
+        {"slow": "very"},
     ],
 )
 def test_what_makes_no_sense_is_left_out_and_said(query: dict[str, str]) -> None:
@@ -159,3 +164,19 @@ def test_the_script_of_a_comparison_makes_its_table(tmp_path: Path, monkeypatch:
     printed = said(text)
     heading, _, *lines = printed.splitlines()
     assert heading.split() == ["strategy", "margin", "random"] and [line.split()[0] for line in lines] == ["4", "8"]
+
+
+def test_a_match_is_shared_as_it_was_set_up() -> None:
+    page = Versus(Match(dataset="moons", strategy="entropy", learner="logistic", n_queries=4, steps=2, seed=5))
+    page._share()
+    there = Versus(Match())
+    there.url.query = {**page.url.share, "lock": "strategy", "hide": "score"}
+    for one in (page, there):
+        one.match.wait(60)
+    assert there.match.config == page.match.config and there.settings.fields["strategy"].locked
+    assert there.url.share == {**page.url.share, "hide": "score", "lock": "strategy"}
+    with pytest.raises(ValueError, match="begins with Start"):
+        there.sharing._texts["python"]()
+    there.match.start()
+    there.match.wait(60)
+    assert "strategy=alviz.strategies.create('entropy')" in there.sharing._texts["python"]()
