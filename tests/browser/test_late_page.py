@@ -115,3 +115,27 @@ def test_modules_of_widgets_are_waited_for(page: Any, app_url: str) -> None:
         page.evaluate("new Promise((said) => { const signal = AbortSignal.timeout(1); setTimeout(() => said(signal.aborted), 50); })")
         is False
     )
+
+
+def test_a_page_without_room_asks_again_by_itself_and_on_a_click(page: Any, app_url: str) -> None:
+    """The words are the server's; here any page stands for them."""
+    asked = []
+
+    def full(route: Any) -> None:
+        asked.append(route.request.url)
+        body = '<main class="shell-message" data-again="10"><button class="shell-again">Try again</button></main>'
+        route.fulfill(body=f'<!DOCTYPE html><title>Full</title><button class="shell-theme"></button>{body}<script src="{script}"></script>')
+
+    page.goto(app_url)
+    script = page.locator("script[src*='shell.js']").get_attribute("src")
+    page.clock.install(time=0)
+    page.clock.pause_at(1)
+    page.route("**/toy", full)
+    page.goto(f"{app_url}toy")
+    page.clock.fast_forward(9_000)
+    assert len(asked) == 1
+    with page.expect_navigation():
+        page.clock.fast_forward(2_000)
+    with page.expect_navigation():
+        page.get_by_role("button", name="Try again").click()
+    assert len(asked) == 3
