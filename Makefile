@@ -34,7 +34,7 @@ test: $(TEST_READY) lint ## run the linters and every test, those in a browser i
 	  apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql; \
 	else echo "== The tests of the store on PostgreSQL need it; as root: apt-get install postgresql"; fi
 	@echo "== Tests"
-	@exec $(VENV)/bin/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadgroup --no-loadscope-reorder $(ARGS)
+	@exec $(VENV)/bin/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadscope --no-loadscope-reorder $(ARGS)
 
 lint: $(TEST_READY) ## ruff and mypy
 	@echo "== ruff, mypy"

@@ -5,6 +5,7 @@ One thread for arithmetic: the tests work on small arrays, where several threads
 
 import os
 import shutil
+from typing import Any
 
 import pytest
 
@@ -14,12 +15,22 @@ os.environ.pop(
 )  # readline, which pytest imports, hands it on to further processes; a console keeps what it finds when it is made
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What several processes may split: whole files, for their fixtures' sake; all browser tests, which share one served app, begin first."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group("browser" if item.get_closest_marker("browser") else item.location[0]))
+    """The browser tests, which take longest, begin first."""
     items.sort(key=lambda item: item.get_closest_marker("browser") is None)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """What several processes may split: whole files, for their fixtures' sake, and of the browser tests, which share one served app, nothing."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Files(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            path = nodeid.partition("::")[0]
+            return "browser" if path.startswith("tests/browser/") else path
+
+    return Files(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ from alviz.panels.thumbnails import Thumbnails, sprite_sheet
 from alviz.panels.turns import TURN
 from alviz.panels.workbench import View, Workbench
 
-EMPTY = '<p class="alviz-empty">{}</p>'
+EMPTY = '<p class="alviz-reading">{}</p>'
 CLICK = "Click a sample, on the map or among the pictures: why it was picked, or was not."
 
 WHAT_IF = {
