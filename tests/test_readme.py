@@ -13,7 +13,7 @@ README = Path(__file__).parent.parent / "README.md"
 def test_the_library_examples_work_when_pasted(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
-    assert len(blocks) == 6
+    assert len(blocks) == 7
     names: dict[str, object] = {}  # pasted one after the other into one session
     try:
         for block in blocks:
