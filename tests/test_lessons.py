@@ -4,6 +4,7 @@ import itertools
 import json
 import re
 import runpy
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
@@ -22,10 +23,74 @@ for _one in TALLY.guesses.values():
     _right = _one.choices.index(_one.answer) if _one.choices else _one.answer
     assert _one.lock(_right)
     _one.wait(300)
-    _shown = len(_one.shown.widget.children)
+    _shown = [getattr(leaf, "alt", "") or getattr(leaf, "value", "") for leaf in _one.shown._leaves]
     told[_one.question] = {"outcome": _one.outcome, "error": _one.error, "shown": _shown, "reveals": _one.reveal is not None}
 print(json.dumps(told))
 """
+
+
+# What must be seen in the evidence for the answer to be true: question (up to its first "?") -> patterns.
+EVIDENCE = {
+    "Which five points will margin ask for in round 1": ["5 of this round's 5 picks lie among the 10"],
+    "How many labels does random need, on average, to be as good as margin is with 120": ["first gets there with 2[0-8]0 labels"],
+    "Forty students each run this race once, each from another start. In how many of the forty is margin ahead after the first round, with 40 labels": [
+        r"margin ahead\|+2[2-9]\|"
+    ],
+    "Which of the three measures ask for A before B": [r"least-confidence[|\d.]+B\|", r"margin[|\d.]+A\|", r"entropy[|\d.]+B\|"],
+    "And with two classes: how often do the three measures put samples in a different order": [
+        r"least-confidence\|+100%",
+        r"entropy\|+100%",
+    ],
+    "Overlap 0.6, rounds 4 to 7, averaged over many starts: which strategy is more accurate": ["random is best", "better than margin"],
+    "Ten runs with margin ask 30 times each. In how many of the ten does it ask even once inside the small cluster": [
+        r"margin\|+0\.[01]\|+[01] of 10"
+    ],
+    "Which choice is k-center's": [r"B\|+k-center\|+\d+\|+[6-9]\d%", r"A\|+typiclust\|+\d+\|+[0-2]?\d%"],
+    "In rounds 1 and 2, with 12 and 18 labels, k-center leads by about six points. What is left of it in rounds 8 and 9, with 54 and 60": [
+        r"lead: ([5-9]|1\d)\.\d points in rounds 1 and 2, -?[01]\.\d in rounds 8 and 9"
+    ],
+    "Of its 25 queries, how many does k-center spend on the 60 outliers": [r"2[0-3]\.\d of k-center.*s are outliers"],
+    "Ten labels, then six rounds of ten, on Fashion-MNIST. Where does k-center end": [
+        "random is best",
+        "better than k-center, 95.% interval [1-9]",
+    ],
+    "Which measures ask for B before A": [r"variation ratio[|\d.]+B\|", r"entropy of the mean[|\d.]+A\|", r"BALD[|\d.]+B\|"],
+    "The committee asks where its members disagree. After six rounds, what probability does it give to the wrong class inside the small cluster, in the median run": [
+        r"variation-ratio\|+(9\d|100) %"
+    ],
+    "A network that has no dropout layer is asked ten times in this way. How do its ten answers differ": [
+        r"mlp \(100 labels\)\|+0%",
+        "needs committee posterior",
+    ],
+    "With 100 labels, which is best on the digits": ["margin is best", "better than bald, 95.% interval [0-9]"],
+    "margin asks for 100 labels, in batches of 20. At how many different places": [r"margin\|+[4-8]\|"],
+    "One label at a time, 100 labels again. At how many different places does margin ask now": [r"1 at a time\|+([7-9]|1[0-5])\|"],
+    "On the same pool, in batches of 20: what does BADGE's care for the batch buy": [
+        r"badge\|+(5[2-9]|6\d)\|+8[3-6]",
+        r"margin\|+[4-8]\|+8[0-2]",
+    ],
+    "Whose 250 labels are the most even": [r"cds-bal\|+0\.[12]\d\|", r"dmcs-random\|+0\.[3-5]\d\|", r"random\|+0\.[78]\d\|"],
+    "And whose model is the most accurate, over the rounds": ["margin is best"],
+    "How likely is it that none of ten random labels is of the rare class": ["is 82%"],
+    "Four clouds, two classes, crosswise (xor). Four random labels, then five rounds of four. On average over the rounds, who is ahead": [
+        r"random is best .* 1\d\.\d points better than margin|random is best .* 2\d\.\d points better than margin"
+    ],
+    "How many of the ten classes do ten random labels cover, on average": [r"6\.[3-7] classes on average", r"= 6\.5"],
+    "Ten digits, chosen by typiclust instead of at random. How much more accurate is the first model": [
+        r"typiclust\|+[\d.]+\|+7\d",
+        r"random\|+[\d.]+\|+[45]\d\.",
+    ],
+    "And after five rounds of margin, with 110 labels: how much of that lead is left": [
+        r"typiclust is best .* [01]\.\d points better than random"
+    ],
+    "In how many of a hundred such papers would random be the winner": [r"three starts\|+1\d%"],
+    "How many of the twenty does the test call different from random, on average": [r"(0\.9\d|1\.0\d) strategies on average"],
+    "Three papers, one set of runs. The first reports the accuracy in round 1, the second the mean over all rounds, the third the last round. Which of them can claim that k-center is better": [
+        r"round 1 \(12 labels\)\|+\+[\d.]+ points\|+\+",
+        r"mean over all rounds\|+\+[\d.]+ points\|+\+",
+        r"last round \(60 labels\)\|+\+[\d.]+ points\|+-",
+    ],
+}
 
 
 def text_of(name: str) -> str:
@@ -54,22 +119,45 @@ def test_a_lesson_has_what_lessons_have(lesson) -> None:
     assert {neighbour.name for neighbour in (before, after) if neighbour is not None} <= set(linked)
 
 
+@pytest.fixture(scope="module")
+def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NotebookClient]:
+    """One kernel for all lessons: each clears what the one before has defined, and only the imports stay warm."""
+    folder = tmp_path_factory.mktemp("lessons")
+    with pytest.MonkeyPatch.context() as patch:
+        for variable in ("XDG_DATA_HOME", "XDG_CACHE_HOME"):
+            patch.setenv(variable, str(folder))
+        client = NotebookClient(nbformat.v4.new_notebook(), timeout=300, resources={"metadata": {"path": str(folder)}})
+        with client.setup_kernel():
+            yield client
+
+
+CLEAR = "%reset -f\nfrom alviz.panels.guess import TALLY\nTALLY.guesses.clear()"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
-def test_a_lesson_runs_and_every_guess_tells_its_answer(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for variable in ("XDG_DATA_HOME", "XDG_CACHE_HOME"):
-        monkeypatch.setenv(variable, str(tmp_path))
+def test_a_lesson_runs_and_every_guess_tells_its_answer(name: str, kernel: NotebookClient) -> None:
     lesson = nbformat.read(notebook(name), as_version=4)
     assert all(not cell.outputs for cell in lesson.cells if cell.cell_type == "code")  # answers are not stored in the file
-    lesson.cells.append(nbformat.v4.new_code_cell(LOCK_ALL))
-    NotebookClient(lesson, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    lesson.cells = [nbformat.v4.new_code_cell(CLEAR), *lesson.cells, nbformat.v4.new_code_cell(LOCK_ALL)]
+    kernel.nb = lesson
+    for k, cell in enumerate(lesson.cells):
+        kernel.execute_cell(cell, k)
     assert "application/vnd.jupyter.widget-view+json" in lesson.cells[-2].outputs[0].data
     printed = "".join(output.text for output in lesson.cells[-1].outputs if output.output_type == "stream" and output.name == "stdout")
     told = json.loads(printed)
     assert list(told) == [asked.question for asked in questions(name)]
     for question, found in told.items():
         assert (found["outcome"], found["error"]) == ("right", ""), question
-        assert found["shown"] == found["reveals"], question
+        assert bool(found["shown"]) == found["reveals"], question
+        text = re.sub(r"<[^>]+>", "|", " ".join(found["shown"]))
+        for said in EVIDENCE.get(question.split("?")[0], ()):
+            assert re.search(said, text), f"{question}: {said!r} is not shown, but {text}"
+
+
+def test_the_evidence_is_asked_of_questions_that_there_are() -> None:
+    there = {asked.question.split("?")[0] for name in NAMES for asked in questions(name)}
+    assert set(EVIDENCE) <= there
 
 
 def test_the_teachers_page_has_every_question_with_its_answer() -> None:

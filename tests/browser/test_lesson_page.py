@@ -24,6 +24,7 @@ def test_a_guess_is_made_by_keyboard_and_its_answer_stays_beside_it(page: Any, a
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     expect(box.get_by_text("✗ Not so.")).to_be_visible()
+    expect(box.get_by_role("button", name="Locked in")).to_be_focused()  # the next Tab goes on from here
     expect(box.locator("label", has_text="margin and least confidence")).to_contain_text("your guess")
     expect(box.locator("label", has_text="only margin")).to_contain_text("the answer")
     expect(question.get_by_role("radio").first).to_be_disabled()

@@ -16,6 +16,7 @@ function render({ model, el }) {
   const input = make({ menu: "select", lines: "textarea" }[kind] ?? "input", { id });
   if (input.tagName === "INPUT") input.type = { number: "number", range: "range", switch: "checkbox", text: "text" }[kind];
   input.setAttribute("aria-describedby", note.id);
+  input.dataset.lmSuppressShortcuts = "true"; // JupyterLab's: arrow keys move the slider, and to no other cell
   const shown = kind === "range" ? make("output", { htmlFor: id }) : null;
   if (kind === "switch") el.append(make("div", { className: "alviz-field-row" }, input, label), note);
   else if (shown) el.append(make("div", { className: "alviz-field-head" }, label, shown), input, note);

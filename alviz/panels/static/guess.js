@@ -9,7 +9,6 @@ function make(tag, properties = {}, ...children) {
 function render({ model, el }) {
   const id = `alviz-guess-${Math.random().toString(36).slice(2)}`;
   el.classList.add("alviz-guess");
-  el.dataset.lmSuppressShortcuts = "true"; // JupyterLab's: arrow keys choose here, and move to no other cell
   const choices = model.get("choices");
   const unit = model.get("unit");
   const legend = make("legend", { textContent: model.get("question") });
@@ -32,9 +31,13 @@ function render({ model, el }) {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     if (model.get("locked")) return;
+    button.focus(); // the choice is about to be disabled, and would lose the focus
     model.set("guess", choices.length ? Number(form.elements[id].value) : Number(free.value));
     model.save_changes();
   });
+
+  // JupyterLab's shortcuts: arrow keys choose here, and move to no other cell. They are looked for from the focused element outwards.
+  for (const control of [...rows.map(({ input }) => input), free, button]) control.dataset.lmSuppressShortcuts = "true";
 
   const draw = () => {
     const [locked, answer, guess] = [model.get("locked"), model.get("told"), model.get("guess")];
