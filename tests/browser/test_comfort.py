@@ -17,6 +17,8 @@ PAGES = {
     "initial?dataset=moons&pools=random,kmeans-equal": "none chosen yet",
     "compare": "Press Run",
     "label": "Label pictures",
+    "versus?dataset=moons": "Nothing is labelled yet",
+    "lessons": "",
 }
 """Address -> words that say that the page has come."""
 
