@@ -32,7 +32,7 @@ from alviz.panels.workbench import DEFAULTS, View, Workbench
 from alviz.projections import Projection
 from alviz.report.replay import MOST_SIDES
 
-COLUMNS = (("settings",), ("map", "timeline", "sample", "duel", "queries", "why"), ("curve", "balance", "confusion"))
+COLUMNS = (("settings",), ("map", "timeline", "duel", "queries", "sample", "why"), ("curve", "balance", "confusion"))
 """The cards, column by column."""
 
 MOST_ROUNDS = 1_000_000

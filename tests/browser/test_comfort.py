@@ -15,7 +15,7 @@ PAGES = {
     "explore?dataset=moons&rounds=1": "round 1/",
     "toy?dataset=moons&learner=logistic&strategies=random,margin&rounds=1": "round 1/",
     "initial?dataset=moons&pools=random,kmeans-equal": "none chosen yet",
-    "compare": "Press Run",
+    "compare": " rounds",
     "label": "Label pictures",
     "versus?dataset=moons": "Nothing is labelled yet",
     "lessons": "",
