@@ -27,7 +27,7 @@ class SavePage:
     ):
         self.state, self._runs, self._projection = state, runs, projection
         self.button = widgets.Button(
-            description="Save as page",
+            description="Save",
             tooltip="These runs, round by round, as one HTML file that opens anywhere, without Python or a network",
         )
         self.download = Download()

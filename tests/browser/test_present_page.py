@@ -44,8 +44,13 @@ def test_a_talk_is_given_with_a_clicker(app_url: str, page: Any) -> None:
         )
         assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
         for selector in (".alviz-reading", ".alviz-panel-title", ".alviz-status span", ".js-plotly-plot .xtick text"):
-            lines = page.locator(selector).evaluate_all("all => all.map(one => one.getBoundingClientRect().height).filter(Boolean)")
-            assert lines and min(lines) >= height / 50  # no line of type is smaller than a fiftieth of the screen
+            page.wait_for_function(  # no line of type is smaller than a fiftieth of the screen
+                """([selector, least]) => {
+      const lines = [...document.querySelectorAll(selector)].map((one) => one.getBoundingClientRect().height).filter(Boolean);
+      return lines.length > 0 && Math.min(...lines) >= least;
+    }""",
+                arg=[selector, height / 50],
+            )
     # The plots are drawn small and made larger: what is pointed at must be what is seen there.
     page.wait_for_function(
         "() => { const p = document.querySelector('.js-plotly-plot'); return Math.abs(p.clientWidth - p._fullLayout.width) < 2; }"
@@ -92,7 +97,7 @@ def test_figures_and_runs_are_taken_along(app_url: str, page: Any, tmp_path: Pat
     assert 'width="1920"' in head and 'height="1080"' in head and "Embedding map" in text
     assert layouts[0] == layouts[1] and '"width":960' not in layouts[0]  # the one on the page stays as it is
 
-    save = page.get_by_role("button", name="Save as page")
+    save = page.get_by_role("button", name="Save", exact=True)
     expect(save).to_be_disabled()
     for strategy in ("margin", "random"):
         page.get_by_label("Query strategy", exact=True).select_option(strategy)

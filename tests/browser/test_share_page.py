@@ -26,5 +26,5 @@ def test_a_copied_link_opens_the_same_state_without_what_it_hides(app_url: str, 
     page.wait_for_function("() => document.body.innerText.includes('round 1/')")
     expect(page.get_by_label("Colour by", exact=True)).to_have_value("score")
     expect(page.get_by_label("Query strategy", exact=True)).to_be_disabled()
-    expect(page.get_by_text("Learning curve", exact=True)).to_be_visible()
-    expect(page.get_by_text("Confusion", exact=True)).to_be_hidden()
+    expect(page.get_by_role("heading", name="Learning curve", exact=True)).to_be_visible()
+    expect(page.locator("h2", has_text="Confusion")).to_be_hidden()
