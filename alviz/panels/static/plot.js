@@ -158,15 +158,20 @@ export default () => {
       return saveSlide(Plotly, plot, format, { title, look, name: title.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, "-") });
     }
 
+    // Made once: with other functions than before plotly takes the whole plot for another, and its zoom is gone.
+    let saves = null;
     function config() {
+      saves ??= [
+        { name: "png", title: "Save as PNG", icon: Plotly.Icons.camera, click: () => save("png") },
+        { name: "svg", title: "Save as SVG", icon: VECTOR, click: () => save("svg") },
+      ];
       const select = figure.data.some((trace) => trace.alviz_ids) ? ["select2d", "lasso2d"] : [];
       return {
         displaylogo: false, showSendToCloud: false, responsive: false, doubleClick: "reset+autosize", scrollZoom: model.get("scroll_zoom"),
         modeBarButtons: [
           ["zoom2d", "pan2d", ...select],
           ["resetScale2d"],
-          [{ name: "png", title: "Save as PNG", icon: Plotly.Icons.camera, click: () => save("png") },
-            { name: "svg", title: "Save as SVG", icon: VECTOR, click: () => save("svg") }],
+          saves,
         ],
       };
     }
