@@ -2,8 +2,8 @@
 
     python benchmarks/page.py [PART ...] [--visitors 5] [--rounds 10] [--write]
 
-Serves `alviz app` with data and cache folders of its own, drives Chromium, and prints a table beside the targets; parts: cold, warm, steps,
-memory, cancel, compare (all of them when none is named). Times run in the page's own clock, from the click to the second frame after the wanted change. `--write` puts
+Serves `alviz app` with data and cache folders of its own, drives Chromium, and prints a table beside the targets; parts: cold, warm, steps, memory,
+cancel, compare, dragging (all of them when none is named). Times run in the page's own clock, from the click to the second frame after the wanted change. `--write` puts
 the table between the markers of docs/measurements.md. Needs the extras `test` and Chromium.
 """
 
@@ -63,6 +63,18 @@ STATUS = "(document.querySelector('.alviz-status')?.textContent ?? '')"
 WORK = "(document.querySelector('.alviz-job')?.textContent.trim() ?? '')"
 MESSAGE = "(document.querySelector('.alviz-topbar')?.textContent ?? '')"
 TWO_FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+
+HANDS_REST = """() => {
+    const { drawn, wished } = document.querySelector(".alviz-hands")?.dataset ?? {};
+    return drawn !== undefined && drawn === wished;
+}"""
+LAGS = """() => {
+    const hands = document.querySelector(".alviz-hands");
+    window.alvizLags = [];
+    new MutationObserver(() => window.alvizLags.push(Number(hands.dataset.lag))).observe(hands, { attributes: true, attributeFilter: ["data-lag"] });
+}"""
+MOVES = 40
+"""Places that the mouse goes through on its way from one corner to the next."""
 
 SETTINGS = {
     "gaussians": ({"dataset": "gaussians", "n_queries": 5, "budget": 100}, 0.3),
@@ -478,7 +490,37 @@ def compare(visitors: Visitors, args: argparse.Namespace) -> Iterator[Row]:
     yield seconds("the same by a link, the page's own loading included", linked, None)
 
 
-PARTS = {"cold": cold, "warm": warm, "steps": steps, "memory": memory, "cancel": cancel, "compare": compare}
+def dragging(visitors: Visitors, args: argparse.Namespace) -> Iterator[Row]:
+    """A Gaussian dragged about on the Toy page, until the boundary, the field and the next picks are drawn for where it is.
+
+    Every move of the hand counts, also one that another overtook before it was answered: then until the later one's picture.
+    """
+    with serving(kernels=0) as app, visitors.visit() as visit:
+        page = visit.page
+        page.goto(f"{app.address}toy?hands=gaussians")
+        page.wait_for_function(HANDS_REST)
+        page.evaluate(LAGS)
+        box = page.locator(".alviz-hands-stage").bounding_box()
+        start = page.get_by_role("button", name="Gaussian 1, class A").bounding_box()
+        page.mouse.move(start["x"] + start["width"] / 2, start["y"] + start["height"] / 2)
+        page.mouse.down()
+        for x, y in [(0.8, 0.3), (0.7, 0.8), (0.2, 0.7), (0.5, 0.5)] * 3:
+            page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"], steps=MOVES)
+        page.mouse.up()
+        page.wait_for_function(HANDS_REST)
+        lags = sorted(lag / 1000 for lag in page.evaluate("window.alvizLags"))
+        visit.look()
+    near = lags[int(0.95 * len(lags))]
+    yield Row(
+        "a dragged Gaussian's boundary, field and picks, 95th percentile",
+        near,
+        "s",
+        0.3,
+        f"median {median(lags):.2f} s, {len(lags)} pictures",
+    )
+
+
+PARTS = {"cold": cold, "warm": warm, "steps": steps, "memory": memory, "cancel": cancel, "compare": compare, "dragging": dragging}
 
 
 def main() -> None:

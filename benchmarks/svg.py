@@ -15,7 +15,11 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 INK, PAPER = "#1f2328", "#ffffff"
 FONT = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
 
+SAME_NAMES = "let alvizNext = 1; Math.random = () => (alvizNext = (alvizNext * 16807) % 2147483647) / 2147483647;"
+"""plotly.js names clip paths at random; with names in the same order a figure that has not changed is the same file."""
+
 DRAW = """async ([figure, width, height]) => {
+    alvizNext = 1;
     const url = await Plotly.toImage(JSON.parse(figure), {format: "svg", width, height});
     return decodeURIComponent(url.slice(url.indexOf(",") + 1));
 }"""
@@ -31,6 +35,7 @@ def drawing_board() -> "Iterator[Page]":
         browser = p.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
         try:
             page = browser.new_page()
+            page.add_script_tag(content=SAME_NAMES)
             page.add_script_tag(path=Path(plotly.__file__).parent / "package_data" / "plotly.min.js")
             yield page
         finally:

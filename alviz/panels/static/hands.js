@@ -119,8 +119,9 @@ function render({ model, el }) {
     Object.assign(cursor.style, { left: `${x}px`, top: `${y}px`, "--size": painted() && tool !== "label" ? `${2 * place(radius * scale() - half()[0], 0)[0]}px` : "16px" });
     el.dataset.drawn = scene.version;
     el.dataset.wished = version;
-    if (began.has(scene.version)) el.dataset.lag = (performance.now() - began.get(scene.version)).toFixed(1);
-    for (const known of [...began.keys()]) if (known <= scene.version) began.delete(known);
+    const shown = [...began.keys()].filter((known) => known <= scene.version);  // also those that were never answered for themselves
+    if (shown.length) el.dataset.lag = (performance.now() - Math.min(...shown.map((known) => began.get(known)))).toFixed(1);
+    shown.forEach((known) => began.delete(known));
   };
   const arrive = () => {
     const sent = model.get("scene");
