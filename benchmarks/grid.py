@@ -21,10 +21,9 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-from common import table
+from common import table, write_section
 
 DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "measurements.md"
-BEGIN, END = "<!-- grid:begin -->", "<!-- grid:end -->"
 STRATEGIES = {
     "random": ("RandomSampling", {}),
     "margin": ("UncertaintySampling", {"method": "margin_sampling"}),
@@ -157,9 +156,7 @@ def main() -> None:
         text += f" Of scikit-activeml {args.theirs} of {args.seeds} seeds were made."
     print(text)
     if args.write:
-        document = DOCUMENT.read_text(encoding="utf-8")
-        head, rest = document.split(BEGIN)
-        DOCUMENT.write_text(f"{head}{BEGIN}\n{text}\n{END}{rest.split(END)[1]}", encoding="utf-8")
+        write_section("grid", text, DOCUMENT)
 
 
 if __name__ == "__main__":

@@ -26,12 +26,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from common import table
+from common import table, write_section
 
 from alviz.app.pages import PAGES
 
 DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "measurements.md"
-BEGIN, END = "<!-- page:begin -->", "<!-- page:end -->"
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -123,14 +122,6 @@ def seconds(what: str, values: Sequence[float], target: float | None, more: str 
 def report(rows: Sequence[Row]) -> str:
     """The table as Markdown."""
     return table(("what", "measured", "target", ""), [row.cells() for row in rows])
-
-
-def put(section: str, whole: str) -> str:
-    """`whole` with `section` between the markers; both are added at its end where they are missing."""
-    if BEGIN not in whole:
-        whole = f"{whole.rstrip()}\n\n{BEGIN}\n{END}\n".lstrip()
-    before, after = whole.split(BEGIN)[0], whole.split(END)[1]
-    return f"{before}{BEGIN}\n{section.strip()}\n{END}{after}"
 
 
 # ---- the server ----
@@ -555,9 +546,7 @@ def main() -> None:
     text = f"{report(rows)}\n\n{machine}; load average {load:.1f} before and {os.getloadavg()[0]:.1f} after (1 per busy core)."
     print(f"\n{text}")
     if args.write:
-        whole = DOCUMENT.read_text(encoding="utf-8") if DOCUMENT.exists() else "# Measurements\n"
-        DOCUMENT.write_text(put(text, whole), encoding="utf-8")
-        print(f"written to {DOCUMENT}")
+        write_section("page", text, DOCUMENT)
 
 
 if __name__ == "__main__":
