@@ -219,6 +219,29 @@ def replay(
 
 
 @cli.command()
+def lesson(
+    name: Annotated[str, typer.Argument(help="The lesson, such as 2-uncertainty.")],
+    output: Annotated[str, typer.Option("--output", "-o", help="The file to write; NAME.html when left out.", show_default=False)] = "",
+) -> None:
+    """Write a lesson as one HTML file that asks, reveals and is stepped through offline."""
+    from alviz.app.lessons import LESSONS
+
+    found = next((known for known in LESSONS if known.name == name), None)
+    if found is None:
+        _refuse(f"There is no lesson {name!r}: choose {', '.join(known.name for known in LESSONS)}.")
+        return
+    try:
+        with console.status("Working out what the lesson shows …"):
+            from alviz.app.lesson_file import write_lesson
+
+            written = write_lesson(found, output or f"{name}.html")
+    except (ValueError, OSError) as error:
+        _refuse(str(error))
+    else:
+        console.print(f"{written} ({written.stat().st_size / 1e6:.1f} MB)", markup=False)
+
+
+@cli.command()
 def runs(
     dataset: Annotated[str, typer.Option(help="Only runs on this dataset.", show_default=False)] = "",
     imbalance: Annotated[

@@ -9,7 +9,7 @@ import traitlets
 
 from alviz.panels.header import Activity
 from alviz.panels.jobs import Job
-from alviz.panels.shown import Shown
+from alviz.panels.shown import Part, Shown
 from alviz.panels.theme import Themed, script
 from alviz.panels.working import Working
 from alviz.progress import Progress
@@ -66,9 +66,7 @@ class Guess(Working):
         self.form = Question(question=question, choices=list(choices), minimum=low, maximum=high, unit=unit)
         self.shown = Shown()
         activity = Activity(self)
-        self.widget = widgets.VBox([self.form, activity.work, activity.message, self.shown.widget])
-        for name in ("alviz-root", "alviz-lesson", "alviz-guess-box"):
-            self.widget.add_class(name)
+        self.widget = Part(self, [self.form, activity.work, activity.message, self.shown.widget], "alviz-guess-box")
         self.form.observe(lambda change: self.lock(change["new"]), ["guess"])
 
     @property
@@ -137,9 +135,7 @@ class Tally:
     def __init__(self) -> None:
         self.guesses: dict[str, Guess] = {}
         self.html = widgets.HTML()
-        self.widget = widgets.VBox([self.html])
-        for name in ("alviz-root", "alviz-lesson", "alviz-tally"):
-            self.widget.add_class(name)
+        self.widget = Part(self, [self.html], "alviz-tally")
         self._show()
 
     def add(self, guess: Guess) -> None:

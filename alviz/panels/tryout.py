@@ -8,7 +8,7 @@ import ipywidgets as widgets
 from alviz.panels.field import Field, option
 from alviz.panels.header import Activity
 from alviz.panels.jobs import Job
-from alviz.panels.shown import Shown
+from alviz.panels.shown import Part, Shown
 from alviz.panels.working import Working
 
 
@@ -17,15 +17,13 @@ class TryOut(Working):
 
     def __init__(self, show: Callable[..., Any], controls: dict[str, Any]):
         super().__init__()
-        self.work = show
-        self.fields = {name: _field(name, given) for name, given in controls.items()}
+        self.work, self.controls = show, controls
+        self.fields = {name: field_of(name, given) for name, given in controls.items()}
         self.shown = Shown()
         row = widgets.HBox(list(self.fields.values()))
         row.add_class("alviz-tryout-controls")
         activity = Activity(self)
-        self.widget = widgets.VBox([row, activity.message, self.shown.widget, activity.work])
-        for name in ("alviz-root", "alviz-lesson", "alviz-tryout"):
-            self.widget.add_class(name)
+        self.widget = Part(self, [row, activity.message, self.shown.widget, activity.work], "alviz-tryout")
         for field in self.fields.values():
             field.observe(lambda _: self._again(), ["value"])
         self._again()
@@ -39,7 +37,8 @@ class TryOut(Working):
         self._jobs.instead(work)
 
 
-def _field(name: str, given: Any) -> Field:
+def field_of(name: str, given: Any) -> Field:
+    """The control that a try-out makes of what it was given (see `tryout`)."""
     label = name.replace("_", " ").capitalize()
     if isinstance(given, list):
         return Field(label=label, options=[option(entry) for entry in given], value=given[0])
