@@ -33,6 +33,7 @@ from alviz.app.gate import Gate, GatedApplication
 from alviz.app.kernels import MODULES, OwnKernelSpec, VisitorKernels
 from alviz.app.lessons import LESSONS
 from alviz.app.pages import PAGES, notebook_dir
+from alviz.app.saved_lessons import SavedLessons
 from alviz.figures.slide import SLIDE
 
 TEMPLATES = Path(__file__).parent / "template"
@@ -113,6 +114,7 @@ class AppServer(Voila):
             (r"/lessons/?", handlers.LessonsHandler),
             (r"/lessons/teacher/?", handlers.TeacherHandler),
             (r"/lessons/([\w-]+)\.ipynb", handlers.LessonFileHandler),
+            (rf"/lessons/({'|'.join(lesson.name for lesson in LESSONS)})\.html", handlers.SavedLessonHandler, {"saved": SavedLessons(Path(self.connection_dir))}),
             *((rf"/lessons/{lesson.name}/?", handlers.LessonHandler, {"page": lesson, **voila}) for lesson in LESSONS),
             *((rf"/{page.name}/?", handlers.PageHandler, {"page": page, **voila}) for page in PAGES),
             (r"/alviz/status", handlers.StatusHandler),
