@@ -155,10 +155,11 @@ class AppServer(Voila):
         return self.app
 
     async def _warm_up(self, first_page: str) -> None:
-        """Compress the one large file, then fill the pools one page after the other: side by side both would be late."""
+        """Compress the one large file, then fill the pools one page after the other, for side by side all would be late; then the spare kernel."""
         await asyncio.to_thread(lambda: load(plotly_js()).compressed)
         for page in sorted(PAGES, key=lambda page: page.name != first_page):
             await self.kernel_manager.fill_pool(f"{page.name}.ipynb")
+        self.kernel_manager.fill_spare()
 
 
 def plotly_js() -> Path:

@@ -65,8 +65,15 @@ class Guess(Working):
         self._said: Any = None
         self.form = Question(question=question, choices=list(choices), minimum=low, maximum=high, unit=unit)
         self.shown = Shown()
+        self._missing = reveal is not None
+        self.button = widgets.Button(description="Cancel")
+        self.button.on_click(lambda _: self.cancel() if self.busy else self.begin(self._tell))
         activity = Activity(self)
-        self.widget = Part(self, [self.form, activity.work, activity.message, self.shown.widget], "alviz-guess-box")
+        row = widgets.HBox([activity.work, self.button])
+        row.add_class("alviz-guess-work")
+        self.widget = Part(self, [self.form, row, activity.message, self.shown.widget], "alviz-guess-box")
+        self.observe(lambda _: self._stand(), ["busy"])
+        self._stand()
         self.form.observe(lambda change: self.lock(change["new"]), ["guess"])
 
     @property
@@ -104,12 +111,20 @@ class Guess(Working):
         try:
             if self.reveal is not None:
                 self.shown.show(self.reveal(job.progress))
+                self._missing = False
         finally:  # what could not be worked out takes nothing from the answer
             right = self.mine == self.answer if self.choices else abs(self._said - float(self.answer)) <= self.within
             place = self.choices.index(str(self.answer)) if self.choices else None
             verdict = "right" if right else "wrong"
             self.form.told = {"verdict": verdict, "mine": self.mine, "truth": self.truth, "answer": place, "because": self.because}
             self.outcome = verdict
+
+    def _stand(self) -> None:
+        """The button: while something is being worked out, and afterwards where that was given up or failed."""
+        self.button.description, self.button.tooltip = (
+            ("Cancel", "The answer is told at once, without what would show it") if self.busy else ("Work it out", "What shows the answer")
+        )
+        self.button.layout.display = None if self.locked and self._missing else "none"
 
     def _words(self, value: str | float) -> str:
         if isinstance(value, str):

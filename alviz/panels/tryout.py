@@ -13,9 +13,9 @@ from alviz.panels.working import Working
 
 
 class TryOut(Working):
-    """show(**values) -> what is shown (see `Shown`), worked out in the job thread; the latest values win."""
+    """show(**values) -> what is shown (see `Shown`), worked out in the job thread; the latest values win. later: not before a control or a button asks for it."""
 
-    def __init__(self, show: Callable[..., Any], controls: dict[str, Any]):
+    def __init__(self, show: Callable[..., Any], controls: dict[str, Any], later: bool = False):
         super().__init__()
         self.work, self.controls = show, controls
         self.fields = {name: field_of(name, given) for name, given in controls.items()}
@@ -23,12 +23,16 @@ class TryOut(Working):
         row = widgets.HBox(list(self.fields.values()))
         row.add_class("alviz-tryout-controls")
         activity = Activity(self)
-        self.widget = Part(self, [row, activity.message, self.shown.widget, activity.work], "alviz-tryout")
+        self.button = widgets.Button(description="Work it out", tooltip="For these values; from then on, whenever they change")
+        self.button.on_click(lambda _: self._again())
+        self.widget = Part(self, [row, self.button, activity.message, self.shown.widget, activity.work], "alviz-tryout")
         for field in self.fields.values():
             field.observe(lambda _: self._again(), ["value"])
-        self._again()
+        if not later:
+            self._again()
 
     def _again(self) -> None:
+        self.button.layout.display = "none"
         values = {name: field.value for name, field in self.fields.items()}
 
         def work(job: Job) -> None:
@@ -46,9 +50,9 @@ def field_of(name: str, given: Any) -> Field:
     return Field(kind="range", label=label, minimum=low, maximum=high, step=step, value=start)
 
 
-def tryout(show: Callable[..., Any], **controls: Any) -> widgets.VBox:
+def tryout(show: Callable[..., Any], *, later: bool = False, **controls: Any) -> widgets.VBox:
     """Something to try out, for a notebook cell or Voila: show(**values) is called with what the controls say, in a job, and its result shown.
 
-    controls: by the name of show's argument, either (least, most, step, start) for a slider, or a list of texts for a menu.
+    later: it takes long, and is not worked out when the lesson opens but when it is asked for. controls: by the name of show's argument, either (least, most, step, start) for a slider, or a list of texts for a menu.
     """
-    return TryOut(show, controls).widget
+    return TryOut(show, controls, later).widget
