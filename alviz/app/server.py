@@ -114,7 +114,11 @@ class AppServer(Voila):
             (r"/lessons/?", handlers.LessonsHandler),
             (r"/lessons/teacher/?", handlers.TeacherHandler),
             (r"/lessons/([\w-]+)\.ipynb", handlers.LessonFileHandler),
-            (rf"/lessons/({'|'.join(lesson.name for lesson in LESSONS)})\.html", handlers.SavedLessonHandler, {"saved": SavedLessons(Path(self.connection_dir))}),
+            (
+                rf"/lessons/({'|'.join(lesson.name for lesson in LESSONS)})\.html",
+                handlers.SavedLessonHandler,
+                {"saved": SavedLessons(Path(self.connection_dir))},
+            ),
             *((rf"/lessons/{lesson.name}/?", handlers.LessonHandler, {"page": lesson, **voila}) for lesson in LESSONS),
             *((rf"/{page.name}/?", handlers.PageHandler, {"page": page, **voila}) for page in PAGES),
             (r"/alviz/status", handlers.StatusHandler),

@@ -165,7 +165,7 @@ class Tally:
         right = sum(guess.outcome == "right" for guess in told)
         head = f"<p><b>Your guesses:</b> {right} right of {len(told)} made; {len(guesses)} questions in this lesson.</p>"
         rows = "".join(_row(k, guess) for k, guess in enumerate(guesses, 1))
-        columns = "".join(f'<th scope="col">{name}</th>' for name in ("", "Question", "Your guess", "The answer", ""))
+        columns = "".join(f'<th scope="col">{name}</th>' for name in COLUMNS)
         table = f'<div class="alviz-scroll"><table class="alviz-table"><thead><tr>{columns}</tr></thead><tbody>{rows}</tbody></table></div>'
         self.html.value = head + (table if told else "")
 
@@ -175,6 +175,7 @@ def _row(k: int, guess: Guess) -> str:
     return f"<tr><td>{k}</td>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"
 
 
+COLUMNS = ("No.", "Question", "Your guess", "The answer", "Verdict")
 MARKS = {"right": "✓ right", "wrong": "✗ not so"}
 
 TALLY = Tally()

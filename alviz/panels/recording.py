@@ -6,7 +6,7 @@ worked out here beforehand.
 
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from typing import Any
 
@@ -17,7 +17,7 @@ import numpy as np
 from alviz.figures.base import plural
 from alviz.panels.duel import plane as look
 from alviz.panels.field import Field
-from alviz.panels.guess import Guess, Tally
+from alviz.panels.guess import COLUMNS, MARKS, Guess, Tally
 from alviz.panels.legend import plane_legend
 from alviz.panels.plane import LessonPlane
 from alviz.panels.plot import Plot
@@ -34,7 +34,7 @@ Node = dict[str, Any]
 MOST_STOPS = 240
 """Combinations of a try-out's controls that are recorded at most; with more, its sliders move in larger steps."""
 
-LIVE = "In the app (alviz app, then Lessons)"
+LIVE = "in the app (alviz app, then Lessons)"
 
 
 class Recorder:
@@ -48,7 +48,7 @@ class Recorder:
     def record(self, widget: widgets.Widget) -> Node:
         """What a widget shows. Raises ValueError for one that a page without Python cannot have, and for a plane that cannot be made."""
         if isinstance(widget, Part):
-            ways = {Guess: self._guess, Tally: self._tally, LessonPlane: self._plane, TryOut: self._tryout}
+            ways: dict[type, Callable[[Any], Node]] = {Guess: self._guess, Tally: self._tally, LessonPlane: self._plane, TryOut: self._tryout}
             return ways[type(widget.owner)](widget.owner)
         if isinstance(widget, widgets.HTML):
             return {"kind": "html", "html": widget.value}
@@ -57,11 +57,13 @@ class Recorder:
             return {"kind": "box", "row": isinstance(widget, widgets.HBox), "classes": list(widget._dom_classes), "parts": parts}
         if isinstance(widget, anywidget.AnyWidget):
             return self._view(widget)
-        raise ValueError(f"a lesson that is saved can show boxes, HTML and views of alviz, not a {type(widget).__name__}")
+        raise ValueError(f"a lesson that is saved can show boxes, HTML and views of alviz, not an ipywidget of type {type(widget).__name__}")
 
     def _view(self, widget: anywidget.AnyWidget) -> Node:
         name = type(widget).__name__
         self.modules[name] = widget._esm
+        if isinstance(widget, Plot):
+            widget.figure = _unlinked(widget.figure)
         own = {key: value for key, value in widget.get_state().items() if not key.startswith("_") and key not in ("layout", "tabbable")}
         return {"kind": "view", "module": name, "state": self._kept(own)}
 
@@ -86,7 +88,7 @@ class Recorder:
         return {"kind": "guess", "form": self._view(asked.form), "unit": asked.unit, **told, "evidence": evidence}
 
     def _tally(self, tally: Tally) -> Node:
-        return {"kind": "tally"}
+        return {"kind": "tally", "columns": list(COLUMNS), "marks": MARKS}
 
     def _shown(self, thing: Any) -> Node:
         shown = Shown()
@@ -110,7 +112,9 @@ class Recorder:
         background = Field(label="Background", options=list(KINDS), value=duel.config["kind"], help="What is drawn over the plane.")
         legends = {kind: plane_legend(duel.runs[0].dataset.class_names, kind, "just queried") for kind in kinds}
         settings = [f"{field.label.lower()} {field.value if isinstance(field.value, str) else f'{field.value:g}'}" for field in part.fields]
-        note = f"Recorded with {' and '.join(settings)}. {LIVE} you can change {'that' if len(settings) == 1 else 'both'}." if settings else ""
+        note = "Start has been pressed."
+        if settings:
+            note += f" Recorded with {' and '.join(settings)}: {LIVE} you can change {'that' if len(settings) == 1 else 'both'}."
         views = {"timeline": self._view(timeline), "background": self._view(background)}
         return {"kind": "plane", **views, "plots": plots, "titles": titles, "legends": legends, "note": note}
 
@@ -126,7 +130,7 @@ class Recorder:
         shown = [self._shown(part.work(**dict(zip(found, values, strict=True)))) for values in itertools.product(*found.values())]
         fields = [self._view(field_of(name, _between(given, found[name]))) for name, given in part.controls.items()]
         all_ = all(len(found[name]) == len(_stops(given)) for name, given in part.controls.items())
-        note = "" if all_ else f"Recorded at some of the values. {LIVE} the sliders stop at all of them."
+        note = "" if all_ else f"Recorded at some of the values: {LIVE} the sliders stop at all of them."
         return {"kind": "tryout", "fields": fields, "stops": plain(list(found.values())), "shown": shown, "note": note}
 
 
@@ -135,12 +139,19 @@ def stops(controls: Mapping[str, Any], most: int = MOST_STOPS) -> dict[str, list
     until there are at most `most` combinations."""
     found = {name: _stops(given) for name, given in controls.items()}
     while math.prod(map(len, found.values())) > most:
-        name = max((name for name, given in controls.items() if not isinstance(given, list)), key=lambda name: len(found[name]))
-        if len(found[name]) < 3:
+        name = max((name for name, given in controls.items() if not isinstance(given, list)), key=lambda name: len(found[name]), default="")
+        if not name or len(found[name]) < 3:
             raise ValueError(f"controls: {math.prod(map(len, found.values())):,} combinations are too many to be recorded")
         start = int(np.argmin(np.abs(np.array(found[name]) - controls[name][3])))
         found[name] = found[name][start % 2 :: 2]
     return found
+
+
+def _unlinked(figure: Mapping[str, Any]) -> dict[str, Any]:
+    """A figure without what links it to other views: nothing would answer a lasso."""
+    layout = figure["layout"]
+    still = {**layout, "dragmode": False} if layout.get("dragmode") == "lasso" else layout
+    return {"data": [{key: value for key, value in trace.items() if key != "alviz_ids"} for trace in figure["data"]], "layout": still}
 
 
 def _stops(given: Any) -> list[Any]:

@@ -1,6 +1,5 @@
 // A lesson without Python: the widgets of the app, over models that know beforehand what Python would have said. WIDGETS holds their modules.
 (async () => {
-  const EVERY = 1200;  // milliseconds that a round is shown while it plays
   const { parts: packed, buffers } = await loadData();
   const parts = JSON.parse(new TextDecoder().decode(packed));
   document.documentElement.classList.add("drawn");
@@ -74,7 +73,7 @@
 
   const tallies = [];
 
-  function tallyOf() {
+  function tallyOf({ columns, marks }) {
     const box = make("div", { className: "alviz-root alviz-lesson alviz-tally" });
     const count = () => {
       const made = asked.filter(({ mine }) => mine);
@@ -82,9 +81,9 @@
       const text = ` ${right} right of ${made.length} made; ${asked.length} questions in this lesson.`;
       box.replaceChildren(make("p", {}, make("b", { textContent: "Your guesses:" }), text));
       if (!made.length) return;
-      const head = ["", "Question", "Your guess", "The answer", ""].map((name) => make("th", { scope: "col", textContent: name }));
+      const head = columns.map((name) => make("th", { scope: "col", textContent: name }));
       const rows = asked.map(({ text, mine, truth, right }, k) => {
-        const cells = mine ? [text, mine, truth, right ? "✓ right" : "✗ not so"] : [text, "not yet", "", ""];
+        const cells = mine ? [text, mine, truth, marks[right ? "right" : "wrong"]] : [text, "not yet", "", ""];
         return make("tr", {}, ...[k + 1, ...cells].map((cell) => make("td", { textContent: cell })));
       });
       const table = make("table", { className: "alviz-table" }, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...rows));
@@ -105,12 +104,12 @@
     const legend = make("div");
     const [back, step, play] = ["Back", "Step", "Play"].map((textContent) => make("button", { type: "button", className: "alviz-button", textContent }));
     const last = timeline.model.get("last");
-    let timer = null;
+    let round = 0;
 
     function show() {
-      const [round, kind] = [timeline.model.get("shown"), background.model.get("value")];
-      if (round === last) pause();
+      const kind = background.model.get("value");
       [back.disabled, step.disabled] = [round === 0, round === last];
+      timeline.model.set("shown", round);
       legend.innerHTML = part.legends[kind];
       plots.forEach(({ model }, k) => {
         const { figure, alt } = part.plots[kind][round][k].state;
@@ -119,23 +118,16 @@
         model.set("figure", restored(figure));
       });
     }
-    const go = (round) => timeline.model.set("shown", Math.max(0, Math.min(last, round)));
-    const on = () => go(timeline.model.get("shown") + 1);
-    function pause() {
-      clearInterval(timer);
-      timer = null;
-      play.textContent = "Play";
-    }
-    function toggle() {
-      if (timer !== null) { pause(); return; }
-      if (timeline.model.get("shown") === last) go(0);
-      timer = setInterval(on, EVERY);
-      play.textContent = "Pause";
-    }
-    back.addEventListener("click", () => go(timeline.model.get("shown") - 1));
-    step.addEventListener("click", on);
+    const { go, toggle } = playerOf(last, (wanted, playing) => {
+      play.textContent = playing ? "Pause" : "Play";
+      if (wanted === round) return;
+      round = wanted;
+      show();
+    });
+    back.addEventListener("click", () => go(round - 1));
+    step.addEventListener("click", () => go(round + 1));
     play.addEventListener("click", toggle);
-    timeline.model.on("change:shown", show);
+    timeline.model.on("change:shown", () => go(timeline.model.get("shown")));
     background.model.on("change:value", show);
     const bar = make("div", { className: "bar" }, back, step, play, timeline.el, background.el);
     const cells = plots.map(({ el }, k) => make("div", { className: "alviz-plane widget-vbox" }, titles[k], el));
