@@ -48,7 +48,12 @@ class Recorder:
     def record(self, widget: widgets.Widget) -> Node:
         """What a widget shows. Raises ValueError for one that a page without Python cannot have, and for a plane that cannot be made."""
         if isinstance(widget, Part):
-            ways: dict[type, Callable[[Any], Node]] = {Guess: self._guess, Tally: self._tally, LessonPlane: self._plane, TryOut: self._tryout}
+            ways: dict[type, Callable[[Any], Node]] = {
+                Guess: self._guess,
+                Tally: self._tally,
+                LessonPlane: self._plane,
+                TryOut: self._tryout,
+            }
             return ways[type(widget.owner)](widget.owner)
         if isinstance(widget, widgets.HTML):
             return {"kind": "html", "html": widget.value}
@@ -57,7 +62,9 @@ class Recorder:
             return {"kind": "box", "row": isinstance(widget, widgets.HBox), "classes": list(widget._dom_classes), "parts": parts}
         if isinstance(widget, anywidget.AnyWidget):
             return self._view(widget)
-        raise ValueError(f"a lesson that is saved can show boxes, HTML and views of alviz, not an ipywidget of type {type(widget).__name__}")
+        raise ValueError(
+            f"a lesson that is saved can show boxes, HTML and views of alviz, not an ipywidget of type {type(widget).__name__}"
+        )
 
     def _view(self, widget: anywidget.AnyWidget) -> Node:
         name = type(widget).__name__

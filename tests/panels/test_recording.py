@@ -37,7 +37,9 @@ def test_arrays_and_pictures_are_kept_once_and_a_plot_is_not_left_with_a_lasso()
 
 
 def test_a_plane_is_recorded_round_by_round_over_every_background() -> None:
-    part = plane(dataset="moons", learner="logistic", strategies=["margin", "random"], n_queries=5, steps=2, seed=3, controls=["seed", "overlap"])
+    part = plane(
+        dataset="moons", learner="logistic", strategies=["margin", "random"], n_queries=5, steps=2, seed=3, controls=["seed", "overlap"]
+    )
     node = Recorder().record(part)
     assert [len(rounds) for rounds in node["plots"].values()] == [3, 3, 3]
     assert all(len(side_by_side) == 2 for rounds in node["plots"].values() for side_by_side in rounds)
