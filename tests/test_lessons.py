@@ -142,11 +142,10 @@ def test_a_lesson_runs_in_a_kernel(name: str, kernel: NotebookClient) -> None:
 def saved(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """Every lesson as one file, made once."""
     folder = tmp_path_factory.mktemp("saved")
-    known = {lesson.name: lesson for lesson in LESSONS}
 
     @cache
     def made(name: str) -> Path:
-        return write_lesson(known[name], folder / f"{name}.html")
+        return write_lesson(notebook(name), folder / f"{name}.html")
 
     return made
 
@@ -165,6 +164,55 @@ def words(part: Any) -> Iterator[str]:
     elif isinstance(part, dict):
         yield from (value for key, value in part.items() if key in ("html", "alt") and isinstance(value, str))
         yield from words([value for value in part.values() if isinstance(value, (dict, list))])
+
+
+EVIL = "</script><img src=x onerror=alert(1)>"
+
+
+def of_ones_own(folder: Path, *cells: tuple[str, str]) -> Path:
+    """A notebook of these cells (kind, source)."""
+    made = {"markdown": nbformat.v4.new_markdown_cell, "code": nbformat.v4.new_code_cell}
+    path = folder / "mine.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=[made[kind](source) for kind, source in cells]), path)
+    return path
+
+
+def test_a_lesson_of_ones_own_is_saved_and_its_texts_stay_texts(tmp_path: Path) -> None:
+    question = f"guess({EVIL!r}, choices=['yes', {EVIL!r}], answer='yes', because={EVIL!r}, reveal=lambda _: {EVIL!r})"
+    source = of_ones_own(
+        tmp_path,
+        ("code", "from alviz.panels import guess, tally\n2 + 2"),
+        ("code", question),
+        ("markdown", "# R & D\n\n[on](2-x.ipynb)"),
+        ("code", "tally()"),
+    )
+    page = write_lesson(source, tmp_path / "mine.html").read_text(encoding="utf-8")
+    assert "<title>R &amp; D</title>" in page and EVIL not in page
+    assert "2-x.ipynb" not in page and "<p>on</p>" in page
+    asked, counted = content(page)
+    assert (asked["answer"], asked["because"], counted["kind"]) == (0, EVIL, "tally")
+    assert list(words(asked["evidence"])) == ["<p>&lt;/script&gt;&lt;img src=x onerror=alert(1)&gt;</p>"]
+
+
+@pytest.mark.parametrize(
+    ("source", "sentence"),
+    [
+        ("1 / 0", "cell 1 of mine.ipynb failed: ZeroDivisionError: division by zero"),
+        ("%matplotlib inline", "cell 1 of mine.ipynb failed: SyntaxError"),
+        ("import ipywidgets\nipywidgets.IntSlider()", "cell 1 of mine.ipynb failed: A lesson that is saved can show .* IntSlider"),
+    ],
+)
+def test_a_cell_that_cannot_be_saved_is_named(source: str, sentence: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        write_lesson(of_ones_own(tmp_path, ("code", source)), tmp_path / "mine.html")
+    assert not (tmp_path / "mine.html").exists()
+
+
+@pytest.mark.parametrize("text", ["no JSON", "[]", '{"cells": [{"source": "x"}]}'])
+def test_what_is_no_notebook_is_refused(text: str, tmp_path: Path) -> None:
+    (tmp_path / "mine.ipynb").write_text(text)
+    with pytest.raises(ValueError, match=r"mine\.ipynb' is no notebook"):
+        write_lesson(tmp_path / "mine.ipynb", tmp_path / "mine.html")
 
 
 @pytest.mark.slow

@@ -220,21 +220,21 @@ def replay(
 
 @cli.command()
 def lesson(
-    name: Annotated[str, typer.Argument(help="The lesson, such as 2-uncertainty.")],
-    output: Annotated[str, typer.Option("--output", "-o", help="The file to write; NAME.html when left out.", show_default=False)] = "",
+    name: Annotated[str, typer.Argument(help="The lesson, such as 2-uncertainty, or a notebook of your own.")],
+    output: Annotated[str, typer.Option("--output", "-o", help="The file to write; called like the lesson when left out.")] = "",
 ) -> None:
     """Write a lesson as one HTML file that asks, reveals and is stepped through offline."""
-    from alviz.app.lessons import LESSONS
+    from alviz.app.lessons import LESSONS, notebook
 
-    found = next((known for known in LESSONS if known.name == name), None)
-    if found is None:
-        _refuse(f"There is no lesson {name!r}: choose {', '.join(known.name for known in LESSONS)}.")
-        return
+    names = [known.name for known in LESSONS]
+    if name not in names and not name.endswith(".ipynb"):
+        _refuse(f"There is no lesson {name!r}: choose {', '.join(names)}, or a notebook of your own (.ipynb).")
+    source = notebook(name) if name in names else Path(name)
     try:
         with console.status("Working out what the lesson shows …"):
             from alviz.app.lesson_file import write_lesson
 
-            written = write_lesson(found, output or f"{name}.html")
+            written = write_lesson(source, output or f"{source.stem}.html")
     except (ValueError, OSError) as error:
         _refuse(str(error))
     else:

@@ -11,53 +11,74 @@ import ipywidgets as widgets
 import numpy as np
 from markupsafe import Markup
 
-from alviz.app.lessons import Lesson, notebook
 from alviz.panels.recording import Node, Recorder
 from alviz.panels.theme import css
+from alviz.panels.working import readable
 from alviz.report import offline
 from alviz.report.replay import MOST_BYTES
 from alviz.studies.export import atomically
 
 
-def write_lesson(lesson: Lesson, path: str | Path) -> Path:
+def write_lesson(source: str | Path, path: str | Path) -> Path:
     """Run a lesson and write it as one HTML file of at most 8 MB that asks nothing of any network; gives its path.
 
-    What its reveals, planes and try-outs can show is worked out beforehand, which takes up to a minute. A file that is there is replaced once the new one is complete.
-    Raises ValueError for another ending than .html, and for a lesson that does not fit into 8 MB.
+    source: its notebook (see `lessons.notebook`), one of your own as well: Markdown, and cells that end with a part (`guess`, `plane`, `tryout`, `tally`), a box of such, or HTML.
+    What they can show is worked out beforehand, which may take a minute. A file that is there is replaced once the new one is complete. Raises
+    ValueError for what is no notebook, a cell that fails or shows what needs Python, another ending than .html, and a lesson that does not fit into 8 MB.
     """
     target = Path(path).expanduser()
     if target.suffix.lower() not in (".html", ".htm"):
         raise ValueError(f"a lesson is written as .html, got {str(path)!r}")
-    content = render(lesson.title, notebook(lesson.name))
+    content = render(Path(source).expanduser())
     atomically(target, lambda partial: partial.write_text(content, encoding="utf-8"))
     return target
 
 
-def render(title: str, source: Path) -> str:
+def render(source: Path) -> str:
     """The page of the lesson whose notebook is `source`, as text; see `write_lesson`."""
     recorder = Recorder()
     cells: list[tuple[str, int | None]] = []
     parts: list[Node] = []
     names: dict[str, Any] = {"__name__": "lesson"}
-    for cell in json.loads(source.read_text(encoding="utf-8"))["cells"]:
-        text = "".join(cell["source"])
-        if cell["cell_type"] == "markdown":
+    for k, (kind, text) in enumerate(_cells(source), 1):
+        if kind == "markdown":
             cells.append((prose(text), None))
-        elif cell["cell_type"] == "code" and isinstance(shown := run(text, names), widgets.Widget):
+            continue
+        try:
+            shown = run(text, names)
+            part = recorder.record(shown) if isinstance(shown, widgets.Widget) else None
+        except Exception as error:
+            raise ValueError(f"cell {k} of {source.name} failed: {readable(error)}") from error
+        if part is not None:
             cells.append(("", len(parts)))
-            parts.append(recorder.record(shown))
+            parts.append(part)
     page = offline.render(
         "lesson",
         {"parts": _bytes(json.dumps(parts, allow_nan=False).encode()), "buffers": _bytes(bytes(recorder.buffers))},
         style=css(),
         script=_modules(recorder.modules),
-        title=title,
+        title=_title(source),
         when=datetime.date.today(),
         cells=cells,
     )
     if (size := len(page.encode())) > MOST_BYTES:
         raise ValueError(f"the page would take {size / 1e6:.1f} MB, and may take {MOST_BYTES / 1e6:.0f}")
     return page
+
+
+def _cells(source: Path) -> list[tuple[str, str]]:
+    """(kind, text) of a notebook's cells of Markdown and code. Raises ValueError for what is no notebook."""
+    try:
+        cells = json.loads(source.read_text(encoding="utf-8"))["cells"]
+        return [(cell["cell_type"], "".join(cell["source"])) for cell in cells if cell["cell_type"] in ("markdown", "code")]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{str(source)!r} is no notebook") from error
+
+
+def _title(source: Path) -> str:
+    """The first heading, or the file's name."""
+    headings = (re.search(r"^# +(.+)$", text, re.MULTILINE) for kind, text in _cells(source) if kind == "markdown")
+    return next((found[1].strip() for found in headings if found), source.stem)
 
 
 def run(source: str, names: dict[str, Any]) -> Any:

@@ -69,9 +69,9 @@ class Guess(Working):
         self.button = widgets.Button(description="Cancel")
         self.button.on_click(lambda _: self.cancel() if self.busy else self.begin(self._tell))
         activity = Activity(self)
-        row = widgets.HBox([activity.work, self.button])
-        row.add_class("alviz-guess-work")
-        self.widget = Part(self, [self.form, row, activity.message, self.shown.widget], "alviz-guess-box")
+        self.row = widgets.HBox([activity.work, self.button])
+        self.row.add_class("alviz-guess-work")
+        self.widget = Part(self, [self.form, self.row, activity.message, self.shown.widget], "alviz-guess-box")
         self.observe(lambda _: self._stand(), ["busy"])
         self._stand()
         self.form.observe(lambda change: self.lock(change["new"]), ["guess"])
@@ -124,7 +124,7 @@ class Guess(Working):
         self.button.description, self.button.tooltip = (
             ("Cancel", "The answer is told at once, without what would show it") if self.busy else ("Work it out", "What shows the answer")
         )
-        self.button.layout.display = None if self.locked and self._missing else "none"
+        self.row.layout.display = None if self.locked and self._missing else "none"
 
     def _words(self, value: str | float) -> str:
         if isinstance(value, str):

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 
 pytestmark = pytest.mark.browser
 
@@ -32,6 +33,7 @@ def test_a_guess_is_made_by_keyboard_and_its_answer_stays_beside_it(page: Any, a
     expect(page.locator(".alviz-tally")).to_contain_text("0 right of 1 made")
     expect(page.locator(".alviz-tally")).to_contain_text("not yet")
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    assert [(rule["id"], [node["target"] for node in rule["nodes"]]) for rule in Axe().run(page).response["violations"]] == []
     page.locator(".shell-prose").get_by_role("link", name="Diversity", exact=True).click()
     page.wait_for_url("**/lessons/3-diversity")
     page.wait_for_selector(".shell-loading", state="detached")

@@ -131,20 +131,20 @@ def test_a_reveal_is_cancelled_and_can_be_worked_out_afterwards() -> None:
         return "seen"
 
     found = asked(reveal=reveal)
-    assert found.button.layout.display == "none"
+    assert found.row.layout.display == "none"
     found.lock(1)
     assert begun.wait(10)
-    assert (found.button.description, found.button.layout.display) == ("Cancel", None)
+    assert (found.button.description, found.row.layout.display) == ("Cancel", None)
     found.button.click()
     found.wait(10)
     assert found.outcome == "right" and found.form.told["because"] == SECRET  # the answer needs no evidence
     assert not found.error and found.notice.startswith("Cancelled") and not found.shown.widget.children
-    assert (found.button.description, found.button.layout.display) == ("Work it out", None)
+    assert (found.button.description, found.row.layout.display) == ("Work it out", None)
     patient.clear()
     found.button.click()
     found.wait(10)
     assert "seen" in found.shown.widget.children[0].value
-    assert found.button.layout.display == "none" and found.outcome == "right"
+    assert found.row.layout.display == "none" and found.outcome == "right"
 
 
 @pytest.mark.parametrize(
