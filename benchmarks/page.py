@@ -162,7 +162,7 @@ class App:
 
     def until_warm(self) -> None:
         """Wait until all pages' warm kernels are there and at rest: the app counts a kernel from its start, before it has rendered its page."""
-        self.until(lambda now: now["pooled"] == len(PAGES))
+        self.until(lambda now: now["pooled"] == len(PAGES) + 1)  # a warm one for each page, and the spare one
         spent, since = -1.0, time.perf_counter()
         while time.perf_counter() - since < REST:
             now = sum(sum(kernel.cpu_times()[:2]) for kernel in self.kernels())
@@ -376,7 +376,7 @@ def warm(visitors: Visitors, args: argparse.Namespace) -> Iterator[Row]:
             with visitors.visit() as visit:
                 taken.append(from_home(app, visit))
                 received.append(visit.bytes / 1e6)
-                app.until(lambda now: now["visitors"] == 1 and now["pooled"] == len(PAGES))
+                app.until(lambda now: now["visitors"] == 1 and now["pooled"] == len(PAGES) + 1)
                 began = time.perf_counter()
                 visit.leave()
                 app.until(lambda now: now["kernels"] == now["pooled"])

@@ -1,33 +1,25 @@
-"""The lessons: each runs, every guess can be made and tells its answer, the list and the teacher's page agree with the notebooks."""
+"""The lessons: each runs, what it shows bears its answers out, as one file it asks and reveals without Python, the list and the teacher's page agree with the notebooks."""
 
+import base64
+import gzip
 import itertools
 import json
 import re
 import runpy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from alviz.app.lesson_file import write_lesson
 from alviz.app.lessons import LESSONS, around, notebook, questions, teachers_page, teaching
+from alviz.report.replay import MOST_BYTES
 
 NAMES = [lesson.name for lesson in LESSONS]
-
-LOCK_ALL = """
-import json
-from alviz.panels.guess import TALLY
-told = {}
-for _one in TALLY.guesses.values():
-    _right = _one.choices.index(_one.answer) if _one.choices else _one.answer
-    assert _one.lock(_right)
-    _one.wait(300)
-    _shown = [getattr(leaf, "alt", "") or getattr(leaf, "value", "") for leaf in _one.shown._leaves]
-    told[_one.question] = {"outcome": _one.outcome, "error": _one.error, "shown": _shown, "reveals": _one.reveal is not None}
-print(json.dumps(told))
-"""
-
 
 # What must be seen in the evidence for the answer to be true: question (up to its first "?") -> patterns.
 EVIDENCE = {
@@ -131,28 +123,159 @@ def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NotebookClient]
             yield client
 
 
-CLEAR = "%reset -f\nfrom alviz.panels.guess import TALLY\nTALLY.guesses.clear()"
+CLEAR = "%reset -f"
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
-def test_a_lesson_runs_and_every_guess_tells_its_answer(name: str, kernel: NotebookClient) -> None:
+def test_a_lesson_runs_in_a_kernel(name: str, kernel: NotebookClient) -> None:
     lesson = nbformat.read(notebook(name), as_version=4)
     assert all(not cell.outputs for cell in lesson.cells if cell.cell_type == "code")  # answers are not stored in the file
-    lesson.cells = [nbformat.v4.new_code_cell(CLEAR), *lesson.cells, nbformat.v4.new_code_cell(LOCK_ALL)]
+    lesson.cells = [nbformat.v4.new_code_cell(CLEAR), *lesson.cells]
     kernel.nb = lesson
     for k, cell in enumerate(lesson.cells):
         kernel.execute_cell(cell, k)
-    assert "application/vnd.jupyter.widget-view+json" in lesson.cells[-2].outputs[0].data
-    printed = "".join(output.text for output in lesson.cells[-1].outputs if output.output_type == "stream" and output.name == "stdout")
-    told = json.loads(printed)
-    assert list(told) == [asked.question for asked in questions(name)]
-    for question, found in told.items():
-        assert (found["outcome"], found["error"]) == ("right", ""), question
-        assert bool(found["shown"]) == found["reveals"], question
-        text = re.sub(r"<[^>]+>", "|", " ".join(found["shown"]))
-        for said in EVIDENCE.get(question.split("?")[0], ()):
-            assert re.search(said, text), f"{question}: {said!r} is not shown, but {text}"
+    assert "application/vnd.jupyter.widget-view+json" in lesson.cells[-1].outputs[0].data
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Every lesson as one file, made once."""
+    folder = tmp_path_factory.mktemp("saved")
+
+    @cache
+    def made(name: str) -> Path:
+        return write_lesson(notebook(name), folder / f"{name}.html")
+
+    return made
+
+
+def content(page: str) -> list[dict[str, Any]]:
+    """The parts of a lesson's file."""
+    (data,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)
+    return json.loads(gzip.decompress(base64.b64decode(json.loads(data)["parts"]["packed"])))
+
+
+def words(part: Any) -> Iterator[str]:
+    """All texts and readings of a recorded part, in their order."""
+    if isinstance(part, list):
+        for item in part:
+            yield from words(item)
+    elif isinstance(part, dict):
+        yield from (value for key, value in part.items() if key in ("html", "alt") and isinstance(value, str))
+        yield from words([value for value in part.values() if isinstance(value, (dict, list))])
+
+
+EVIL = "</script><img src=x onerror=alert(1)>"
+
+
+def of_ones_own(folder: Path, *cells: tuple[str, str]) -> Path:
+    """A notebook of these cells (kind, source)."""
+    made = {"markdown": nbformat.v4.new_markdown_cell, "code": nbformat.v4.new_code_cell}
+    path = folder / "mine.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=[made[kind](source) for kind, source in cells]), path)
+    return path
+
+
+def test_a_lesson_of_ones_own_is_saved_and_its_texts_stay_texts(tmp_path: Path) -> None:
+    question = f"guess({EVIL!r}, choices=['yes', {EVIL!r}], answer='yes', because={EVIL!r}, reveal=lambda _: {EVIL!r})"
+    source = of_ones_own(
+        tmp_path,
+        ("code", "from alviz.panels import guess, tally\n2 + 2"),
+        ("code", question),
+        ("markdown", "# R & D\n\n[on](2-x.ipynb)"),
+        ("code", "tally()"),
+    )
+    page = write_lesson(source, tmp_path / "mine.html").read_text(encoding="utf-8")
+    assert "<title>R &amp; D</title>" in page and EVIL not in page
+    assert "2-x.ipynb" not in page and "<p>on</p>" in page
+    asked, counted = content(page)
+    assert (asked["answer"], asked["because"], counted["kind"]) == (0, EVIL, "tally")
+    assert list(words(asked["evidence"])) == ["<p>&lt;/script&gt;&lt;img src=x onerror=alert(1)&gt;</p>"]
+
+
+@pytest.mark.parametrize(
+    ("source", "sentence"),
+    [
+        ("1 / 0", "cell 1 of mine.ipynb failed: ZeroDivisionError: division by zero"),
+        ("%matplotlib inline", "cell 1 of mine.ipynb failed: SyntaxError"),
+        ("import ipywidgets\nipywidgets.IntSlider()", "cell 1 of mine.ipynb failed: A lesson that is saved can show .* IntSlider"),
+    ],
+)
+def test_a_cell_that_cannot_be_saved_is_named(source: str, sentence: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        write_lesson(of_ones_own(tmp_path, ("code", source)), tmp_path / "mine.html")
+    assert not (tmp_path / "mine.html").exists()
+
+
+@pytest.mark.parametrize("text", ["no JSON", "[]", '{"cells": [{"source": "x"}]}'])
+def test_what_is_no_notebook_is_refused(text: str, tmp_path: Path) -> None:
+    (tmp_path / "mine.ipynb").write_text(text)
+    with pytest.raises(ValueError, match=r"mine\.ipynb' is no notebook"):
+        write_lesson(tmp_path / "mine.ipynb", tmp_path / "mine.html")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_a_saved_lesson_has_every_answer_and_what_bears_it_out(name: str, saved: Callable[[str], Path]) -> None:
+    page = saved(name).read_text(encoding="utf-8")
+    assert len(page.encode()) <= MOST_BYTES
+    parts = content(page)
+    guesses = [part for part in parts if part["kind"] == "guess"]
+    asked = questions(name)
+    told = [(part["form"]["state"]["question"], part["truth"], part["because"]) for part in guesses]
+    assert told == [(one.question, one.answer, one.because) for one in asked]
+    for one, part in zip(asked, guesses, strict=True):
+        assert one.because not in page  # not to be read by the way
+        if one.choices:
+            assert one.choices[part["answer"]] == one.answer
+        text = re.sub(r"<[^>]+>", "|", " ".join(words(part["evidence"])))
+        for said in EVIDENCE.get(one.question.split("?")[0], ()):
+            assert re.search(said, text), f"{one.question}: {said!r} is not shown, but {text}"
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+def test_saved_lessons_ask_reveal_and_step_offline(saved: Callable[[str], Path], chromium_path: str) -> None:
+    from playwright.sync_api import expect, sync_playwright
+
+    wrong: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium_path, args=["--no-sandbox", "--disable-gpu"])
+        for name in NAMES:
+            address = saved(name).as_uri()
+            page = browser.new_context(viewport={"width": 1280, "height": 800}, offline=True).new_page()
+            page.on(
+                "request",
+                lambda request, own=address: None if request.url.startswith((own, "blob:", "data:")) else wrong.append(request.url),
+            )
+            page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
+            page.on("pageerror", lambda error: wrong.append(str(error)))
+            page.goto(address)
+            page.wait_for_selector("html[data-ready]")
+            asked = questions(name)
+            boxes = page.locator(".alviz-guess-box")
+            assert boxes.count() == len(asked)
+            for k, one in enumerate(asked):
+                box = boxes.nth(k)
+                expect(box.get_by_text(one.because[:40])).to_have_count(0)
+                if one.choices:
+                    box.get_by_label(one.answer, exact=True).check()
+                else:
+                    box.get_by_role("spinbutton").fill(one.answer.split()[0])
+                box.get_by_role("button", name="Lock in my guess").click()
+                expect(box.get_by_role("status")).to_contain_text("✓ Right.")
+                expect(box.get_by_role("status")).to_contain_text(one.because)
+            expect(page.locator(".alviz-tally")).to_contain_text(f"{len(asked)} right of {len(asked)} made")
+            for drawn in page.locator(".alviz-plot-area").all():
+                drawn.locator(".main-svg").first.wait_for()
+            for bar in page.locator(".bar").all():
+                bar.get_by_role("button", name="Step").click()
+                expect(bar.get_by_role("slider", name="Round shown")).to_have_attribute("aria-valuenow", "1")
+            assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+            page.context.close()
+        browser.close()
+    assert wrong == []
 
 
 def test_the_evidence_is_asked_of_questions_that_there_are() -> None:

@@ -219,6 +219,29 @@ def replay(
 
 
 @cli.command()
+def lesson(
+    name: Annotated[str, typer.Argument(help="The lesson, such as 2-uncertainty, or a notebook of your own.")],
+    output: Annotated[str, typer.Option("--output", "-o", help="The file to write; called like the lesson when left out.")] = "",
+) -> None:
+    """Write a lesson as one HTML file that asks, reveals and is stepped through offline."""
+    from alviz.app.lessons import LESSONS, notebook
+
+    names = [known.name for known in LESSONS]
+    if name not in names and not name.endswith(".ipynb"):
+        _refuse(f"There is no lesson {name!r}: choose {', '.join(names)}, or a notebook of your own (.ipynb).")
+    source = notebook(name) if name in names else Path(name)
+    try:
+        with console.status("Working out what the lesson shows …"):
+            from alviz.app.lesson_file import write_lesson
+
+            written = write_lesson(source, output or f"{source.stem}.html")
+    except (ValueError, OSError) as error:
+        _refuse(str(error))
+    else:
+        console.print(f"{written} ({written.stat().st_size / 1e6:.1f} MB)", markup=False)
+
+
+@cli.command()
 def runs(
     dataset: Annotated[str, typer.Option(help="Only runs on this dataset.", show_default=False)] = "",
     imbalance: Annotated[

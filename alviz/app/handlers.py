@@ -13,6 +13,7 @@ from voila.tornado.handler import TornadoVoilaHandler
 from alviz.app.kernels import LOOK_AGAIN, VisitorKernels
 from alviz.app.lessons import LESSONS, around, teachers_page
 from alviz.app.pages import PAGES, Page
+from alviz.app.saved_lessons import SavedLessons
 
 # Everything from this server only. Plots compile WebGL code and widgets load their modules from blobs, hence eval and blob.
 CONTENT_POLICY = (
@@ -70,6 +71,27 @@ class TeacherHandler(ShellHandler):
 
     async def get(self) -> None:
         self.show("teacher.html.j2", title="Teach with it", text=await asyncio.to_thread(teachers_page))
+
+
+class SavedLessonHandler(ShellHandler):
+    """``/lessons/NAME.html``: a lesson as one file to take away. Making it takes a process as large as a visitor's kernel."""
+
+    def initialize(self, saved: SavedLessons) -> None:
+        self.saved = saved
+
+    async def get(self, name: str) -> None:
+        kernels: VisitorKernels = self.settings["kernel_manager"]
+        path = self.saved.path(name)
+        if not path.is_file():
+            if not kernels.let_in(self, ""):
+                raise HTTPError(503)
+            try:
+                await self.saved.make(name)
+            finally:
+                kernels.has_kernel(self)
+        self.set_header("Content-Type", "text/html; charset=utf-8")
+        self.set_header("Content-Disposition", f'attachment; filename="{path.name}"')
+        self.finish(path.read_bytes())
 
 
 class NotFoundHandler(ShellHandler):

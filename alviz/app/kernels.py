@@ -29,6 +29,9 @@ NEED = 220 * 2**20
 RESERVE = 256 * 2**20
 # Seconds after which a page that found no room, and a warm kernel that is to be started, look again.
 LOOK_AGAIN = 10
+# What the spare kernel loads before anybody comes, and seconds between its being taken and the start of the next: the visitor's own first picture comes first.
+AHEAD = "import alviz.panels, sklearn.linear_model"
+SPARE_DELAY = 3.0
 
 # Visitors share the processor. With one BLAS thread each, predicting 60,000 samples took a third of the time on a busy machine of
 # two cores (threads wait for one another in a spin), and nobody's step slows the others down.
@@ -69,6 +72,8 @@ class VisitorKernels(AsyncMappingKernelManager):
         self._coming: dict[object, str] = {}
         # Filled by Voila's subclass: per notebook, tasks that give {"kernel_id", "task" (the rendering), "renderer"}.
         self._pools: dict[str, list[asyncio.Task[dict[str, Any]]]] = {}
+        # A kernel that has loaded what every page needs and waits for a visitor of any: there are too many lessons for a warm one of each.
+        self._spare: asyncio.Task[str] | None = None
 
     def cwd_for_path(self, path: str, **kwargs: Any) -> str:
         """Kernels work in the folder the app was started from, so that relative paths mean what the user thinks."""
@@ -110,9 +115,14 @@ class VisitorKernels(AsyncMappingKernelManager):
         return sum(map(_succeeded, pool))
 
     async def start_kernel(self, **kwargs: Any) -> str:  # type: ignore[override]
-        """Start a kernel: for a visitor, who has been let in, at once; for the pool as soon as there is room, and nobody is refused for it."""
+        """Start a kernel: for a visitor, who has been let in, at once, or the spare one is given; for the pool as soon as there is room, and nobody is
+        refused for it."""
         task = asyncio.current_task()
-        if not any(task in pool for pool in self._pools.values()):
+        spare = self._spare
+        if task is not spare and not any(task in pool for pool in self._pools.values()):
+            if spare is not None and _succeeded(spare):
+                self.fill_spare(SPARE_DELAY)
+                return spare.result()
             kernel_id: str = await super().start_kernel(**kwargs)
             return kernel_id
         while not self.room():
@@ -125,9 +135,24 @@ class VisitorKernels(AsyncMappingKernelManager):
         return kernel_id
 
     def pooled(self, *, ready: bool = False) -> set[str]:
-        """Ids of the warm kernels that wait for a visitor; ready: only those that have rendered their page."""
+        """Ids of the warm kernels, and of the spare one, that wait for a visitor; ready: only those that have rendered what page they have."""
         items = [task.result() for pool in self._pools.values() for task in pool if _succeeded(task)]
-        return {item["kernel_id"] for item in items if not ready or item["task"].done()}
+        return {item["kernel_id"] for item in items if not ready or item["task"].done()} | self._spare_ids()
+
+    def _spare_ids(self) -> set[str]:
+        """Id of the spare kernel; nothing while there is none."""
+        return {self._spare.result()} if self._spare is not None and _succeeded(self._spare) else set()
+
+    def fill_spare(self, delay: float = 0.0) -> None:
+        """Start the spare kernel, in so many seconds."""
+        if not hasattr(self, "fill_if_needed"):  # no warm kernels were asked for
+            return
+
+        async def start() -> str:
+            await asyncio.sleep(delay)
+            return await self.start_kernel(kernel_name=KERNEL_NAME, extra_arguments=[f"--IPKernelApp.exec_lines={AHEAD}"])
+
+        self._spare = asyncio.create_task(start())
 
     async def fill_pool(self, notebook_name: str) -> None:
         """Start the warm kernels of one page and wait until they have rendered it."""
@@ -142,6 +167,9 @@ class VisitorKernels(AsyncMappingKernelManager):
         """End every kernel, also those that are just being started."""
         for task in [task for pool in self._pools.values() for task in pool]:
             task.cancel()
+        if self._spare is not None:
+            self._spare.cancel()
+            self._spare = None
         await self.shutdown_all(now=True)
 
     def counts(self) -> dict[str, int]:
@@ -166,6 +194,8 @@ class VisitorKernels(AsyncMappingKernelManager):
             pool[:] = [task for task in pool if not task.done() or _succeeded(task)]
         pooled = self.pooled()
         living = set(self.list_kernel_ids())
+        if self._spare is not None and self._spare.done() and not self._spare_ids() & living:
+            self.fill_spare(LOOK_AGAIN)
         self._was_connected &= living
         self._alone_since = {k: t for k, t in self._alone_since.items() if k in living}
         for kernel_id in living - pooled:

@@ -33,6 +33,7 @@ from alviz.app.gate import Gate, GatedApplication
 from alviz.app.kernels import MODULES, OwnKernelSpec, VisitorKernels
 from alviz.app.lessons import LESSONS
 from alviz.app.pages import PAGES, notebook_dir
+from alviz.app.saved_lessons import SavedLessons
 from alviz.figures.slide import SLIDE
 
 TEMPLATES = Path(__file__).parent / "template"
@@ -113,6 +114,11 @@ class AppServer(Voila):
             (r"/lessons/?", handlers.LessonsHandler),
             (r"/lessons/teacher/?", handlers.TeacherHandler),
             (r"/lessons/([\w-]+)\.ipynb", handlers.LessonFileHandler),
+            (
+                rf"/lessons/({'|'.join(lesson.name for lesson in LESSONS)})\.html",
+                handlers.SavedLessonHandler,
+                {"saved": SavedLessons(Path(self.connection_dir))},
+            ),
             *((rf"/lessons/{lesson.name}/?", handlers.LessonHandler, {"page": lesson, **voila}) for lesson in LESSONS),
             *((rf"/{page.name}/?", handlers.PageHandler, {"page": page, **voila}) for page in PAGES),
             (r"/alviz/status", handlers.StatusHandler),
@@ -153,10 +159,11 @@ class AppServer(Voila):
         return self.app
 
     async def _warm_up(self, first_page: str) -> None:
-        """Compress the one large file, then fill the pools one page after the other: side by side both would be late."""
+        """Compress the one large file, then fill the pools one page after the other, for side by side all would be late; then the spare kernel."""
         await asyncio.to_thread(lambda: load(plotly_js()).compressed)
         for page in sorted(PAGES, key=lambda page: page.name != first_page):
             await self.kernel_manager.fill_pool(f"{page.name}.ipynb")
+        self.kernel_manager.fill_spare()
 
 
 def plotly_js() -> Path:

@@ -9,7 +9,7 @@ import traitlets
 
 from alviz.panels.header import Activity
 from alviz.panels.jobs import Job
-from alviz.panels.shown import Shown
+from alviz.panels.shown import Part, Shown
 from alviz.panels.theme import Themed, script
 from alviz.panels.working import Working
 from alviz.progress import Progress
@@ -65,10 +65,15 @@ class Guess(Working):
         self._said: Any = None
         self.form = Question(question=question, choices=list(choices), minimum=low, maximum=high, unit=unit)
         self.shown = Shown()
+        self._missing = reveal is not None
+        self.button = widgets.Button(description="Cancel")
+        self.button.on_click(lambda _: self.cancel() if self.busy else self.begin(self._tell))
         activity = Activity(self)
-        self.widget = widgets.VBox([self.form, activity.work, activity.message, self.shown.widget])
-        for name in ("alviz-root", "alviz-lesson", "alviz-guess-box"):
-            self.widget.add_class(name)
+        self.row = widgets.HBox([activity.work, self.button])
+        self.row.add_class("alviz-guess-work")
+        self.widget = Part(self, [self.form, self.row, activity.message, self.shown.widget], "alviz-guess-box")
+        self.observe(lambda _: self._stand(), ["busy"])
+        self._stand()
         self.form.observe(lambda change: self.lock(change["new"]), ["guess"])
 
     @property
@@ -106,12 +111,20 @@ class Guess(Working):
         try:
             if self.reveal is not None:
                 self.shown.show(self.reveal(job.progress))
+                self._missing = False
         finally:  # what could not be worked out takes nothing from the answer
             right = self.mine == self.answer if self.choices else abs(self._said - float(self.answer)) <= self.within
             place = self.choices.index(str(self.answer)) if self.choices else None
             verdict = "right" if right else "wrong"
             self.form.told = {"verdict": verdict, "mine": self.mine, "truth": self.truth, "answer": place, "because": self.because}
             self.outcome = verdict
+
+    def _stand(self) -> None:
+        """The button: while something is being worked out, and afterwards where that was given up or failed."""
+        self.button.description, self.button.tooltip = (
+            ("Cancel", "The answer is told at once, without what would show it") if self.busy else ("Work it out", "What shows the answer")
+        )
+        self.row.layout.display = None if self.locked and self._missing else "none"
 
     def _words(self, value: str | float) -> str:
         if isinstance(value, str):
@@ -137,9 +150,7 @@ class Tally:
     def __init__(self) -> None:
         self.guesses: dict[str, Guess] = {}
         self.html = widgets.HTML()
-        self.widget = widgets.VBox([self.html])
-        for name in ("alviz-root", "alviz-lesson", "alviz-tally"):
-            self.widget.add_class(name)
+        self.widget = Part(self, [self.html], "alviz-tally")
         self._show()
 
     def add(self, guess: Guess) -> None:
@@ -154,7 +165,7 @@ class Tally:
         right = sum(guess.outcome == "right" for guess in told)
         head = f"<p><b>Your guesses:</b> {right} right of {len(told)} made; {len(guesses)} questions in this lesson.</p>"
         rows = "".join(_row(k, guess) for k, guess in enumerate(guesses, 1))
-        columns = "".join(f'<th scope="col">{name}</th>' for name in ("", "Question", "Your guess", "The answer", ""))
+        columns = "".join(f'<th scope="col">{name}</th>' for name in COLUMNS)
         table = f'<div class="alviz-scroll"><table class="alviz-table"><thead><tr>{columns}</tr></thead><tbody>{rows}</tbody></table></div>'
         self.html.value = head + (table if told else "")
 
@@ -164,6 +175,7 @@ def _row(k: int, guess: Guess) -> str:
     return f"<tr><td>{k}</td>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"
 
 
+COLUMNS = ("No.", "Question", "Your guess", "The answer", "Verdict")
 MARKS = {"right": "✓ right", "wrong": "✗ not so"}
 
 TALLY = Tally()

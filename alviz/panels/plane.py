@@ -10,8 +10,10 @@ from alviz.figures.base import plural
 from alviz.loop import Run
 from alviz.panels.duel import Duel
 from alviz.panels.duel import plane as look
+from alviz.panels.field import Field
 from alviz.panels.header import TOOLTIPS, Header
 from alviz.panels.pulse import Pulse
+from alviz.panels.shown import Part
 from alviz.panels.toy import ToyPlanes, ToySettings
 from alviz.studies import gallery
 
@@ -28,11 +30,11 @@ class LessonPlane:
         self.planes = ToyPlanes(duel)
         pulse = Pulse()
         duel.keeps_up = pulse.keeps_up
-        row = widgets.HBox(chosen(ToySettings(duel), controls) if controls else [])
+        self.fields = chosen(ToySettings(duel), controls) if controls else []
+        row = widgets.HBox(self.fields)
         row.add_class("alviz-tryout-controls")
-        self.widget = widgets.VBox([pulse, self.header.widget, *([row] if controls else []), self.planes.controls, self.planes.widget])
-        for name in ("alviz-root", "alviz-lesson", "alviz-lesson-plane"):
-            self.widget.add_class(name)
+        children = [pulse, self.header.widget, *([row] if controls else []), self.planes.controls, self.planes.widget]
+        self.widget = Part(self, children, "alviz-lesson-plane")
         duel.preview()
         duel.observe(lambda _: pulse.beat(), ["planes"])  # last: after all panels have sent theirs
 
@@ -47,7 +49,7 @@ class LessonPlane:
         return line, len(run.state.candidates) > 0, duel.position > 0
 
 
-def chosen(settings: ToySettings, names: Sequence[str]) -> list[widgets.Widget]:
+def chosen(settings: ToySettings, names: Sequence[str]) -> list[Field]:
     """The fields of those names. Raises ValueError for one that there is not."""
     known = {**settings.fields, **settings.sliders, "strategy": settings.strategies[0]}
     for name in names:

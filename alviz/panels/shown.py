@@ -41,6 +41,16 @@ def pictures(dataset: Dataset, indices: Sequence[int] | np.ndarray, label: str) 
     return grid
 
 
+class Part(widgets.VBox):
+    """The box in which a part of a lesson stands. owner: who is behind it; names: what sets it apart from other parts, for the style sheet."""
+
+    def __init__(self, owner: Any, children: Sequence[widgets.Widget], *names: str):
+        super().__init__(children)
+        self.owner = owner
+        for name in ("alviz-root", "alviz-lesson", *names):
+            self.add_class(name)
+
+
 class Shown:
     """A box that shows one thing after another, drawing anew only what differs in kind: a plot stays the plot it was.
 

@@ -50,6 +50,32 @@ async function loadData() {
   return unpack(JSON.parse(document.getElementById("data").textContent));
 }
 
+// Goes through the rounds 0 … last, one after the other while it plays. show(round, playing) is called when either changes.
+function playerOf(last, show) {
+  const EVERY = 1200;  // milliseconds that a round is shown
+  let round = 0, timer = null;
+  const pause = () => {
+    clearInterval(timer);
+    timer = null;
+  };
+  const go = (wanted) => {
+    const target = Math.max(0, Math.min(last, wanted));
+    if (target === round) return;
+    round = target;
+    if (round === last) pause();
+    show(round, timer !== null);
+  };
+  const toggle = () => {
+    if (timer !== null) pause();
+    else {
+      if (round === last) go(0);
+      timer = setInterval(() => go(round + 1), EVERY);
+    }
+    show(round, timer !== null);
+  };
+  return { go, toggle };
+}
+
 // Two buttons that save a plot as a picture for a slide.
 function saveButtons(plot, place, name, title) {
   for (const format of ["png", "svg"]) {

@@ -24,15 +24,16 @@ DIGITS = 6
 """Significant digits of the numbers in figures; a screen shows four."""
 
 
-def render(name: str, data: Any, *, webgl: bool = False, **fields: Any) -> str:
+def render(name: str, data: Any, *, webgl: bool = False, style: str = "", script: str = "", **fields: Any) -> str:
     """The page `<name>.html.j2`, dressed in `<name>.css` and moved by `<name>.js`, with `data` for its script and `fields` for its text.
 
-    The page's policy lets its own script and plotly run, and nothing else. webgl: plotly may make functions of its own, as it does for WebGL.
+    The page's policy lets its own script and plotly run, and nothing else. webgl: plotly may make functions of its own, as it does for WebGL. style, script: what the page's own
+    build upon.
     """
-    script = SLIDE.read_text(encoding="utf-8") + _own("offline.js") + _own(f"{name}.js")
+    script = SLIDE.read_text(encoding="utf-8") + _own("offline.js") + script + _own(f"{name}.js")
     plotly, digest = _plotly()
     return _template(f"{name}.html.j2").render(
-        style=Markup(_own("offline.css") + _own(f"{name}.css")),
+        style=Markup(_own("offline.css") + style + _own(f"{name}.css")),
         script=Markup(script),
         allowed=f"'{_digest(script.encode())}' '{digest}'" + (" 'unsafe-eval'" if webgl else ""),
         data=Markup(in_script(data)),

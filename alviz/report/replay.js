@@ -1,6 +1,5 @@
 // Steps through the rounds. A sample goes by its place among those on the map; `m` is how many there are.
 (async () => {
-  const EVERY = 1200;  // milliseconds that a round is shown while it plays
   const GL_FROM = document.createElement("canvas").getContext("webgl") ? 1000 : Infinity;  // points from which WebGL draws them, as on the pages of the app
   const root = document.documentElement;
   const [back, play, next, slider, where, color, card] = ["back", "play", "next", "round", "where", "color", "card"].map((id) => document.getElementById(id));
@@ -15,7 +14,7 @@
   const m = ids.length, last = Number(slider.max);
   const [xs, ys] = [0, 1].map((axis) => Float32Array.from({ length: m }, (_, i) => points[2 * i + axis]));
   const nameOf = (code) => (code < 0 ? "not known" : classes.names[code]);
-  let round = 0, timer = null;
+  let round = 0, playing = false;
 
   // ---- what a run knows at a round ----
 
@@ -125,7 +124,7 @@
     slider.value = String(round);
     slider.setAttribute("aria-valuetext", where.textContent);
     [back.disabled, next.disabled] = [round === 0, round === last];
-    set(play, timer === null ? "Play" : "Pause");
+    set(play, playing ? "Pause" : "Play");
     root.dataset.color = color.value;
     sides.forEach((side, s) => {
       const r = reached(side), { worth, map, balance, queries } = side.rounds[r];
@@ -238,25 +237,13 @@
     } while (again);
     drawing = false;
   }
-  function go(wanted) {
-    const target = Math.max(0, Math.min(last, wanted));
-    if (target === round) return;
-    round = target;
+  const { go, toggle } = playerOf(last, (wanted, now) => {
+    playing = now;
+    if (wanted === round) { say(); return; }
+    round = wanted;
     point(null);
-    if (round === last) pause();
     draw();
-  }
-  function pause() {
-    clearInterval(timer);
-    timer = null;
-    say();
-  }
-  function toggle() {
-    if (timer !== null) { pause(); return; }
-    if (round === last) go(0);
-    timer = setInterval(() => go(round + 1), EVERY);
-    say();
-  }
+  });
 
   back.addEventListener("click", () => go(round - 1));
   next.addEventListener("click", () => go(round + 1));

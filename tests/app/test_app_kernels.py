@@ -10,8 +10,10 @@ from typing import Any
 import psutil
 import pytest
 from jupyter_client.kernelspec import NoSuchKernel
+from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 
-from alviz.app.kernels import AFTER_DISCONNECT, BEFORE_CONNECT, KERNEL_NAME, OwnKernelSpec, VisitorKernels
+from alviz.app import kernels
+from alviz.app.kernels import AFTER_DISCONNECT, AHEAD, BEFORE_CONNECT, KERNEL_NAME, OwnKernelSpec, VisitorKernels
 
 
 class StubKernel:
@@ -106,6 +108,72 @@ def test_warm_kernels_wait_for_ever_and_failed_ones_leave_the_pool(manager: Mana
         return manager.list_kernel_ids(), len(pool), manager.counts()
 
     assert asyncio.run(scene()) == (["warm"], 1, {"kernels": 1, "pooled": 1, "visitors": 0})
+
+
+class Pooling(Manager):
+    """A manager of an app with warm kernels; those that it starts are called s0, s1, …, with what they were started with."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.started: list[dict[str, Any]] = []
+
+    def fill_if_needed(self) -> None:
+        """There are pools."""
+
+
+@pytest.fixture
+def pooling(monkeypatch: pytest.MonkeyPatch) -> Pooling:
+    async def start(manager: Pooling, **kwargs: Any) -> str:
+        manager.started.append(kwargs)
+        manager.add(f"s{len(manager.started) - 1}")
+        return f"s{len(manager.started) - 1}"
+
+    monkeypatch.setattr(AsyncMappingKernelManager, "start_kernel", start)
+    monkeypatch.setattr(kernels, "SPARE_DELAY", 0.0)
+    monkeypatch.setattr(kernels, "LOOK_AGAIN", 0.0)
+    monkeypatch.setattr(VisitorKernels, "room", lambda manager: True)
+    return Pooling(kernel_spec_manager=OwnKernelSpec())
+
+
+def test_the_spare_kernel_goes_to_the_next_visitor_and_another_takes_its_place(pooling: Pooling) -> None:
+    async def scene() -> tuple[str, str, dict[str, int], list[str]]:
+        pooling.fill_spare()
+        assert pooling._spare is not None
+        await pooling._spare
+        assert pooling.counts() == {"kernels": 1, "pooled": 1, "visitors": 0}
+        taken = await pooling.start_kernel(kernel_name=KERNEL_NAME)
+        at_once = await pooling.start_kernel(kernel_name=KERNEL_NAME)  # the next is not there yet: this visitor's own
+        await pooling._spare
+        await pooling.reap(0)
+        await pooling.reap(10 * BEFORE_CONNECT)  # nobody has come for them; the spare one waits on
+        return taken, at_once, pooling.counts(), pooling.list_kernel_ids()
+
+    taken, at_once, counts, left = asyncio.run(scene())
+    assert (taken, at_once) == ("s0", "s1")
+    assert counts == {"kernels": 1, "pooled": 1, "visitors": 0} and left == ["s2"]
+    ahead = [AHEAD in str(kwargs.get("extra_arguments")) for kwargs in pooling.started]
+    assert ahead == [True, False, True]
+
+
+def test_a_spare_kernel_that_died_is_replaced(pooling: Pooling) -> None:
+    async def scene() -> list[str]:
+        pooling.fill_spare()
+        assert pooling._spare is not None
+        await pooling._spare
+        pooling._kernels.clear()
+        await pooling.reap(0)
+        await pooling._spare
+        return pooling.list_kernel_ids()
+
+    assert asyncio.run(scene()) == ["s1"]
+
+
+def test_without_warm_kernels_there_is_no_spare_one(manager: Manager) -> None:
+    async def scene() -> None:
+        manager.fill_spare()
+
+    asyncio.run(scene())
+    assert manager._spare is None
 
 
 def test_there_is_one_kernel_and_it_is_this_interpreter() -> None:

@@ -19,6 +19,7 @@ PAGES = {
     "label": "Label pictures",
     "versus?dataset=moons": "Nothing is labelled yet",
     "lessons": "",
+    "lessons/2-uncertainty": "questions in this lesson",
 }
 """Address -> words that say that the page has come."""
 

@@ -121,6 +121,32 @@ def test_a_reveal_that_fails_takes_nothing_from_the_answer() -> None:
     assert found.error == "No such pool"
 
 
+def test_a_reveal_is_cancelled_and_can_be_worked_out_afterwards() -> None:
+    begun, patient = threading.Event(), [True]
+
+    def reveal(progress):
+        begun.set()
+        while patient:
+            progress(0.5)
+        return "seen"
+
+    found = asked(reveal=reveal)
+    assert found.row.layout.display == "none"
+    found.lock(1)
+    assert begun.wait(10)
+    assert (found.button.description, found.row.layout.display) == ("Cancel", None)
+    found.button.click()
+    found.wait(10)
+    assert found.outcome == "right" and found.form.told["because"] == SECRET  # the answer needs no evidence
+    assert not found.error and found.notice.startswith("Cancelled") and not found.shown.widget.children
+    assert (found.button.description, found.row.layout.display) == ("Work it out", None)
+    patient.clear()
+    found.button.click()
+    found.wait(10)
+    assert "seen" in found.shown.widget.children[0].value
+    assert found.row.layout.display == "none" and found.outcome == "right"
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
@@ -186,6 +212,19 @@ def test_a_tryout_follows_its_controls_and_says_what_went_wrong() -> None:
     found.fields["share"].value = 0.9
     found.wait(10)
     assert found.error == "Too much"
+
+
+def test_a_tryout_that_takes_long_waits_until_it_is_asked() -> None:
+    called = []
+    found = TryOut(lambda share: called.append(share) or "done", {"share": (0, 1, 0.1, 0.5)}, later=True)
+    found.wait(10)
+    assert called == [] and not found.shown.widget.children
+    found.button.click()
+    found.wait(10)
+    assert called == [0.5] and found.button.layout.display == "none"
+    found.fields["share"].value = 0.2
+    found.wait(10)
+    assert called == [0.5, 0.2]
 
 
 def test_a_plane_takes_a_case_and_refuses_a_setting_that_there_is_not() -> None:
