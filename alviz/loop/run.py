@@ -537,13 +537,13 @@ class Run:
         return self.model(r - 1) if kept is None else kept
 
     def _go_back(self, r: int) -> None:
-        event = Event(r, -1, "undo", annotator="")
+        event, before = Event(r, -1, "undo", annotator=""), self._eras(r, self)
         if self.store is not None and self.id is not None:
-            self.store.truncate(self.id, event)
+            self.store.truncate(self.id, event, before)
         said = () if self.pending is None else self.pending.events
         self.state.append([*said, event])
         self.pending = None
-        self.before = self._eras(r, self)
+        self.before = before
         del self._rounds[r + 1 :]
         del self._models[r + 1 :]
 
