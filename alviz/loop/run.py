@@ -151,22 +151,22 @@ class Run:
             "annotator": self.oracle.annotator,
         }
 
-    def model(self, round: int | None = None) -> Model:
+    def model(self, round: int | None = None, progress: Progress = silent) -> Model:
         """The model of a round (default: the last one); trained again from that round's labels where it is not in memory, or knows too few classes."""
         r = self.position if round is None else round
         if not 0 <= r <= self.position:
             raise ValueError(f"round must lie in 0 … {self.position}, got {r}")
         model = self._models[r]
         if model is None or model.n_classes != self.dataset.n_classes:
-            previous = self._before(r)
+            previous = self._before(r, progress)
             state = LabelState(len(self.dataset), [event for event in self.state.events if event.round <= r])
-            model = self._models[r] = self._train(r, state, previous, silent)
+            model = self._models[r] = self._train(r, state, previous, progress)
         return model
 
     def view(self, round: int | None = None, progress: Progress = silent) -> PoolView:
         """What the query strategy sees after a round (default: the last one)."""
         r = self.position if round is None else round
-        model = self.model(r)
+        model = self.model(r, progress)
         state = self.state if r == self.position else LabelState(len(self.dataset), [e for e in self.state.events if e.round <= r])
         now, previous = self._probabilities(r), self._probabilities(r - 1) if r > 0 else None
         done = 0.0
@@ -445,7 +445,7 @@ class Run:
 
         state = LabelState(len(self.dataset), [*self.state.events, *fresh_for_state])
         clock.begin("train")
-        model = self._train(r, state, self._before(r), report)
+        model = self._train(r, state, self._before(r, report), report)
         clock.begin("evaluate")
         finished = evaluate(
             self.dataset,
@@ -529,12 +529,12 @@ class Run:
             self._rounds[r] = replace(finished, probabilities=again)
         return self._rounds[r].probabilities
 
-    def _before(self, r: int) -> Model | None:
+    def _before(self, r: int, progress: Progress) -> Model | None:
         """The model that round r starts from; it may know fewer classes, if some were added since."""
         if r == 0:
             return None
         kept = self._models[r - 1]
-        return self.model(r - 1) if kept is None else kept
+        return self.model(r - 1, progress) if kept is None else kept
 
     def _go_back(self, r: int) -> None:
         event, before = Event(r, -1, "undo", annotator=""), self._eras(r, self)

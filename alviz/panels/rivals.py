@@ -42,7 +42,7 @@ class RivalsPanel:
 
     def __init__(self, workbench: Workbench):
         self.workbench = workbench
-        self.baseline = Baseline(workbench.rests, workbench.floor)
+        self.baseline = Baseline(workbench.floor)
         self._stopped = False
         self._of: tuple[Run, ...] = ()
         self.map = Plot(height="clamp(270px, 38vh, 560px)", empty="The map comes once the data are projected.")

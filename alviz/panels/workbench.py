@@ -17,6 +17,7 @@ from alviz.data.dataset import Dataset
 from alviz.loop import Run
 from alviz.loop.explain import without
 from alviz.loop.round import Round
+from alviz.panels.floor import Floor
 from alviz.panels.jobs import Job, Lane, Work
 from alviz.panels.pace import known_from
 from alviz.panels.parts import REGISTRIES, made, rivals_in_store, rivals_of
@@ -124,7 +125,7 @@ class Workbench(Working):
     def __init__(self, store: Any = None, **config: Any):
         super().__init__(config={**DEFAULTS, **config})
         self.store = store
-        self.floor = threading.Lock()
+        self.floor = Floor(self._jobs.wait)
         self._maps = Lane("map", self._map_changed, self._map_progressed, self._map_failed)
         self._loaded: tuple[Any, Dataset] | None = None
         self._loading = threading.Lock()
@@ -287,10 +288,6 @@ class Workbench(Working):
                 work(job)
 
         return super().begin(alone)
-
-    def rests(self, seconds: float) -> bool:
-        """Whether nothing that a button began is under way, at the latest so many seconds from now."""
-        return self._jobs.wait(seconds)
 
     def wait(self, timeout: float | None = None) -> None:
         """Block until nothing is under way (for scripts and tests). Raises TimeoutError."""
