@@ -44,21 +44,19 @@ class Ranking:
 
 
 def lineup(finished: Round) -> list[str]:
-    """The strategies in the order in which they are best asked about a round: its own, those that give scores, those that pick batches, those whose cost grows faster than the pool, those that train."""
+    """The strategies in the order in which they are best asked about a round: its own, those that give scores, those that pick batches, those that ask a network or cost more than the pool grows, and
+    those that train."""
 
-    def cost(name: str) -> tuple[bool, bool, bool, bool]:
+    def wait(name: str) -> tuple[bool, ...]:
+        if name == finished.strategy:
+            return (False,)
         kind = registry.factory(name)
-        if not isinstance(kind, type):
-            return False, True, True, True
-        return (
-            name != finished.strategy,
-            getattr(kind, "trains", True),
-            not getattr(kind, "scalable", False),
-            not issubclass(kind, ScoringStrategy),
-        )
+        if not isinstance(kind, type) or not issubclass(kind, QueryStrategy):  # a plug-in's function, of which nothing is known
+            return True, True
+        return True, kind.trains, not kind.scalable, "module" in kind.needs, not issubclass(kind, ScoringStrategy)
 
     known = strategies.available()
-    return sorted(known if finished.strategy in known else [finished.strategy, *known], key=cost)
+    return sorted(known if finished.strategy in known else [finished.strategy, *known], key=wait)
 
 
 def chooser(run: Run, round: int) -> QueryStrategy | None:

@@ -87,11 +87,11 @@ def ranks_html(rankings: Iterable[Ranking], sample: int, round: int, own: str) -
         f"would have it in their batch of {batch:,} (★)."
     )
     ranks = [_row(one, own, f"{place:,}", one.picked(sample) > 0) for place, _, one in scored]
-    picks = [_row(one, own, f"{place:,}" if place <= batch else "not picked", place <= batch) for place, _, one in batches]
+    picks = [_row(one, own, f"{place:,}" if place <= batch else "–", place <= batch) for place, _, one in batches]
     parts = [
         f'<p class="alviz-reading">{escape(said)}</p>',
         _list(f"By score: rank of {count:,}", ranks),
-        _list(f"By batch: number among {plural(batch, 'pick')}", picks),
+        _list(f"By batch: number among {plural(batch, 'pick')}, – where it is not picked", picks),
         _notes(asked),
         _reasons(every),
     ]

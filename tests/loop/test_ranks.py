@@ -9,7 +9,8 @@ from alviz.loop import Run
 from alviz.loop.explain import explain
 from alviz.loop.ranks import Ranking, Rankings
 from alviz.progress import Cancelled
-from alviz.strategies.base import registry
+from alviz.strategies.base import QueryStrategy, Selection, registry
+from alviz.strategies.pool import PoolView
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +123,21 @@ def test_every_strategy_is_asked_the_rounds_own_first_and_slow_ones_last(third: 
     assert max(own.index(name) for name in ("entropy", "grad-norm", "density-weighted")) < own.index("k-center")
     for slow in ("ccal", "vaal", "expected-error-reduction"):
         assert own.index(slow) > max(own.index(name) for name in ("k-center", "badge", "typiclust", "max-herding"))
+
+
+class Lowest(QueryStrategy):
+    """Of nobody's registry."""
+
+    def select(self, pool: PoolView, n_queries: int, rng: np.random.Generator) -> Selection:
+        return Selection(pool.candidates[:n_queries], np.full(pool.n, np.nan))
+
+
+def test_a_strategy_of_ones_own_is_ranked_too(pool: Dataset) -> None:
+    run = Run(pool, strategy=Lowest(), n_queries=6)
+    run.step()
+    ranked = Rankings(run, 1)
+    assert ranked.names[0] == "Lowest" and ranked.under("Lowest").picks.tolist() == run.rounds[1].queried.tolist()
+    assert ranked.under("entropy").why == ""
 
 
 def test_one_that_fails_does_not_keep_the_others(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -115,7 +115,7 @@ def test_ranks_serve_every_sample_of_the_round(panel: SamplePanel, monkeypatch: 
     rank(panel)
     far = int(other.queried[4])
     assert said(panel)["margin"] == "★ 1" and "margin <i>(this round)</i>" in panel.ranks.table.value
-    assert said(panel)["k-center"] == (f"★ {other.queried.tolist().index(first) + 1}" if first in other.queried else "not picked")
+    assert said(panel)["k-center"] == (f"★ {other.queried.tolist().index(first) + 1}" if first in other.queried else "–")
     assert "needs a committee" in panel.ranks.table.value and panel.ranks.button.layout.display == "none"
     panel.workbench.selected = [second]
     assert said(panel)["margin"] == "★ 2"
@@ -194,7 +194,7 @@ def test_whatever_the_page_does_meanwhile_comes_first_and_the_ranks_stay_right(t
     for name, finished in wanted.items():
         assert finished is not None
         place = finished.queried.tolist().index(sample) + 1 if sample in finished.queried else 0
-        assert said(panel)[name] == (f"★ {place}" if place else "not picked")
+        assert said(panel)[name] == (f"★ {place}" if place else "–")
 
 
 def test_parts_that_only_the_model_knows_come_with_the_ranks(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,7 +226,7 @@ def test_the_table_says_of_whom_it_knows_what() -> None:
     assert "<img" not in said
     assert "Among the 3 candidates of round 4, under the same model and seed, 2 of 3 strategies would have it in their batch of 2" in said
     assert "By score: rank of 3" in said and "<span>3</span>" in said
-    assert "By batch: number among 2 picks" in said and "b: All." in said and "2 of 3 were looked at" in said
+    assert "By batch: number among 2 picks, – where it is not picked" in said and "b: All." in said and "2 of 3 were looked at" in said
     assert "No rank by 2 other strategies" in said and "c, d: needs" in said
     assert ranks_html([Ranking("c", 3, why="needs more")], 0, 4, "c").count("needs more") == 1
 
