@@ -8,7 +8,8 @@ import ipywidgets as widgets
 from alviz.figures.base import plural
 from alviz.loop.ranks import Ranking
 from alviz.panels.ranker import Ranker
-from alviz.panels.workbench import View, Workbench
+from alviz.panels.tracks import View
+from alviz.panels.workbench import Workbench
 
 
 class Ranks:

@@ -20,7 +20,8 @@ from alviz.panels.measures import METRICS
 from alviz.panels.parts import MAX_RIVALS
 from alviz.panels.plot import Plot
 from alviz.panels.thumbnails import Thumbnails
-from alviz.panels.workbench import View, Workbench
+from alviz.panels.tracks import View
+from alviz.panels.workbench import Workbench
 from alviz.studies.duels import given_labels, only_one_saw, picked_when
 
 SEEDS = 10

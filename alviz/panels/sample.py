@@ -15,7 +15,8 @@ from alviz.panels.linking import link_selection
 from alviz.panels.plot import Plot
 from alviz.panels.ranks import Ranks
 from alviz.panels.thumbnails import Thumbnails, sprite_sheet
-from alviz.panels.workbench import View, Workbench
+from alviz.panels.tracks import View
+from alviz.panels.workbench import Workbench
 
 EMPTY = '<p class="alviz-reading">{}</p>'
 CLICK = "Click a sample, on the map or among the pictures: why it was picked, or was not."

@@ -14,7 +14,8 @@ from alviz.loop import Run
 from alviz.loop.ranks import Ranking
 from alviz.panels.ranks import ranks_html
 from alviz.panels.sample import SamplePanel
-from alviz.panels.workbench import Track, View, Workbench
+from alviz.panels.tracks import Track, View
+from alviz.panels.workbench import Workbench
 from alviz.strategies import QueryStrategy, Selection
 from alviz.strategies.base import registry
 from alviz.strategies.pool import PoolView
