@@ -15,13 +15,14 @@ from alviz.data.dataset import Dataset
 from alviz.initial.base import InitialPool
 from alviz.learners.base import ConstantModel, Learner, Model
 from alviz.learners.stored import dumped, restored
+from alviz.loop.asking import asked
 from alviz.loop.cited import cited
 from alviz.loop.clock import CancelToken, Clock, OnPhase, reporter
 from alviz.loop.evaluate import evaluate
 from alviz.loop.keeping import Pending, RunStore, StoredRun
-from alviz.loop.labels import WHAT_IF, Event, Kind, LabelState, said_by_people, standing
+from alviz.loop.labels import WHAT_IF, Event, LabelState, standing
 from alviz.loop.metrics import ROUND_METRICS, Metric
-from alviz.loop.oracles import DONT_KNOW, NOT_YET, Oracle, Person, TrueLabels
+from alviz.loop.oracles import NOT_YET, Oracle, Person, TrueLabels
 from alviz.loop.round import Round, widened
 from alviz.loop.script import Era, made, script
 from alviz.loop.signals import ModelSignals, check_needs, inputs, predicted, with_inputs
@@ -432,7 +433,7 @@ class Run:
         selection = waiting.selection
 
         clock.begin("label")
-        answers, fresh = self._ask(r, selection.indices, waiting.events)
+        answers, fresh = asked(self.oracle, r, selection.indices, waiting.events, self.state.events, self.dataset.n_classes)
         if self.oracle.annotator != "simulated":  # what a person said is kept before anything else can go wrong
             self.pending = replace(waiting, seconds=dict(clock.seconds), events=(*waiting.events, *fresh))
             if self.store is not None:
@@ -487,24 +488,6 @@ class Run:
         clock.begin("select")
         selection = strategy.select(view, min(n_wanted, len(view)), self._rng(r, 1))
         return selection, strategy_name(strategy)
-
-    def _ask(self, r: int, indices: Indices, said: Sequence[Event]) -> tuple[Indices, list[Event]]:
-        """(answers (b,), the events among them that are not in the log of this query yet)."""
-        answers = np.array(self.oracle.ask(indices), dtype=np.int64)
-        if answers.shape != indices.shape or answers.min(initial=0) < NOT_YET or answers.max(initial=0) >= self.dataset.n_classes:
-            raise ValueError(f"the oracle must give one answer per query in −2 … {self.dataset.n_classes - 1}")
-        here, ever = said_by_people(said), said_by_people(self.state.events)
-        fresh = []
-        for position, i in enumerate(indices.tolist()):
-            if i in here:
-                answers[position] = here[i].label
-            elif answers[position] != NOT_YET:
-                kind: Kind = "skip" if answers[position] == DONT_KNOW else "label"
-                fresh.append(Event(r, i, kind, int(answers[position]), self.oracle.annotator))
-            elif i in ever:
-                answers[position] = ever[i].label
-                fresh.append(replace(ever[i], round=r))
-        return answers, fresh
 
     def _train(self, r: int, state: LabelState, previous: Model | None, progress: Progress) -> Model:
         labelled = state.labelled
