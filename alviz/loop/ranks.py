@@ -44,19 +44,25 @@ class Ranking:
 
 
 def lineup(finished: Round) -> list[str]:
-    """The strategies in the order in which they are best asked about a round: its own, those that give scores, those that pick batches, those that ask a network or cost more than the pool grows, and
-    those that train."""
+    """The strategies in the order in which they are best asked about a round: its own, those that give scores, those that pick batches, those whose cost grows faster than the pool, `slow` ones."""
 
     def wait(name: str) -> tuple[bool, ...]:
         if name == finished.strategy:
             return (False,)
         kind = registry.factory(name)
-        if not isinstance(kind, type) or not issubclass(kind, QueryStrategy):  # a plug-in's function, of which nothing is known
-            return True, True
-        return True, kind.trains, not kind.scalable, "module" in kind.needs, not issubclass(kind, ScoringStrategy)
+        scores = isinstance(kind, type) and issubclass(kind, ScoringStrategy)
+        return True, slow(name, finished), not getattr(kind, "scalable", True), not scores
 
     known = strategies.available()
     return sorted(known if finished.strategy in known else [finished.strategy, *known], key=wait)
+
+
+def slow(name: str, finished: Round) -> bool:
+    """Whether a strategy that did not choose the round trains something of its own, or asks a network for more than its predictions: it takes seconds or minutes, and PyTorch half a gigabyte of memory."""
+    if name == finished.strategy:
+        return False
+    kind = registry.factory(name)
+    return getattr(kind, "trains", False) or "module" in getattr(kind, "needs", ())
 
 
 def chooser(run: Run, round: int) -> QueryStrategy | None:
@@ -90,9 +96,7 @@ class Rankings:
         try:
             if name == self.finished.strategy:
                 return self._by_own()
-            strategy = strategies.create(name)
-            why = self._cannot(strategy)
-            return Ranking(name, len(self._view), why=why) if why else self._by(strategy)
+            return self.refused(name) or self._by(strategies.create(name))
         except Cancelled:
             raise
         except Exception as error:  # one that fails keeps none of the others from being asked
@@ -113,8 +117,12 @@ class Rankings:
         selection = strategy.select(self._view, b, np.random.default_rng([self.run.seed, self.round, PHASES.index("select")]))
         return Ranking(name, count, None, selection.indices, selection.note)
 
+    def refused(self, name: str) -> Ranking | None:
+        """What a strategy says that cannot be asked, and why; None where it can be."""
+        why = "" if name == self.finished.strategy else self._cannot(strategies.create(name))
+        return Ranking(name, len(self._view), why=why) if why else None
+
     def _cannot(self, strategy: QueryStrategy) -> str:
-        """Why a strategy has no picks here, "" where it has."""
         if strategy.oracle:
             return "sees the true labels"
         missing = missing_needs(strategy, self._view.provides)

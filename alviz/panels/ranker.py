@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 import traitlets
 
-from alviz.loop.ranks import Ranking, Rankings, lineup
+from alviz.loop.ranks import Ranking, Rankings, lineup, slow
 from alviz.loop.round import Round
 from alviz.loop.run import Run
 from alviz.panels.floor import Floor
@@ -57,12 +57,18 @@ class Ranker(InTurn):
         """The strategies that have not ranked the round yet, in the order in which they will be asked."""
         return [] if self._about is None else [name for name in lineup(self._about) if name not in self.found]
 
+    @property
+    def soon(self) -> list[str]:
+        """Those of `left` that are not slow."""
+        return [name for name in self.left if self._about is not None and not slow(name, self._about)]
+
     def begin(self, run: Run, finished: Round) -> None:
-        """Rank the candidates of this round of `run` under all strategies that have not done so yet."""
+        """Rank the candidates of this round of `run` under all strategies that have not done so yet; under the slow ones once there are no others."""
         self.about(finished)
         if self._going is finished or not self.left:
             return
         self._going = finished
+        patient = not self.soon
 
         def work(job: Job) -> None:
             def progress(share: float) -> None:
@@ -87,7 +93,9 @@ class Ranker(InTurn):
                         self._tell()
                     self.doing = name
                     with self._floor:
-                        mine[name] = rankings.under(name, progress)
+                        found = rankings.refused(name) if slow(name, finished) and not patient else rankings.under(name, progress)
+                    if found is not None:
+                        mine[name] = found
             finally:
                 self._tell()
 

@@ -42,21 +42,21 @@ class Ranks:
 
     def _say(self) -> None:
         ranker, candidate = self.ranker, self._shown is not None
-        done, left = len(ranker.found), len(ranker.left)
+        done, left, soon = len(ranker.found), ranker.left, ranker.soon
         self.button.disabled = not candidate and not ranker.busy
         self.button.layout.display = None if left else "none"
         words = ranker.problem
         if ranker.busy:
-            self.button.description, self.button.tooltip = "Cancel ranking", "The strategies that are done stay"
-            at_work = f"; {ranker.doing} is at work: {ranker.done:.0%}" if ranker.doing else ""
-            words = f"{done:,} of {strategies(done + left)} done{at_work}"
-        elif done and left:
-            self.button.description, self.button.tooltip = f"Rank it under {strategies(left, 'more ')}", f"Go on with {ranker.left[0]}"
+            say, why = "Cancel ranking", "The strategies that are done stay"
+            words = f"{strategies(done)} done" + (f"; {ranker.doing} is at work: {ranker.done:.0%}" if ranker.doing else "")
+        elif not done:
+            say, why = "Rank it under every strategy", "Let all that this run's signals serve choose from the pool of this round"
+        elif soon:
+            say, why = f"Rank it under {strategies(len(soon), 'more ')}", f"Go on with {soon[0]}"
         else:
-            self.button.description = "Rank it under every strategy"
-            self.button.tooltip = (
-                "Let every strategy that this run's signals serve choose from the pool of this round; the slow ones come last"
-            )
+            say = f"Rank it under {strategies(len(left), 'slow ')} too"
+            why = f"{', '.join(left)}: they train something of their own, or ask a network; half a minute and more, and half a gigabyte of memory"
+        self.button.description, self.button.tooltip = say, why
         self.words.value = escape(words)
         self.words.layout.display = None if words else "none"
 

@@ -7,7 +7,7 @@ import alviz
 from alviz.data.dataset import Dataset
 from alviz.loop import Run
 from alviz.loop.explain import explain
-from alviz.loop.ranks import Ranking, Rankings
+from alviz.loop.ranks import Ranking, Rankings, slow
 from alviz.progress import Cancelled
 from alviz.strategies.base import QueryStrategy, Selection, registry
 from alviz.strategies.pool import PoolView
@@ -24,6 +24,9 @@ def run(digits: Dataset) -> Run:
 @pytest.fixture(scope="module")
 def third(run: Run) -> Rankings:
     return Rankings(run, 3)
+
+
+LAST = {"adversarial-bim", "boss-oracle", "ccal", "core-gcn", "deepfool", "expected-error-reduction", "gaal", "vaal"}
 
 
 def labels_before(run: Run, r: int) -> np.ndarray:
@@ -121,8 +124,10 @@ def test_every_strategy_is_asked_the_rounds_own_first_and_slow_ones_last(third: 
     own = [name for name in third.names if ":" not in name]
     assert own[0] == "margin"
     assert max(own.index(name) for name in ("entropy", "grad-norm", "density-weighted")) < own.index("k-center")
-    for slow in ("ccal", "vaal", "expected-error-reduction"):
-        assert own.index(slow) > max(own.index(name) for name in ("k-center", "badge", "typiclust", "max-herding"))
+    for name in alviz.strategies.available():
+        assert slow(name, third.finished) == (name in LAST), name
+    for last in LAST:
+        assert own.index(last) > max(own.index(name) for name in ("k-center", "badge", "typiclust", "max-herding"))
 
 
 class Lowest(QueryStrategy):
@@ -138,6 +143,7 @@ def test_a_strategy_of_ones_own_is_ranked_too(pool: Dataset) -> None:
     ranked = Rankings(run, 1)
     assert ranked.names[0] == "Lowest" and ranked.under("Lowest").picks.tolist() == run.rounds[1].queried.tolist()
     assert ranked.under("entropy").why == ""
+    assert not slow("Lowest", run.rounds[1])
 
 
 def test_one_that_fails_does_not_keep_the_others(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -162,6 +162,19 @@ def test_cancel_keeps_what_is_done_and_the_button_goes_on(panel: SamplePanel, mo
     assert set(said(panel)) == {"margin", "entropy", "k-center", "kmeans"} and panel.ranks.button.layout.display == "none"
 
 
+def test_slow_ones_are_asked_by_themselves(panel: SamplePanel, monkeypatch: pytest.MonkeyPatch) -> None:
+    only(monkeypatch, "margin", "k-center", "expected-error-reduction", "boss-oracle")
+    run = run_of(panel)
+    finished = run.fork(round=2, strategy="expected-error-reduction").step()
+    assert finished is not None
+    panel.workbench.selected = [int(finished.queried[6])]
+    rank(panel)
+    assert set(said(panel)) == {"margin", "k-center"} and "sees the true labels" in panel.ranks.table.value
+    assert panel.ranks.button.description == "Rank it under 1 slow strategy too"
+    rank(panel)
+    assert said(panel)["expected-error-reduction"] == "★ 7" and panel.ranks.button.layout.display == "none"
+
+
 @pytest.mark.parametrize("then", ["step", "undo", "look", "branch"])
 def test_whatever_the_page_does_meanwhile_comes_first_and_the_ranks_stay_right(then: str, monkeypatch: pytest.MonkeyPatch) -> None:
     workbench = Workbench(**SMALL)
