@@ -49,6 +49,8 @@ class Ranks:
         if ranker.busy:
             say, why = "Cancel ranking", "The strategies that are done stay"
             words = f"{strategies(done)} done" + (f"; {ranker.doing} is at work: {ranker.done:.0%}" if ranker.doing else "")
+        elif not candidate:
+            say, why = "Rank it under every strategy", "This round could not have picked it"
         elif not done:
             say, why = "Rank it under every strategy", "Let all that this run's signals serve choose from the pool of this round"
         elif soon:

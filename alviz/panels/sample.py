@@ -50,7 +50,7 @@ class SamplePanel:
         plots = widgets.HBox([self.now, self.history], layout={"flex_flow": "row wrap", "overflow": "visible"})
         for plot in (self.now, self.history):
             plot.layout.flex, plot.layout.width = "1 1 260px", "auto"
-        buttons = widgets.HBox([self.visit, self.what_if, self.ranks.button])
+        buttons = widgets.HBox([self.visit, self.what_if, self.ranks.button], layout={"flex_flow": "row wrap", "overflow": "visible"})
         buttons.add_class("alviz-buttons")
         self.body = widgets.VBox(
             [plots, buttons, self.ranks.words, self.ranks.table, self.near, self.neighbours], layout={"display": "none"}
