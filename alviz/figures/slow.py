@@ -41,6 +41,10 @@ def slow_motion(walk: Walk, stop: Stop) -> Drawing:
     return Drawing({"data": [*drawn, *beside], "layout": look}, words(walk, stop))
 
 
+CROWD = 5000
+"""Of larger pools the points are smaller: one would see a single blot."""
+
+
 class _Map:
     """Makes the traces of the map; the pool's are the same arrays at every stop."""
 
@@ -48,6 +52,7 @@ class _Map:
         self.walk = walk
         self.x, self.y = np.ascontiguousarray(walk.points.T, dtype=np.float32)
         self.many = len(walk.points) > GL_FROM
+        self.small = min(1.0, (CROWD / max(len(walk.points), 1)) ** 0.25)
         self.k = walk.dataset.n_classes
         self.names = walk.dataset.class_names
 
@@ -106,24 +111,27 @@ class _Map:
         return [{**at, "text": f"<b>{stop.picks}</b>", "bgcolor": "var(--alviz-surface)", "borderpad": 1}]
 
     def _pool(self, opacity: float, flat: bool = False) -> list[dict[str, Any]]:
-        """The pool in the colours of its scores; larger means higher as well, for eyes that cannot tell the colours apart. flat: without both."""
+        """The pool in the colours of its scores, the highest on top; larger means higher as well, for eyes that cannot tell the colours apart. flat: without both."""
         walk = self.walk
-        ids = walk.scored
-        plain = {"size": 3 if self.many else 4, "opacity": opacity, "color": palette.POOL}
+        ids = walk.ranked[::-1]
+        plain = {"size": round((3 if self.many else 4) * self.small, 1), "opacity": opacity, "color": palette.POOL}
         others = self._trace(walk.unscored, "not scored", plain)
         if flat or not len(ids):
             return [others, self._trace(ids, "pool", plain)]
         assert walk.now.scores is not None
         scores, colors = walk.now.scores[ids], scale(walk)
-        size = (2.5 + 4.5 * (scores - colors["cmin"]) / (colors["cmax"] - colors["cmin"])).astype(np.float32)
+        size = self.small * (2.5 + 4.5 * (scores - colors["cmin"]) / (colors["cmax"] - colors["cmin"]))
         scored = self._trace(
-            ids, "pool", {"size": size, "opacity": opacity, "line": {"width": 0}, "color": scores.astype(np.float32), **colors}
+            ids,
+            "pool",
+            {"size": size.astype(np.float32), "opacity": opacity, "line": {"width": 0}, "color": scores.astype(np.float32), **colors},
         )
         scored["hovertemplate"] = "<b>#%{customdata:d}</b><br>score %{marker.color:.3g}<extra></extra>"
         return [others, scored]
 
     def _rings(self, opacity: float = 0.5) -> dict[str, Any]:
-        marker = {"symbol": palette.ring_numbers(1)[0], "size": 7, "opacity": opacity, "color": palette.POOL, "line": {"width": 1}}
+        look = {"opacity": opacity, "color": palette.POOL} if self.small == 1 else {"opacity": 0.8, "color": "var(--alviz-text)"}
+        marker = {"symbol": palette.ring_numbers(1)[0], "size": 7, **look, "line": {"width": 1}}
         return self._trace(self.walk.labelled, "labelled before", marker)
 
     def _classes(self, codes: Any, size: int) -> dict[str, Any]:

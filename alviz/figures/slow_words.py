@@ -131,7 +131,7 @@ def _model(walk: Walk, _: Stop) -> str:
     else:
         source, target, count = walk.flows[0]
         moved = (
-            f"Trained anew, the model changes its mind about {flips:,} of {plural(rest, 'other sample')} ({percent(flips / rest)}), "
+            f"Trained anew, the model changes its mind about {flips:,} of {plural(rest, 'other')} ({percent(flips / rest)}), "
             f"most from {spoken(names[source])} to {spoken(names[target])} ({count:,})."
         )
     if walk.moved is not None and walk.moved.before is not None:

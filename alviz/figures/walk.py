@@ -98,11 +98,6 @@ class Walk:
         return ids[np.argsort(-self.now.scores[ids], kind="stable")]
 
     @cached_property
-    def scored(self) -> NDArray[np.int64]:
-        """The same, by index."""
-        return np.sort(self.ranked)
-
-    @cached_property
     def unscored(self) -> NDArray[np.int64]:
         """Those of `pool` without a score."""
         return np.setdiff1d(self.pool, self.ranked)

@@ -1,4 +1,4 @@
-"""Why a sample was picked, or was not: what a run's records say about it, where other strategies rank it, and the run without it."""
+"""Why a sample was picked, or was not: what a run's records say about it, and the run without it."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -7,18 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from alviz import strategies
 from alviz.checks import whole
 from alviz.data.dataset import Dataset
 from alviz.loop.labels import WHAT_IF, Event, LabelState
+from alviz.loop.ranks import chooser
 from alviz.loop.round import Round
 from alviz.loop.run import Run, strategy_name
 from alviz.loop.signals import flattened
-from alviz.progress import Progress, silent
 from alviz.strategies.arrays import Arrays
-from alviz.strategies.base import QueryStrategy, ScoringStrategy, finite, missing_needs, ranking, registry, spread
 from alviz.strategies.device import Array, Indices
-from alviz.strategies.needs import readable_need
 from alviz.strategies.pool import MissingSignal, PoolView
 
 NEIGHBOURS = 5
@@ -59,21 +56,6 @@ class Explanation:
     space: str
 
 
-@dataclass(frozen=True, eq=False)
-class Rankings:
-    """Where strategies rank every candidate of one round.
-
-    round: r; all saw what the strategy of round r saw. ranks: name -> (n,) int64, 1 = label first, 0 = no candidate; equals share the better rank. count: candidates. skipped: name -> why it has no
-    ranks. parts: what the scores of the run's own strategy are made of, name -> (n,) with NaN elsewhere.
-    """
-
-    round: int
-    ranks: Mapping[str, Indices]
-    count: int
-    skipped: Mapping[str, str]
-    parts: Mapping[str, NDArray[np.float64]]
-
-
 def explain(run: Run, round: int, sample: int) -> Explanation:
     """What `run` says about dataset index `sample` at `round`, from its records alone: nothing is trained or predicted.
 
@@ -111,35 +93,6 @@ def explain(run: Run, round: int, sample: int) -> Explanation:
         neighbour_labels=state.labels[near],
         space=space,
     )
-
-
-def rankings(run: Run, round: int, progress: Progress = silent) -> Rankings:
-    """Where every strategy that gives one score per candidate, and that this run can serve as it is, ranks the candidates of `round`.
-
-    progress may raise Cancelled. Raises ValueError for round 0, which no strategy chose, or one that there is not.
-    """
-    r = whole("round", round, 1, run.position)
-    done, share = 0.0, 1.0
-    view = run.view(r - 1, progress=lambda part: progress(done + share * part))
-    own = run.strategy.fallback(view.provides)
-    recorded = run.rounds[r]
-    ranks: dict[str, Indices] = {}
-    skipped: dict[str, str] = {}
-    names = strategies.available()
-    for k, name in enumerate(names):
-        done, share = k / len(names), 1 / len(names)
-        progress(done)
-        reason = _cannot(name, run, view)
-        if not reason:
-            try:
-                same = name == strategy_name(own) and name == recorded.strategy
-                ranks[name] = _ranks(own if same else strategies.create(name), view)
-            except ValueError as error:
-                reason = str(error)
-        if reason:
-            skipped[name] = reason
-    parts = own.parts(view) if strategy_name(own) == recorded.strategy else {}
-    return Rankings(r, ranks, len(view), skipped, {name: spread(view, values) for name, values in parts.items()})
 
 
 def without(run: Run, sample: int) -> Run:
@@ -195,8 +148,9 @@ def _parts(run: Run, r: int, i: int) -> dict[str, float]:
     view = PoolView(
         Arrays(signals, None), state.candidates, labelled, state.labels[labelled], dataset.n_classes, len(dataset), seed=run.seed
     )
-    strategy = run.strategy.fallback(view.provides)
-    if strategy_name(strategy) != run.rounds[r].strategy:  # a branch looks back at rounds of another strategy
+    own = chooser(run, r)
+    strategy = None if own is None else own.fallback(view.provides)
+    if strategy is None or strategy_name(strategy) != run.rounds[r].strategy:
         return {}
     try:
         parts = strategy.parts(view)
@@ -216,33 +170,3 @@ def _nearest(dataset: Dataset, state: LabelState, i: int) -> tuple[Indices, NDAr
     distances = np.linalg.norm(table.astype(np.float64) - one.astype(np.float64), axis=1)
     first = np.argsort(distances, kind="stable")[:NEIGHBOURS]
     return labelled[first], distances[first], space
-
-
-def _cannot(name: str, run: Run, view: PoolView) -> str:
-    """Why a strategy has no ranks here, "" where it has."""
-    factory = registry.factory(name)
-    if not (isinstance(factory, type) and issubclass(factory, ScoringStrategy)):
-        return "gives no score by which every sample has its place"
-    if factory.oracle:
-        return "sees the true labels"
-    missing = missing_needs(factory, view.provides)
-    if missing:
-        return "needs " + " and ".join(map(readable_need, missing))
-    strategy = strategies.create(name)
-    if name != strategy_name(run.strategy) and strategy.learner(run.base_learner) is not run.base_learner:
-        return "changes the training: its model would be another"
-    return ""
-
-
-def _ranks(strategy: QueryStrategy, view: PoolView) -> Indices:
-    """(n,) 1 = label first, 0 = no candidate; candidates that are equal in score and second key share the better rank."""
-    assert isinstance(strategy, ScoringStrategy)
-    scores = finite(strategy.score(view), strategy.name)
-    second = strategy.tiebreak(view)
-    order = ranking(scores, second)
-    keys = np.stack([scores, np.zeros(len(scores)) if second is None else np.asarray(second, dtype=np.float64)], axis=1)[order]
-    fresh = np.r_[True, (keys[1:] != keys[:-1]).any(axis=1)] if len(order) else np.zeros(0, dtype=bool)
-    places = np.maximum.accumulate(np.where(fresh, np.arange(1, len(order) + 1), 0))
-    out = np.zeros(view.n, dtype=np.int64)
-    out[view.candidates[order]] = places
-    return out

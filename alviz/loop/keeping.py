@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from alviz.data.dataset import Dataset
 from alviz.loop.labels import Event
 from alviz.loop.round import Round
+from alviz.loop.script import Era
 from alviz.strategies.base import Selection
 
 Arrays = dict[str, NDArray[np.generic]]
@@ -74,6 +75,6 @@ class RunStore(Protocol):
         """Keep the run over `dataset`, which has other unlabelled samples than the stored pool, or another order, from now on."""
         ...
 
-    def truncate(self, run: str, event: Event) -> None:
-        """Drop the rounds after event.round; keep the undo event itself in the log."""
+    def truncate(self, run: str, event: Event, before: Sequence[Era]) -> None:
+        """Drop the rounds after event.round; keep the undo event itself in the log, and what the rounds that stay were made with (see `Run.config`)."""
         ...

@@ -15,13 +15,14 @@ from alviz.data.dataset import Dataset
 from alviz.initial.base import InitialPool
 from alviz.learners.base import ConstantModel, Learner, Model
 from alviz.learners.stored import dumped, restored
+from alviz.loop.asking import asked
 from alviz.loop.cited import cited
 from alviz.loop.clock import CancelToken, Clock, OnPhase, reporter
 from alviz.loop.evaluate import evaluate
 from alviz.loop.keeping import Pending, RunStore, StoredRun
-from alviz.loop.labels import WHAT_IF, Event, Kind, LabelState, said_by_people, standing
+from alviz.loop.labels import WHAT_IF, Event, LabelState, standing
 from alviz.loop.metrics import ROUND_METRICS, Metric
-from alviz.loop.oracles import DONT_KNOW, NOT_YET, Oracle, Person, TrueLabels
+from alviz.loop.oracles import NOT_YET, Oracle, Person, TrueLabels
 from alviz.loop.round import Round, widened
 from alviz.loop.script import Era, made, script
 from alviz.loop.signals import ModelSignals, check_needs, inputs, predicted, with_inputs
@@ -151,22 +152,22 @@ class Run:
             "annotator": self.oracle.annotator,
         }
 
-    def model(self, round: int | None = None) -> Model:
+    def model(self, round: int | None = None, progress: Progress = silent) -> Model:
         """The model of a round (default: the last one); trained again from that round's labels where it is not in memory, or knows too few classes."""
         r = self.position if round is None else round
         if not 0 <= r <= self.position:
             raise ValueError(f"round must lie in 0 … {self.position}, got {r}")
         model = self._models[r]
         if model is None or model.n_classes != self.dataset.n_classes:
-            previous = self._before(r)
+            previous = self._before(r, progress)
             state = LabelState(len(self.dataset), [event for event in self.state.events if event.round <= r])
-            model = self._models[r] = self._train(r, state, previous, silent)
+            model = self._models[r] = self._train(r, state, previous, progress)
         return model
 
     def view(self, round: int | None = None, progress: Progress = silent) -> PoolView:
         """What the query strategy sees after a round (default: the last one)."""
         r = self.position if round is None else round
-        model = self.model(r)
+        model = self.model(r, progress)
         state = self.state if r == self.position else LabelState(len(self.dataset), [e for e in self.state.events if e.round <= r])
         now, previous = self._probabilities(r), self._probabilities(r - 1) if r > 0 else None
         done = 0.0
@@ -432,7 +433,7 @@ class Run:
         selection = waiting.selection
 
         clock.begin("label")
-        answers, fresh = self._ask(r, selection.indices, waiting.events)
+        answers, fresh = asked(self.oracle, r, selection.indices, waiting.events, self.state.events, self.dataset.n_classes)
         if self.oracle.annotator != "simulated":  # what a person said is kept before anything else can go wrong
             self.pending = replace(waiting, seconds=dict(clock.seconds), events=(*waiting.events, *fresh))
             if self.store is not None:
@@ -445,7 +446,7 @@ class Run:
 
         state = LabelState(len(self.dataset), [*self.state.events, *fresh_for_state])
         clock.begin("train")
-        model = self._train(r, state, self._before(r), report)
+        model = self._train(r, state, self._before(r, report), report)
         clock.begin("evaluate")
         finished = evaluate(
             self.dataset,
@@ -488,24 +489,6 @@ class Run:
         selection = strategy.select(view, min(n_wanted, len(view)), self._rng(r, 1))
         return selection, strategy_name(strategy)
 
-    def _ask(self, r: int, indices: Indices, said: Sequence[Event]) -> tuple[Indices, list[Event]]:
-        """(answers (b,), the events among them that are not in the log of this query yet)."""
-        answers = np.array(self.oracle.ask(indices), dtype=np.int64)
-        if answers.shape != indices.shape or answers.min(initial=0) < NOT_YET or answers.max(initial=0) >= self.dataset.n_classes:
-            raise ValueError(f"the oracle must give one answer per query in −2 … {self.dataset.n_classes - 1}")
-        here, ever = said_by_people(said), said_by_people(self.state.events)
-        fresh = []
-        for position, i in enumerate(indices.tolist()):
-            if i in here:
-                answers[position] = here[i].label
-            elif answers[position] != NOT_YET:
-                kind: Kind = "skip" if answers[position] == DONT_KNOW else "label"
-                fresh.append(Event(r, i, kind, int(answers[position]), self.oracle.annotator))
-            elif i in ever:
-                answers[position] = ever[i].label
-                fresh.append(replace(ever[i], round=r))
-        return answers, fresh
-
     def _train(self, r: int, state: LabelState, previous: Model | None, progress: Progress) -> Model:
         labelled = state.labelled
         if len(labelled) == 0:
@@ -529,21 +512,21 @@ class Run:
             self._rounds[r] = replace(finished, probabilities=again)
         return self._rounds[r].probabilities
 
-    def _before(self, r: int) -> Model | None:
+    def _before(self, r: int, progress: Progress) -> Model | None:
         """The model that round r starts from; it may know fewer classes, if some were added since."""
         if r == 0:
             return None
         kept = self._models[r - 1]
-        return self.model(r - 1) if kept is None else kept
+        return self.model(r - 1, progress) if kept is None else kept
 
     def _go_back(self, r: int) -> None:
-        event = Event(r, -1, "undo", annotator="")
+        event, before = Event(r, -1, "undo", annotator=""), self._eras(r, self)
         if self.store is not None and self.id is not None:
-            self.store.truncate(self.id, event)
+            self.store.truncate(self.id, event, before)
         said = () if self.pending is None else self.pending.events
         self.state.append([*said, event])
         self.pending = None
-        self.before = self._eras(r, self)
+        self.before = before
         del self._rounds[r + 1 :]
         del self._models[r + 1 :]
 

@@ -1,13 +1,12 @@
 """Baseline: random over many seeds, made in the background and kept, so that a duel has more than one lucky curve to be held against."""
 
 import json
-import threading
-from collections.abc import Callable
 
 import traitlets
 
 from alviz.checks import whole
 from alviz.loop.run import Run
+from alviz.panels.floor import Floor
 from alviz.panels.jobs import Job, Lane
 from alviz.panels.turns import InTurn
 from alviz.panels.working import readable
@@ -24,8 +23,7 @@ Key = tuple[object, ...]
 class Baseline(InTurn):
     """found: what random comes to over the seeds that are done, for the duel asked about last, or None. busy: seeds are being run; done (0 … 1): their share. problem: why that failed, or "".
 
-    rests(seconds) -> whether the page has nothing else to do within so many seconds: random waits as long as it has. floor: held while random computes, and by the page's other work: libraries
-    have random state that is the whole process's (liblinear, torch), and two trainings at once would draw from each other's.
+    floor: held while random computes.
     """
 
     found: Expectation | None = traitlets.Any(None, allow_none=True)  # type: ignore[assignment]
@@ -33,9 +31,9 @@ class Baseline(InTurn):
     done = traitlets.Float(0.0)
     problem = traitlets.Unicode("")
 
-    def __init__(self, rests: Callable[[float], bool], floor: threading.Lock):
+    def __init__(self, floor: Floor):
         super().__init__()
-        self._rests, self._floor = rests, floor
+        self._floor = floor
         self._lane = Lane("random", self._changed, self._progressed, self._failed)
         self._runs: dict[Key, list[Measured]] = {}
         self._about: Key = ()
@@ -66,7 +64,7 @@ class Baseline(InTurn):
             while (k := len(runs)) < seeds and key == self._about:
 
                 def progress(share: float, k: int = k) -> None:
-                    self._give_way(job)
+                    self._floor.give_way(job.cancel)
                     job.progress((k + share) / seeds)
 
                 with self._floor:
@@ -76,16 +74,6 @@ class Baseline(InTurn):
 
         self.problem = ""
         self._lane.instead(work)
-
-    def _give_way(self, job: Job) -> None:
-        """Leave the floor to the page as long as it has something to do."""
-        if not self._rests(0.0):
-            self._floor.release()
-            try:
-                while not self._rests(0.2) and not job.cancel.is_set():
-                    pass
-            finally:
-                self._floor.acquire()
 
     @property
     def wanted(self) -> int:

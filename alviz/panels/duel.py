@@ -2,6 +2,7 @@
 
 import json
 import threading
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ from alviz.panels.pace import known_from
 from alviz.panels.working import Working, readable
 from alviz.progress import Progress, silent
 from alviz.strategies import missing_needs
+from alviz.studies.duels import Hooks, start_together, step_together, undo_together
 
 DEFAULTS: dict[str, Any] = {
     "dataset": "gaussians",
@@ -130,10 +132,7 @@ class Duel(Working):
             config = dict(self.config)
             names = chosen(config)
             dataset = self._dataset(config, job.progress)
-            runs = []
-            for k, name in enumerate(names):
-                span = (k / len(names), (k + 1) / len(names))
-                runs.append(make_run(dataset, name, config, int(config["seed"]), **self.hooks(job, span)))
+            runs = started(dataset, names, config, int(config["seed"]), lambda k, count: self.hooks(job, (k / count, (k + 1) / count)))
             self._runs, self._started = runs, config
             try:
                 for _ in range(rounds):
@@ -173,8 +172,7 @@ class Duel(Working):
         """Take the last round of every run back."""
 
         def work(job: Job) -> None:
-            for run in self._needed():
-                run.undo()
+            undo_together(self._needed())
             self._draw(self.position)
 
         return self.begin(work)
@@ -201,15 +199,19 @@ class Duel(Working):
             self.phase = f"{len(names)} strategies × {seeds} seeds"
             dataset = self._dataset(config, job.progress)
             accuracy = np.full((len(names), seeds, steps + 1), np.nan)
-            for s in range(seeds):
-                for k, name in enumerate(names):
-                    done = (s * len(names) + k) / (seeds * len(names))
-                    share = 1 / (seeds * len(names) * (steps + 1))
-                    report = lambda fraction, done=done, share=share: job.progress(done + share * fraction)  # noqa: E731
-                    run = make_run(dataset, name, config, int(config["seed"]) + s, cancel=job.cancel, progress=report)
-                    for _ in range(steps):
-                        run.step(cancel=job.cancel, progress=report)
+
+            def hooks(done: float) -> dict[str, Any]:
+                return {"cancel": job.cancel, "progress": lambda share: job.progress(done)}
+
+            def one_seed(s: int) -> None:
+                runs = started(dataset, names, config, int(config["seed"]) + s, lambda k, count: hooks(s / seeds))
+                for k, run in enumerate(runs):
+                    for step in range(steps):
+                        run.step(**hooks((s + (k * steps + step) / (len(runs) * steps)) / seeds))
                     accuracy[k, s] = [r.metrics["accuracy"] for r in run.rounds]
+
+            for s in range(seeds):
+                one_seed(s)
             self.table = {"strategies": names, "accuracy": accuracy, "config": config, "dataset": dataset.name}
 
         return self.begin(work)
@@ -229,17 +231,13 @@ class Duel(Working):
         return self._runs
 
     def _step(self, job: Job, span: tuple[float, float], show: bool = True) -> None:
-        runs = self._needed()
-        before, width = self.position, (span[1] - span[0]) / len(runs)
-        try:
-            for k, run in enumerate(runs):
-                part = (span[0] + k * width, span[0] + (k + 1) * width)
-                run.step(**self.hooks(job, part, known_from(run.rounds[-1])))
-        except BaseException:  # in step means all or none: those that had finished go back
-            for run in runs:
-                if run.position > before:
-                    run.undo()
-            raise
+        runs, width = self._needed(), span[1] - span[0]
+
+        def hooks(k: int, count: int) -> Mapping[str, Any]:
+            part = (span[0] + width * k / count, span[0] + width * (k + 1) / count)
+            return self.hooks(job, part, known_from(runs[k].rounds[-1]))
+
+        step_together(runs, len(runs[0].dataset), hooks)
         if show:
             self._draw(self.position)
 
@@ -278,16 +276,16 @@ def chosen(config: dict[str, Any]) -> list[str]:
     return names
 
 
-def make_run(dataset: Dataset, strategy: str, config: dict[str, Any], seed: int, **hooks: Any) -> Run:
-    """One run of a duel; with the same seed all start from the same pool and the same model."""
-    return Run(
+def started(dataset: Dataset, names: Sequence[str], config: dict[str, Any], seed: int, hooks: Hooks) -> list[Run]:
+    """The runs of a duel after their common round 0."""
+    return start_together(
         dataset,
+        [strategies.create(name) for name in names],
+        hooks,
         learner=config["learner"],
-        strategy=strategies.create(strategy),
         initial=config["initial"],
         n_queries=int(config["n_queries"]),
         seed=seed,
-        **hooks,
     )
 
 

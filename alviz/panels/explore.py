@@ -27,8 +27,9 @@ from alviz.panels.share import Sharing, parts_of
 from alviz.panels.slow import SlowMotion
 from alviz.panels.source import first_params
 from alviz.panels.timeline import Timeline
+from alviz.panels.tracks import View
 from alviz.panels.url import PageUrl
-from alviz.panels.workbench import DEFAULTS, View, Workbench
+from alviz.panels.workbench import DEFAULTS, Workbench
 from alviz.projections import Projection
 from alviz.report.replay import MOST_SIDES
 

@@ -20,7 +20,8 @@ from alviz.figures.base import Drawing
 from alviz.panels.field import Field, option
 from alviz.panels.linking import link_selection
 from alviz.panels.plot import Plot
-from alviz.panels.workbench import Track, View, Workbench
+from alviz.panels.tracks import Track, View
+from alviz.panels.workbench import Workbench
 
 METRICS = (
     option("accuracy"),

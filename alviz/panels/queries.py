@@ -11,7 +11,8 @@ from alviz.data.dataset import Dataset
 from alviz.figures.base import number, plural, spoken
 from alviz.panels.linking import link_selection
 from alviz.panels.thumbnails import MOST, Thumbnails
-from alviz.panels.workbench import View, Workbench
+from alviz.panels.tracks import View
+from alviz.panels.workbench import Workbench
 
 
 class QueriesPanel:

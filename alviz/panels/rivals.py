@@ -20,7 +20,8 @@ from alviz.panels.measures import METRICS
 from alviz.panels.parts import MAX_RIVALS
 from alviz.panels.plot import Plot
 from alviz.panels.thumbnails import Thumbnails
-from alviz.panels.workbench import View, Workbench
+from alviz.panels.tracks import View
+from alviz.panels.workbench import Workbench
 from alviz.studies.duels import given_labels, only_one_saw, picked_when
 
 SEEDS = 10
@@ -42,7 +43,7 @@ class RivalsPanel:
 
     def __init__(self, workbench: Workbench):
         self.workbench = workbench
-        self.baseline = Baseline(workbench.rests, workbench.floor)
+        self.baseline = Baseline(workbench.floor)
         self._stopped = False
         self._of: tuple[Run, ...] = ()
         self.map = Plot(height="clamp(270px, 38vh, 560px)", empty="The map comes once the data are projected.")

@@ -10,14 +10,13 @@ import ipywidgets as widgets
 from alviz.data.dataset import Dataset
 from alviz.figures.base import number, plural
 from alviz.figures.sample import prediction_history, sample_probabilities
-from alviz.loop.explain import Explanation, Rankings, explain, rankings
-from alviz.loop.round import Round
-from alviz.panels.jobs import Job
+from alviz.loop.explain import Explanation, explain
 from alviz.panels.linking import link_selection
 from alviz.panels.plot import Plot
+from alviz.panels.ranks import Ranks
 from alviz.panels.thumbnails import Thumbnails, sprite_sheet
-from alviz.panels.turns import TURN
-from alviz.panels.workbench import View, Workbench
+from alviz.panels.tracks import View
+from alviz.panels.workbench import Workbench
 
 EMPTY = '<p class="alviz-reading">{}</p>'
 CLICK = "Click a sample, on the map or among the pictures: why it was picked, or was not."
@@ -36,35 +35,33 @@ class SamplePanel:
     def __init__(self, workbench: Workbench):
         self.workbench = workbench
         self.found: Explanation | None = None
-        self._ranked: tuple[Round, Rankings] | None = None
+        self._explained: View | None = None
         self.facts = widgets.HTML(EMPTY.format(CLICK))
         self.now = Plot(height="200px")
         self.history = Plot(height="200px")
         self.neighbours = Thumbnails(label="Nearest labelled samples", empty="Nothing else is labelled yet.")
         self.near = widgets.HTML()
-        self.rank = widgets.Button(
-            description="Rank it under every strategy",
-            tooltip="Score the pool of this round with every strategy that this run's signals serve",
-        )
+        self.ranks = Ranks(workbench)
         self.what_if = widgets.Button(
             description="What if it had not been picked?",
             tooltip=WHAT_IF[1],
         )
         self.visit = widgets.Button(tooltip="Look at the round that picked it")
-        self.table = widgets.HTML()
         plots = widgets.HBox([self.now, self.history], layout={"flex_flow": "row wrap", "overflow": "visible"})
         for plot in (self.now, self.history):
             plot.layout.flex, plot.layout.width = "1 1 260px", "auto"
-        buttons = widgets.HBox([self.visit, self.what_if, self.rank])
+        buttons = widgets.HBox([self.visit, self.what_if, self.ranks.button], layout={"flex_flow": "row wrap", "overflow": "visible"})
         buttons.add_class("alviz-buttons")
-        self.body = widgets.VBox([plots, buttons, self.table, self.near, self.neighbours], layout={"display": "none"})
+        self.body = widgets.VBox(
+            [plots, buttons, self.ranks.words, self.ranks.table, self.near, self.neighbours], layout={"display": "none"}
+        )
         self.body.add_class("alviz-pictures")
         self.widget = widgets.VBox([self.facts, self.body])
-        self.rank.on_click(lambda _: self._rank())
         self.what_if.on_click(lambda _: workbench.without(workbench.selected[-1]))
         self.visit.on_click(lambda _: self._visit())
         workbench.observe(lambda _: self._show(), ["view", "selected"])
         workbench.observe(lambda _: self._able(), ["busy"])
+        self.ranks.ranker.observe(lambda _: self._say_again(), ["found"])
         link_selection(workbench, self.neighbours)
         self._show()
 
@@ -77,21 +74,32 @@ class SamplePanel:
             return
         names, r = view.dataset.class_names, found.round
         before = found.probabilities[r - 1] if r else None
-        self.facts.value = facts(view, found, self._parts(view, found), len(selected))
+        self.ranks.show(view, found.sample, was_candidate(found))
+        self._say(view, found, len(selected))
         for plot, drawing in (
             (self.now, sample_probabilities(found.probabilities[r], before, names, found.label)),
             (self.history, prediction_history(found.probabilities, names, r, found.picked)),
         ):
             plot.show(drawing.figure, drawing.reading)
         self._show_neighbours(view.dataset, found)
-        self.table.value = self._ranks(view, found)
         self._able()
+
+    def _say(self, view: View, found: Explanation, selected: int) -> None:
+        self._explained = view
+        self.facts.value = facts(view, found, self._parts(view, found), selected)
+
+    def _say_again(self) -> None:
+        """The ranking of the round may know what the score is made of."""
+        view, found = self.workbench.view, self.found
+        if view is not None and found is not None and view is self._explained:
+            self._say(view, found, len(self.workbench.selected))
 
     def _parts(self, view: View, found: Explanation) -> Mapping[str, float]:
         """What its score is made of: from the records, or, where only the model knows, from the ranking of this round."""
-        if found.parts or found.rank == 0 or self._ranked is None or self._ranked[0] is not view.round:
+        own = self.ranks.ranker.found.get(view.round.strategy)
+        if found.parts or found.rank == 0 or own is None:
             return found.parts
-        return {name: float(values[found.sample]) for name, values in self._ranked[1].parts.items()}
+        return {name: float(values[found.sample]) for name, values in own.parts.items()}
 
     def _show_neighbours(self, dataset: Dataset, found: Explanation) -> None:
         near = found.neighbours
@@ -108,31 +116,10 @@ class SamplePanel:
         self.what_if.tooltip = WHAT_IF[min(found.picked, 1)]
         self.visit.description = f"See round {found.picked}"
         self.visit.layout.display = None if found.picked not in (-1, found.round) else "none"
-        done = self._ranked is not None and self._ranked[0] is view.round
-        self.rank.disabled = busy or not was_candidate(found)
-        self.rank.layout.display = "none" if done else None
 
     def _visit(self) -> None:
         if self.found is not None:
             self.workbench.look_at(shown=self.found.picked)
-
-    def _rank(self) -> None:
-        view = self.workbench.view
-
-        def work(job: Job) -> None:
-            assert view is not None
-            self.workbench.phase = "ranking the pool under every strategy"
-            ranked = rankings(view.track.run, view.shown, job.progress)
-            with TURN:
-                self._ranked = (view.round, ranked)
-                self._show()
-
-        self.workbench.begin(work)
-
-    def _ranks(self, view: View, found: Explanation) -> str:
-        if self._ranked is None or self._ranked[0] is not view.round:
-            return ""
-        return table(self._ranked[1], found.sample, len(view.round.queried), view.round.strategy)
 
 
 def was_candidate(found: Explanation) -> bool:
@@ -193,23 +180,3 @@ def _scores(view: View, found: Explanation, parts: Mapping[str, float]) -> list[
     if parts:
         rows.append(("Made of", " · ".join(f"{name} = {number(value, 3)}" for name, value in parts.items())))
     return rows
-
-
-def table(ranked: Rankings, sample: int, batch: int, own: str) -> str:
-    """Its rank under every strategy, best first, and why others give none, as HTML."""
-    places = sorted((int(ranks[sample]), name) for name, ranks in ranked.ranks.items() if ranks[sample] > 0)
-    rows = "".join(
-        f"<tr><th>{escape(name)}{' (this run)' if name == own else ''}</th><td>{place:,}</td><td>{'yes' if place <= batch else 'no'}</td></tr>"
-        for place, name in places
-    )
-    head = f"<tr><th>Strategy</th><th>Rank of {ranked.count:,}</th><th>Among the first {batch:,}</th></tr>"
-    whys: dict[str, list[str]] = {}
-    for name, why in ranked.skipped.items():
-        whys.setdefault(why, []).append(name)
-    items = "".join(f"<li>{escape(why)}: {escape(', '.join(names))}</li>" for why, names in whys.items())
-    left = plural(len(ranked.skipped), "other")
-    more = f'<details class="alviz-report"><summary>No rank by {left}</summary><ul>{items}</ul></details>'
-    caption = (
-        f'<p class="alviz-reading">Where each strategy ranks it among the candidates of round {ranked.round}, under the same model.</p>'
-    )
-    return f'{caption}<div class="alviz-scroll"><table class="alviz-table alviz-standings"><thead>{head}</thead><tbody>{rows}</tbody></table></div>{more}'

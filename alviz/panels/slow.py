@@ -17,8 +17,9 @@ from alviz.panels.jobs import Job
 from alviz.panels.map import MapPanel
 from alviz.panels.theme import Themed, script
 from alviz.panels.thumbnails import sprite_sheet
+from alviz.panels.tracks import View
 from alviz.panels.turns import TURN
-from alviz.panels.workbench import View, Workbench
+from alviz.panels.workbench import Workbench
 
 NONE_YET = "Round 0 is chosen before there is a model"
 

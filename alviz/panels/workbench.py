@@ -4,23 +4,23 @@ import importlib
 import json
 import math
 import threading
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
 import numpy as np
 import traitlets
-from numpy.typing import NDArray
 
 from alviz import data, strategies
 from alviz.data.dataset import Dataset
 from alviz.loop import Run
 from alviz.loop.explain import without
-from alviz.loop.round import Round
+from alviz.panels.floor import Floor
 from alviz.panels.jobs import Job, Lane, Work
 from alviz.panels.pace import known_from
 from alviz.panels.parts import REGISTRIES, made, rivals_in_store, rivals_of
 from alviz.panels.source import unsaid
+from alviz.panels.tracks import Track, View
 from alviz.panels.working import Working, readable
 from alviz.progress import Cancelled
 from alviz.projections import Projection, available, project
@@ -40,65 +40,6 @@ DEFAULTS: dict[str, Any] = {
 MAX_TRACKS = 8
 MAX_BYTES = 150_000_000
 """Runs kept for comparison on one page, and what their rounds may take in memory; the oldest goes first."""
-
-
-@dataclass(frozen=True, eq=False)
-class Track:
-    """A run on the page: its label in legends, the labels it may spend in all, and the settings it was made with. duel: the runs that go in step, this one among them, or none."""
-
-    run: Run
-    label: str
-    budget: int
-    config: dict[str, Any] = field(default_factory=dict)
-    duel: tuple[Run, ...] = ()
-
-    @property
-    def moved(self) -> tuple[Run, ...]:
-        """What a step moves: the run, or all of its duel."""
-        return self.duel or (self.run,)
-
-    @property
-    def planned(self) -> int:
-        """R: the rounds that the budget allows."""
-        budget = min(self.budget, len(self.run.dataset))
-        return max(math.ceil((budget - self.run.n_initial) / self.run.n_queries), self.run.position, 0)
-
-
-@dataclass(frozen=True, eq=False)
-class View:
-    """One run at one round, as a snapshot that a step under way does not change.
-
-    rounds: all finished rounds; shown: the one looked at. labelled_in_round: (n,) int64, −1 = not labelled until the round looked at.
-    """
-
-    track: Track
-    rounds: tuple[Round, ...]
-    shown: int
-    labelled_in_round: NDArray[np.int64]
-
-    @classmethod
-    def of(cls, track: Track, shown: int) -> "View":
-        """The run of `track` as it stands now, at round `shown` (cut to the last one)."""
-        rounds = track.run.rounds
-        shown = max(0, min(shown, len(rounds) - 1))
-        when = track.run.state.labelled_in_round.copy()
-        when[when > shown] = -1
-        return cls(track, rounds, shown, when)
-
-    @property
-    def dataset(self) -> Dataset:
-        """The pool."""
-        return self.track.run.dataset
-
-    @property
-    def round(self) -> Round:
-        """The round looked at."""
-        return self.rounds[self.shown]
-
-    def status(self) -> str:
-        """Where the run stands: "round r/R · n/N labels"."""
-        budget = min(self.track.budget, len(self.dataset))
-        return f"round {self.shown}/{self.track.planned} · {self.round.n_labelled:,}/{budget:,} labels"
 
 
 class Workbench(Working):
@@ -124,7 +65,7 @@ class Workbench(Working):
     def __init__(self, store: Any = None, **config: Any):
         super().__init__(config={**DEFAULTS, **config})
         self.store = store
-        self.floor = threading.Lock()
+        self.floor = Floor(self._jobs.wait)
         self._maps = Lane("map", self._map_changed, self._map_progressed, self._map_failed)
         self._loaded: tuple[Any, Dataset] | None = None
         self._loading = threading.Lock()
@@ -287,10 +228,6 @@ class Workbench(Working):
                 work(job)
 
         return super().begin(alone)
-
-    def rests(self, seconds: float) -> bool:
-        """Whether nothing that a button began is under way, at the latest so many seconds from now."""
-        return self._jobs.wait(seconds)
 
     def wait(self, timeout: float | None = None) -> None:
         """Block until nothing is under way (for scripts and tests). Raises TimeoutError."""

@@ -84,6 +84,7 @@ class ActiveML(CappedStrategy):
     """A scikit-activeml strategy with its own defaults, on larger pools among `cap` candidates drawn uniformly."""
 
     served: ClassVar[Served]
+    stoppable = False
     symmetries = frozenset()
 
     def __init__(self, cap: int | None = 10_000):

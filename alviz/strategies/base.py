@@ -70,7 +70,8 @@ class QueryStrategy:
     needs: signals that must be there; a tuple inside stands for "one of these". wants: signals used when they are there. oracle: True
     for strategies that may see the true targets (upper bounds to show in class). scalable: cost grows no faster than n. symmetries:
     what the picks do not depend on: the numbering of the "samples", that of the "classes" (with signals and draws renumbered alike, and no
-    ties). Methods that draw samples by number lose the first. sharding: how a pool in row shards is answered: "scores" where a sample's
+    ties). Methods that draw samples by number lose the first. trains: choosing means training something of its own (networks, or the learner again and again), so it takes seconds or minutes
+    where others take tenths of a second. stoppable: False where it reports no progress while it works, so that nobody can cancel it. sharding: how a pool in row shards is answered: "scores" where a sample's
     score depends on itself and the labelled set alone, "two-rounds" for picks in each shard and then among the picked, None: not at all.
     """
 
@@ -80,6 +81,8 @@ class QueryStrategy:
     wants: ClassVar[tuple[str, ...]] = ()
     oracle: ClassVar[bool] = False
     scalable: ClassVar[bool] = True
+    trains: ClassVar[bool] = False
+    stoppable: ClassVar[bool] = True
     symmetries: ClassVar[frozenset[str]] = frozenset({"samples", "classes"})
     sharding: ClassVar[Literal["scores", "two-rounds"] | None] = None
 

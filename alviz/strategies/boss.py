@@ -49,6 +49,7 @@ class BossOracle(QueryStrategy):
         },
     )
     needs = ("probabilities", "refit")
+    trains = True
     oracle = True
     symmetries = frozenset({"classes"})
 

@@ -52,6 +52,7 @@ class Ccal(QueryStrategy):
         },
     )
     needs = (("images", "features"),)
+    trains = True
     symmetries = frozenset({"classes"})
 
     def __init__(self, k: float = 50.0, t: float = 45.0, codes: Literal["trained", "given"] = "trained", epochs: int = 10):

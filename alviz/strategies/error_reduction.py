@@ -39,6 +39,7 @@ class ExpectedErrorReduction(QueryStrategy):
         },
     )
     needs = ("probabilities", "refit")
+    trains = True
     scalable = False  # it does not look at more samples of a larger pool, but trains K times for every label asked for
     symmetries = frozenset({"classes"})
 

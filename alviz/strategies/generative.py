@@ -47,6 +47,7 @@ class Gaal(QueryStrategy):
         },
     )
     needs = ("module", "inputs")
+    trains = True
     symmetries = frozenset({"classes"})
 
     def __init__(self, epochs: int = 100, steps: int = 100):

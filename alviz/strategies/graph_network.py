@@ -148,6 +148,7 @@ class CoreGcn(CappedStrategy):
         },
     )
     needs = ("embeddings",)
+    trains = True
     symmetries = frozenset({"classes"})
 
     def __init__(self, method: Literal["core", "uncertain"] = "core", epochs: int = 200, cap: int | None = 10_000):

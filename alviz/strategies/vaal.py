@@ -44,6 +44,7 @@ class Vaal(QueryStrategy):
         },
     )
     needs = (("inputs", "features"),)
+    trains = True
     symmetries = frozenset({"classes"})  # samples are drawn by number
 
     def __init__(

@@ -7,7 +7,7 @@ import time
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -18,6 +18,7 @@ from alviz.data.dataset import Dataset
 from alviz.loop.keeping import Arrays, Pending, StoredRun
 from alviz.loop.labels import Event, standing
 from alviz.loop.round import Round
+from alviz.loop.script import Era
 from alviz.strategies.base import Selection
 from alviz.studies.database import Spoken, default_url, opened
 from alviz.studies.packing import integers, packed, unpacked
@@ -149,9 +150,12 @@ class Store:
             self._set_pending(connection, run, pending)
         self._pool_of[run] = digest
 
-    def truncate(self, run: str, event: Event) -> None:
-        """Drop the rounds after event.round and what was pending; the log keeps all events, the undo included."""
+    def truncate(self, run: str, event: Event, before: Sequence[Era]) -> None:
+        """Drop the rounds after event.round and what was pending; the log keeps all events, the undo included. before: what the rounds that stay were made with."""
+        runs = self._tables.tables["runs"]
         with self._writing(run, [event]) as connection:
+            config = {**self._config(connection, run), "before": [asdict(era) for era in before]}
+            connection.execute(runs.update().where(runs.c.id == run).values(config=json.dumps(config)))
             self._drop_rounds(connection, run, event.round + 1)
             self._set_pending(connection, run, None)
 

@@ -94,14 +94,22 @@ def test_a_large_batch_is_marked_several_at_a_time(walk: Walk, batch: int, count
 def test_the_scores_colour_the_pool(walk: Walk) -> None:
     drawing = slow_motion(walk, last(walk, "scores"))
     pool = drawn(walk, last(walk, "scores"))["pool"]
-    assert pool["alviz_ids"].tolist() == [1, 2, 3, 4, 5, 6]
-    np.testing.assert_allclose(pool["marker"]["color"], [0.1, 0.2, 0.7, 0.3, 0.9, 0.6])
+    assert pool["alviz_ids"].tolist() == [1, 2, 4, 6, 3, 5]  # what is drawn last lies on top: the highest
+    np.testing.assert_allclose(pool["marker"]["color"], [0.1, 0.2, 0.3, 0.6, 0.7, 0.9])
     assert np.argsort(pool["marker"]["size"]).tolist() == np.argsort(pool["marker"]["color"]).tolist()
     assert drawing.reading.startswith(
         "With the model of round 0, margin scores all 6 unlabelled samples: from 0.100 to 0.900, the middle one 0.450."
     )
     (unsorted,) = beside(walk, last(walk, "scores"))
     assert unsorted["alviz_ids"][np.argsort(unsorted["y"])].tolist() == [1, 2, 3, 4, 5, 6]
+
+
+def test_points_of_a_large_pool_are_smaller_and_what_was_labelled_stands_out(walk: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = drawn(walk, last(walk, "scores"))
+    monkeypatch.setattr("alviz.figures.slow.CROWD", 1)
+    crowded = drawn(walk, last(walk, "scores"))
+    assert (crowded["pool"]["marker"]["size"] < usual["pool"]["marker"]["size"]).all()
+    assert crowded["labelled before"]["marker"]["opacity"] > usual["labelled before"]["marker"]["opacity"]
 
 
 def test_the_ranking_forms_from_the_top(walk: Walk) -> None:
@@ -178,7 +186,7 @@ def test_the_model_moves(walk: Walk) -> None:
     changed = drawn(walk, stop)["changed"]
     assert changed["alviz_ids"].tolist() == [2, 4, 6] and changed["marker"]["color"].tolist() == [1, 1, 2]
     assert slow_motion(walk, stop).reading == (
-        f"Trained anew, the model changes its mind about 3 of 4 other samples (75{NBSP}%), most from a to b (2). "
+        f"Trained anew, the model changes its mind about 3 of 4 others (75{NBSP}%), most from a to b (2). "
         f"Accuracy 50.0{NBSP}% → 75.0{NBSP}%."
     )
     bars, marks = beside(walk, stop)

@@ -5,11 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import alviz
 from alviz.data.dataset import Dataset
 from alviz.loop import NoisyOracle, Run
-from alviz.loop.explain import explain, picked_in, rankings, without
-from alviz.progress import Cancelled
+from alviz.loop.explain import explain, picked_in, without
 from alviz.studies import Store
 
 
@@ -92,46 +90,11 @@ def test_parts_add_up_to_the_score(digits: Dataset) -> None:
         assert found.score == pytest.approx(rule(found.parts), abs=1e-7), name
 
 
-def test_parts_that_the_records_do_not_hold_come_with_the_rankings(pool: Dataset) -> None:
-    run = Run(pool, learner="ensemble", strategy="bald", n_queries=6)
-    run.step()
-    sample = int(run.rounds[1].queried[0])
-    found, ranked = explain(run, 1, sample), rankings(run, 1)
-    assert found.parts == {}
-    assert ranked.parts["H(mean p)"][sample] - ranked.parts["mean H(p)"][sample] == pytest.approx(found.score)
-    assert ranked.ranks["bald"][sample] == found.rank == 1
-    assert np.isnan(ranked.parts["H(mean p)"][run.rounds[0].queried]).all()
-
-
-def test_ranks_under_other_strategies(run: Run) -> None:
-    ranked = rankings(run, 3)
-    p = model_says(run, 2).astype(np.float64)
-    out = asked_before(run, 3)
-    pool = [i for i in range(len(p)) if i not in out]
-    entropy = -(p * np.log(np.where(p > 0, p, 1))).sum(axis=1)
-    for name, score in (("entropy", entropy), ("least-confidence", 1 - p.max(axis=1))):
-        for i in (*run.rounds[3].queried[:3].tolist(), pool[0], pool[-1]):
-            assert ranked.ranks[name][i] == 1 + sum(score[j] > score[i] + 1e-12 for j in pool), name
-        assert (ranked.ranks[name][sorted(out)] == 0).all()
-    assert ranked.count == len(pool)
-    assert set(run.rounds[3].queried.tolist()) == set(np.flatnonzero((ranked.ranks["margin"] > 0) & (ranked.ranks["margin"] <= 8)).tolist())
-    assert ranked.skipped["bald"].startswith("needs a committee")
-    assert "training" in ranked.skipped["ceal"] and "k-center" in ranked.skipped
-    assert set(ranked.ranks) | set(ranked.skipped) == set(alviz.strategies.available())
-    assert "previous" in rankings(run, 1).skipped["alamp"]
-
-
-def test_ranking_reports_and_can_be_cancelled(run: Run) -> None:
-    seen: list[float] = []
-    rankings(run, 2, seen.append)
-    assert all(0 <= share <= 1 for share in seen) and seen[-1] > 0.9
-
-    def stop(share: float) -> None:
-        if share > 0.3:
-            raise Cancelled("stop")
-
-    with pytest.raises(Cancelled):
-        rankings(run, 2, stop)
+def test_a_branch_knows_the_parts_of_the_rounds_before_it(run: Run) -> None:
+    branch = run.fork(round=3, strategy="k-center")
+    branch.step()
+    for r, there in ((2, True), (4, False)):
+        assert bool(explain(branch, r, int(branch.rounds[r].queried[0])).parts) == there
 
 
 def naive(run: Run, sample: int, start: int, stop: int) -> list[list[int]]:
@@ -191,7 +154,7 @@ def test_what_cannot_be_asked_is_refused(run: Run) -> None:
         without(run, never)
     with pytest.raises(ValueError, match="initial pool"):
         without(run, int(run.rounds[0].queried[0]))
-    for wrong in (lambda: explain(run, 5, 0), lambda: explain(run, 0, len(run.dataset)), lambda: rankings(run, 0)):
+    for wrong in (lambda: explain(run, 5, 0), lambda: explain(run, 0, len(run.dataset))):
         with pytest.raises(ValueError):
             wrong()
 

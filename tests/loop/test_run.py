@@ -362,6 +362,21 @@ def test_the_script_of_a_branch_goes_the_same_way(tmp_path: Path) -> None:
     assert picks(remade(branch)) == picks(branch)
 
 
+def test_a_kept_branch_that_is_taken_back_behind_its_beginning_knows_how_it_went(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path / 'runs.db'}")
+    run = Run(alviz.data.create("moons", n=80, label_noise=0.1), strategy="k-center", n_queries=6, seed=3, store=store)
+    run.goto(3)
+    branch = run.fork(round=3, strategy="margin", n_queries=4)
+    branch.goto(4)
+    for back, forks in ((1, 1), (0, 0)):
+        branch.goto(back)
+        branch.step()
+        assert branch.id is not None
+        resumed = Run.resume(store.load(branch.id, run.dataset), run.dataset)
+        assert resumed.to_python().count("fork") == forks
+        assert picks(remade(resumed)) == picks(branch)
+
+
 def test_a_run_with_nameless_parts_says_that_no_script_can_make_it(untested: Dataset) -> None:
     with pytest.raises(ValueError, match="the dataset of this run was not made by name"):
         Run(untested, n_queries=5).to_python()

@@ -12,6 +12,7 @@ from alviz import strategies
 from alviz.loop import Run
 from alviz.panels.baseline import Baseline
 from alviz.panels.explore import Explore
+from alviz.panels.floor import Floor
 from alviz.panels.rivals import rivals_in
 from alviz.panels.workbench import Workbench
 from alviz.panels.working import WORDS
@@ -326,8 +327,8 @@ def test_random_rests_while_the_page_has_something_else_to_do(page: Explore) -> 
         asked.release()
         return free.is_set()
 
-    floor = threading.Lock()
-    baseline = Baseline(rests, floor)
+    floor = Floor(rests)
+    baseline = Baseline(floor)
     baseline.begin(page.workbench.tracks[0].run, 20, 3)
     for _ in range(20):
         assert asked.acquire(timeout=60)

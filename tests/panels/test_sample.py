@@ -1,15 +1,24 @@
 """Why this sample, as a panel: what it shows, and what its buttons do."""
 
+import re
+import threading
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from alviz import strategies
 from alviz.data.dataset import Dataset
 from alviz.figures.sample import prediction_history, sample_probabilities
 from alviz.loop import Run
+from alviz.loop.ranks import Ranking
+from alviz.panels.ranks import ranks_html
 from alviz.panels.sample import SamplePanel
-from alviz.panels.workbench import Track, View, Workbench
+from alviz.panels.tracks import Track, View
+from alviz.panels.workbench import Workbench
+from alviz.strategies import QueryStrategy, Selection
+from alviz.strategies.base import registry
+from alviz.strategies.pool import PoolView
 
 SMALL = {"dataset": "digits", "n_queries": 10, "budget": 40}
 EVIL = "<img src=x onerror=alert(1)>"
@@ -79,23 +88,130 @@ def test_a_neighbour_can_be_clicked_in_turn(panel: SamplePanel) -> None:
     assert f"Sample {near:,} in round" in panel.facts.value
 
 
-def test_ranks_come_from_the_job_thread_and_serve_every_sample_of_the_round(panel: SamplePanel) -> None:
+def only(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    """There are no other strategies than these."""
+    monkeypatch.setattr(strategies, "available", lambda: sorted(names))
+
+
+def rank(panel: SamplePanel) -> None:
+    panel.ranks.button.click()
+    assert panel.ranks.ranker.wait(60)
+
+
+def said(panel: SamplePanel) -> dict[str, str]:
+    """strategy -> what the table says of it."""
+    rows = re.findall(r'<li><span title="([^"]+)">.*?</span>(?:<b>|<span>)(.*?)</(?:b|span)></li>', panel.ranks.table.value)
+    return {name: re.sub(r"<[^>]+>", "", text) for name, text in rows}
+
+
+def test_ranks_serve_every_sample_of_the_round(panel: SamplePanel, monkeypatch: pytest.MonkeyPatch) -> None:
+    only(monkeypatch, "margin", "entropy", "k-center", "bald")
     run = run_of(panel)
-    sample = int(run.rounds[2].queried[0])
+    first, second = map(int, run.rounds[2].queried[:2])
+    other = run.fork(round=1, strategy="k-center").step()
+    assert other is not None
     panel.workbench.look_at(shown=2)
-    panel.workbench.selected = [sample]
-    assert panel.table.value == "" and not panel.rank.disabled
-    panel.rank.click()
-    panel.workbench.wait(60)
-    assert "<th>margin (this run)</th><td>1</td><td>yes</td>" in panel.table.value
-    assert "entropy" in panel.table.value and "needs a committee" in panel.table.value
-    panel.workbench.selected = [int(run.rounds[2].queried[1])]
-    assert "<th>margin (this run)</th><td>2</td><td>yes</td>" in panel.table.value
+    panel.workbench.selected = [first]
+    assert panel.ranks.table.value == "" and panel.ranks.button.description == "Rank it under every strategy"
+    rank(panel)
+    far = int(other.queried[4])
+    assert said(panel)["margin"] == "★ 1" and "margin <i>(this round)</i>" in panel.ranks.table.value
+    assert said(panel)["k-center"] == (f"★ {other.queried.tolist().index(first) + 1}" if first in other.queried else "–")
+    assert "needs a committee" in panel.ranks.table.value and panel.ranks.button.layout.display == "none"
+    panel.workbench.selected = [second]
+    assert said(panel)["margin"] == "★ 2"
+    panel.workbench.selected = [far]
+    assert said(panel)["k-center"] == "★ 5" and "rank of" in panel.ranks.table.value
     panel.workbench.look_at(shown=3)
-    assert panel.table.value == ""
+    assert panel.ranks.table.value == "" and panel.ranks.button.layout.display is None
+    panel.workbench.look_at(shown=2)
+    assert said(panel)["k-center"] == "★ 5" and panel.ranks.button.layout.display == "none"
 
 
-def test_parts_that_only_the_model_knows_come_with_the_ranks() -> None:
+class Halfway:
+    """A strategy that stops in the middle until it is told to go on."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, name: str):
+        self.reached, self.on = threading.Event(), threading.Event()
+        usual = registry.factory(name).select
+
+        def select(strategy: QueryStrategy, pool: PoolView, n_queries: int, rng: np.random.Generator) -> Selection:
+            pool.progress(0.5)
+            self.reached.set()
+            assert self.on.wait(60)
+            pool.progress(0.6)
+            return usual(strategy, pool, n_queries, rng)
+
+        monkeypatch.setattr(registry.factory(name), "select", select)
+
+
+def test_cancel_keeps_what_is_done_and_the_button_goes_on(panel: SamplePanel, monkeypatch: pytest.MonkeyPatch) -> None:
+    only(monkeypatch, "margin", "entropy", "k-center", "kmeans")
+    halfway = Halfway(monkeypatch, "k-center")
+    panel.workbench.look_at(shown=1)
+    panel.workbench.selected = [int(run_of(panel).rounds[1].queried[0])]
+    panel.ranks.button.click()
+    assert halfway.reached.wait(60)
+    assert panel.ranks.button.description == "Cancel ranking" and "k-center is at work" in panel.ranks.words.value
+    panel.ranks.button.click()
+    halfway.on.set()
+    assert panel.ranks.ranker.wait(60)
+    assert list(said(panel)) == ["margin", "entropy"]
+    assert panel.ranks.button.description == "Rank it under 2 more strategies" and panel.ranks.words.layout.display == "none"
+    rank(panel)
+    assert set(said(panel)) == {"margin", "entropy", "k-center", "kmeans"} and panel.ranks.button.layout.display == "none"
+
+
+def test_slow_ones_are_asked_by_themselves(panel: SamplePanel, monkeypatch: pytest.MonkeyPatch) -> None:
+    only(monkeypatch, "margin", "k-center", "expected-error-reduction", "boss-oracle")
+    run = run_of(panel)
+    finished = run.fork(round=2, strategy="expected-error-reduction").step()
+    assert finished is not None
+    panel.workbench.selected = [int(finished.queried[6])]
+    rank(panel)
+    assert set(said(panel)) == {"margin", "k-center"} and "sees the true labels" in panel.ranks.table.value
+    assert panel.ranks.button.description == "Rank it under 1 slow strategy too"
+    rank(panel)
+    assert said(panel)["expected-error-reduction"] == "★ 7" and panel.ranks.button.layout.display == "none"
+
+
+@pytest.mark.parametrize("then", ["step", "undo", "look", "branch"])
+def test_whatever_the_page_does_meanwhile_comes_first_and_the_ranks_stay_right(then: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    workbench = Workbench(**SMALL)
+    panel = SamplePanel(workbench)
+    for action in (workbench.start, workbench.step, workbench.step):
+        action()
+        workbench.wait(60)
+    only(monkeypatch, "margin", "k-center", "kmeans")
+    view = workbench.view
+    assert view is not None
+    run, sample = view.track.run, int(view.round.queried[0])
+    wanted = {name: run.fork(round=1, strategy=name).step() for name in ("k-center", "kmeans")}
+    halfway = Halfway(monkeypatch, "k-center")
+    workbench.selected = [sample]
+    panel.ranks.button.click()
+    assert halfway.reached.wait(60)
+    if then == "look":
+        workbench.look_at(shown=1)
+    else:
+        getattr(workbench, then)()
+    halfway.on.set()
+    workbench.wait(60)
+    assert not workbench.error and panel.ranks.ranker.wait(60) and not panel.ranks.ranker.problem
+    assert run.position == {"step": 3, "undo": 1}.get(then, 2)
+    if then == "undo":
+        workbench.step()
+        workbench.wait(60)
+        workbench.selected = [sample]
+    workbench.look_at(shown=2)
+    rank(panel)
+    for name, finished in wanted.items():
+        assert finished is not None
+        place = finished.queried.tolist().index(sample) + 1 if sample in finished.queried else 0
+        assert said(panel)[name] == (f"★ {place}" if place else "–")
+
+
+def test_parts_that_only_the_model_knows_come_with_the_ranks(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = {"dataset": "gaussians", "params": {"n": 120, "n_test": 60}, "learner": "ensemble", "strategy": "bald"}
     workbench = Workbench(**settings, n_queries=6, budget=18)
     panel = SamplePanel(workbench)
@@ -105,14 +221,33 @@ def test_parts_that_only_the_model_knows_come_with_the_ranks() -> None:
     assert workbench.view is not None
     workbench.selected = [int(workbench.view.round.queried[0])]
     assert "Made of" not in panel.facts.value
-    panel.rank.click()
-    workbench.wait(60)
+    only(monkeypatch, "bald", "entropy")
+    rank(panel)
     assert "H(mean p) = " in panel.facts.value and "mean H(p) = " in panel.facts.value
+
+
+def test_the_table_says_of_whom_it_knows_what() -> None:
+    places = np.array([3, 1, 2, 0], dtype=np.int32)
+    none = np.empty(0, dtype=np.int64)
+    rankings = [
+        Ranking("margin", 3, places, np.array([1, 2])),
+        Ranking(EVIL, 3, None, np.array([0, 2]), note=f"2 of 3 were looked at {EVIL}."),
+        Ranking("b", 3, None, np.array([2, 0]), note="All."),
+        Ranking("c", 3, why=f"needs {EVIL}"),
+        Ranking("d", 3, None, none, why=f"needs {EVIL}"),
+    ]
+    said = ranks_html(rankings, 0, 4, "margin")
+    assert "<img" not in said
+    assert "Among the 3 candidates of round 4, under the same model and seed, 2 of 3 strategies would have it in their batch of 2" in said
+    assert "By score: rank of 3" in said and "<span>3</span>" in said
+    assert "By batch: number among 2 picks, – where it is not picked" in said and "b: All." in said and "2 of 3 were looked at" in said
+    assert "No rank by 2 other strategies" in said and "c, d: needs" in said
+    assert ranks_html([Ranking("c", 3, why="needs more")], 0, 4, "c").count("needs more") == 1
 
 
 def test_what_is_no_candidate_has_neither_ranks_nor_a_branch(panel: SamplePanel) -> None:
     panel.workbench.selected = [int(run_of(panel).rounds[0].queried[0])]
-    assert panel.rank.disabled and panel.what_if.disabled
+    assert panel.ranks.button.disabled and panel.what_if.disabled
     assert "it was labelled before" in panel.facts.value
 
 
