@@ -9,6 +9,7 @@ import numpy as np
 from alviz.figures import grid_progress
 from alviz.figures.base import plural, shorten
 from alviz.figures.curves import in_words
+from alviz.panels.address import Address, text_of
 from alviz.panels.comparing import Comparing
 from alviz.panels.download import Download
 from alviz.panels.explore import open_store
@@ -279,8 +280,9 @@ class Compare:
 
     def _open(self, query: dict[str, str]) -> None:
         """Take the comparison and the question from the page's address; what makes no sense there is said and left out."""
-        if wrong := self.sharing.take(query):
-            self.comparing.notice = f"Left out of the address, because nothing goes by that name here: {', '.join(wrong)}."
+        address = Address(query)
+        self.sharing.take(address)
+        self.comparing.notice = address.notice or self.comparing.notice
         self.comparing.wishes = {key: None if query[key] == NOBODY else query[key] for key in WISHES if key in query}
         if "comparison" in query:
             try:
@@ -297,7 +299,7 @@ class Compare:
         grid = self.comparing.grid
         kept = grid is not None and grid.key in {entry["key"] for entry in self.comparing.kept}
         share = {"comparison": grid.key} if kept and grid is not None else {}
-        share |= {key: NOBODY if value is None else str(value) for key, value in self.comparing.wishes.items()}
+        share |= {key: NOBODY if value is None else text_of(value) for key, value in self.comparing.wishes.items()}
         self.url.share = share | self.sharing.address()
 
     def _grid(self) -> Comparison:

@@ -13,6 +13,7 @@ from alviz import data
 from alviz.data.mixture import CENTERS, CLASSES, SPREAD, WEIGHTS, gaussians_of
 from alviz.data.painted import MOST_POINTS, Painting
 from alviz.data.plane import Settings
+from alviz.panels.address import Address
 from alviz.panels.duel import Duel
 from alviz.panels.hands_picture import (
     NOTHING,
@@ -237,25 +238,20 @@ class Hands(InTurn):
             self.picture = picture
 
 
-def shape_of(query: dict[str, str]) -> tuple[dict[str, Any], list[str]]:
-    """(the Gaussians in a page's address, what of them makes no sense), for a mixture."""
-    found: dict[str, Any] = {}
-    wrong = []
-    for key in SHAPE:
-        if key in query:
-            try:
-                found[key] = json.loads(query[key])
-            except ValueError:
-                wrong.append(f"{key}={query[key]}")
+def shape_of(address: Address) -> dict[str, Any]:
+    """The Gaussians in a page's address, for a mixture."""
+    found: dict[str, Any] = address.read(dict.fromkeys(SHAPE, json.loads))
     try:
         gaussians_of(**found)
         Settings(found.get("n", 600), 20, 1, 0, 1, 0, 0)
     except (ValueError, TypeError):
-        return {}, wrong + [f"{key}={query[key]}" for key in found]
-    return found, wrong
+        for key in found:
+            address.refuse(key)
+        return {}
+    return found
 
 
-def told(params: dict[str, Any]) -> dict[str, str]:
+def in_address(params: dict[str, Any]) -> dict[str, str]:
     """The Gaussians of a mixture's settings, as a page's address says them."""
     return {key: json.dumps(params[key], separators=(",", ":")) for key in SHAPE if key in params}
 

@@ -13,7 +13,8 @@ from alviz.figures import Drawing, palette
 from alviz.figures.bands import FEW
 from alviz.figures.base import nothing, plural, shorten
 from alviz.figures.pools import REFERENCE, pool_counts, pool_map, start_curves, start_overlap
-from alviz.panels.field import Field, option, whole_in
+from alviz.panels.address import Address, fits, of_fields, one_of, several, told
+from alviz.panels.field import Field, option
 from alviz.panels.frame import page, panel
 from alviz.panels.header import Header
 from alviz.panels.imbalance import is_rule
@@ -326,38 +327,19 @@ class InitialPools:
 
     def _open(self, query: dict[str, str]) -> None:
         """Take settings from the page's address; what makes no sense there is said and left out."""
-        fields = self.settings.fields
-        found: dict[str, Any] = {}
-        wrong = []
-        for key in [key for key in DEFAULTS if key in query]:
-            value, field = query[key], fields.get(key)
-            names = value.split(",")
-            if key == "pools" and len(names) <= MOST and len(set(names)) == len(names) and set(names) <= set(initial_pools.available()):
-                found[key] = names
-            elif key == "imbalance" and is_rule(value):
-                found[key] = value
-            elif field is None:
-                wrong.append(f"{key}={value}")
-            elif field.kind == "number" and (number := whole_in(value, field.minimum, field.maximum)) is not None:
-                found[key] = number
-            elif field.kind == "menu" and value in {entry["value"] for entry in field.options}:
-                found[key] = int(value) if key == "bins" else value
-            else:
-                wrong.append(f"{key}={value}")
+        address = Address(query)
+        pools = fits(lambda names: len(set(names)) == len(names), several(one_of(initial_pools.available()), MOST))
+        found = address.read({**of_fields(self.settings.fields, greyed=True), "pools": pools, "imbalance": fits(is_rule)})
+        if "bins" in found:
+            found["bins"] = int(found["bins"])
         if "dataset" in found:
             found = {**sizes(found["dataset"]), **found}
         asked = {**self.starts.config, **found}
-        usable = suited(asked)
-        wrong += [f"{key}={asked[key]}" for key in ("learner", "strategy") if usable[key] != asked[key] and key in found]
-        self.starts.config = usable
-        wrong += self.sharing.take(query)
-        if wrong:
-            self.starts.notice = f"Left out of the address, because nothing goes by that name or number here: {', '.join(wrong)}."
+        self.starts.config = suited(asked)
+        address.settle(asked, self.starts.config)
+        self.sharing.take(address)
+        self.starts.notice = address.notice or self.starts.notice
 
     def _share(self) -> None:
         config = self.starts.config
-        usual = {**DEFAULTS, **sizes(config["dataset"])}
-        share = {key: str(config[key]) for key in ("imbalance", *self.settings.fields) if config[key] != usual[key]}
-        if config["pools"] != DEFAULTS["pools"]:
-            share["pools"] = ",".join(config["pools"])
-        self.url.share = share | self.sharing.address()
+        self.url.share = told(config, {**DEFAULTS, **sizes(config["dataset"])}) | self.sharing.address()

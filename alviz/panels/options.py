@@ -6,6 +6,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import ipywidgets as widgets
 
 from alviz import learners, strategies
+from alviz.panels.address import Address
 from alviz.panels.field import Field, option
 from alviz.panels.fold import fold
 from alviz.panels.parts import REGISTRIES
@@ -182,12 +183,11 @@ def in_address(options: dict[str, dict[str, Any]]) -> dict[str, str]:
     return {f"{part}.{key}": str(value) for part, chosen in options.items() for key, value in chosen.items()}
 
 
-def options_of(config: dict[str, Any], query: dict[str, str]) -> tuple[dict[str, dict[str, Any]], list[str]]:
-    """(the options in a page's address, for the parts as `config` names them; what of it makes no sense)."""
+def options_of(config: dict[str, Any], address: Address) -> dict[str, dict[str, Any]]:
+    """The options in a page's address, for the parts as `config` names them."""
     found: dict[str, dict[str, Any]] = {}
-    wrong = []
-    for address, text in query.items():
-        part, dot, key = address.partition(".")
+    for name, text in address.query.items():
+        part, dot, key = name.partition(".")
         if not dot or part not in REGISTRIES:
             continue
         try:
@@ -195,5 +195,5 @@ def options_of(config: dict[str, Any], query: dict[str, str]) -> tuple[dict[str,
             REGISTRIES[part].create(config[part], **tried)
             found[part] = tried
         except (ValueError, KeyError):
-            wrong.append(f"{address}={text}")
-    return found, wrong
+            address.refuse(name)
+    return found

@@ -1,6 +1,5 @@
 """Settings: the pickers for data, learner, strategy, initial pool, budget and seed, bound to a Workbench's config."""
 
-import math
 from collections.abc import Callable
 from functools import cache
 from html import escape
@@ -14,6 +13,7 @@ from alviz.data.dataset import Dataset
 from alviz.figures.base import plural
 from alviz.learners.base import Learner
 from alviz.loop.signals import unmet
+from alviz.panels.address import Reader, real
 from alviz.panels.field import Field, option
 from alviz.panels.imbalance import ImbalanceFields
 from alviz.panels.options import OptionFields
@@ -48,22 +48,9 @@ def is_plane(dataset: str) -> bool:
     return "overlap" in data.registry.parameters(dataset)
 
 
-def slider_values(query: dict[str, str], dataset: str) -> tuple[dict[str, float], list[str]]:
-    """(the sliders' values in a page's address, what of them is no number in range), for a 2D pool; nothing for other data."""
-    found: dict[str, float] = {}
-    wrong = []
-    for key, (_, low, high, _, _) in SLIDERS.items():
-        if key not in query or not is_plane(dataset):
-            continue
-        try:
-            value = float(query[key])
-        except ValueError:
-            value = math.nan
-        if low <= value <= high:
-            found[key] = value
-        else:
-            wrong.append(f"{key}={query[key]}")
-    return found, wrong
+def sliders_of(dataset: str) -> dict[str, Reader]:
+    """What reads the sliders' values in a page's address, for a 2D pool; nothing for other data."""
+    return {key: real(low, high) for key, (_, low, high, _, _) in SLIDERS.items()} if is_plane(dataset) else {}
 
 
 def card_html(name: str) -> str:

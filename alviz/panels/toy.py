@@ -12,18 +12,19 @@ from alviz.data.dataset import Dataset
 from alviz.figures import Drawing, accuracy_html, accuracy_table, toy_plane
 from alviz.figures.base import plural
 from alviz.figures.toy import grid
-from alviz.panels.duel import DEFAULTS, Duel, Plane, chosen
-from alviz.panels.field import Field, option, whole_in
+from alviz.panels.address import Address, entry_of, of_fields, one_of, several, text_of, told, whole
+from alviz.panels.duel import DEFAULTS, Duel, Plane
+from alviz.panels.field import Field, option
 from alviz.panels.frame import page, panel
 from alviz.panels.hands import MODES, HandsPanel
-from alviz.panels.hands_state import shape_of, told
+from alviz.panels.hands_state import in_address, shape_of
 from alviz.panels.header import Header
 from alviz.panels.legend import plane_legend
 from alviz.panels.plot import Plot
 from alviz.panels.pulse import Pulse
 from alviz.panels.recipes import cited, duel_script
 from alviz.panels.saving import SavePage
-from alviz.panels.settings import SLIDERS, initial_menu, is_plane, menu, slider_values, strategy_menu
+from alviz.panels.settings import SLIDERS, initial_menu, is_plane, menu, sliders_of, strategy_menu
 from alviz.panels.share import Part, Sharing, parts_of
 from alviz.panels.timeline import Timeline
 from alviz.panels.url import PageUrl
@@ -347,67 +348,31 @@ class Toy:
 
     def _open(self, query: dict[str, str]) -> None:
         """Take settings from the page's address; what makes no sense there is said and left out."""
-        found: dict[str, Any] = {}
-        wrong = []
-        for key, value in query.items():
-            field = self.settings.fields.get(key)
-            if key == "strategies" and all(name in strategies.available() for name in value.split(",")):
-                found[key] = value.split(",")
-            elif key == "hands" and value in {mode["value"] for mode in MODES}:
-                found[key] = value
-            elif field is not None and field.kind == "number" and (number := whole_in(value, field.minimum, field.maximum)) is not None:
-                found[key] = number
-            elif (
-                field is not None
-                and field.kind == "menu"
-                and value in {entry["value"] for entry in field.options if not entry.get("disabled")}
-            ):
-                found[key] = value
-            elif field is not None or key == "strategies":
-                wrong.append(f"{key}={value}")
-        params, unusable = slider_values(query, str(found.get("dataset", self.duel.config["dataset"])))
-        if found.get("dataset", self.duel.config["dataset"]) == "mixture":
-            shape, senseless = shape_of(query)
-            params, unusable = {**params, **shape}, [*unusable, *senseless]
-        wrong += unusable + self.sharing.take(query)
-        rounds = whole_in(query["rounds"], 0, MOST_ROUNDS) if "rounds" in query else None
-        shown = whole_in(query["round"], 0, MOST_ROUNDS) if "round" in query else None
-        kinds = [entry["value"] for entry in KINDS]
-        if query.get("kind", kinds[0]) in kinds:
-            found["kind"] = query.get("kind", kinds[0])
-        wrong += [
-            f"{key}={query[key]}"
-            for key, fine in (("rounds", rounds is not None), ("round", shown is not None), ("kind", "kind" in found))
-            if key in query and not fine
-        ]
-        merged = {**self.duel.config, **found, "params": {**self.duel.config.get("params", {}), **params}}
+        address = Address(query)
+        readers = {**of_fields(self.settings.fields), "hands": entry_of(list(MODES)), "kind": entry_of(list(KINDS))}
+        found = address.read({**readers, "strategies": several(one_of(strategies.available()), MOST, least=2)})
+        merged = {**self.duel.config, **found}
+        params = address.read(sliders_of(merged["dataset"]))
+        if merged["dataset"] == "mixture":
+            params |= shape_of(address)
+        merged["params"] = {**self.duel.config.get("params", {}), **params}
+        counts = address.read({"rounds": whole(0, MOST_ROUNDS), "round": whole(0, MOST_ROUNDS)})
         if "strategies" not in found:
             merged["strategies"] = served_by(merged["learner"], merged["strategies"])
-        if wrong:
-            self.duel.notice = f"Left out of the address, because nothing goes by that name or number: {', '.join(wrong)}."
-        try:
-            chosen(merged)
-        except ValueError as error:
-            self.duel.error = str(error)
-            return
+        self.sharing.take(address)
+        self.duel.notice = address.notice or self.duel.notice
         self.duel.config = merged
-        if rounds is not None:
-            self.duel.make(rounds, shown)
+        if "rounds" in counts:
+            self.duel.make(counts["rounds"], counts.get("round"))
 
     def _share(self) -> None:
-        config = self.duel.config
-        share = {key: str(config[key]) for key in self.settings.fields if config[key] != DEFAULTS[key]}
-        share |= {key: f"{value:g}" for key, value in config.get("params", {}).items() if key in SLIDERS}
+        config = {**self.duel.config, "strategies": chosen_or_all(self.duel.config)}
+        share = told(config, {key: value for key, value in DEFAULTS.items() if key != "seeds"})
+        share |= {key: text_of(value) for key, value in config.get("params", {}).items() if key in SLIDERS}
         if config["dataset"] == "painted":  # its points are too many for an address
             del share["dataset"]
         if config["dataset"] == "mixture":
-            share |= told(config.get("params", {}))
-        if config["hands"]:
-            share["hands"] = config["hands"]
-        if config["strategies"] != DEFAULTS["strategies"]:
-            share["strategies"] = ",".join(chosen_or_all(config))
-        if config["kind"] != DEFAULTS["kind"]:
-            share["kind"] = config["kind"]
+            share |= in_address(config.get("params", {}))
         if self.duel.planes:
             share["rounds"] = str(self.duel.position)
             share |= {"round": str(self.duel.shown)} if self.duel.shown < self.duel.position else {}

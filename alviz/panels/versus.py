@@ -7,7 +7,8 @@ import ipywidgets as widgets
 
 from alviz import data
 from alviz.figures.base import plural
-from alviz.panels.field import Field, option, whole_in
+from alviz.panels.address import Address, of_fields, told
+from alviz.panels.field import Field, option
 from alviz.panels.frame import page, panel
 from alviz.panels.header import Header
 from alviz.panels.legend import BEHIND, STAR, legend
@@ -274,29 +275,17 @@ class Versus:
 
     def _open(self, query: dict[str, str]) -> None:
         """Take settings from the page's address; what makes no sense there is said and left out."""
-        found: dict[str, Any] = {}
-        wrong = []
-        for key in [key for key in DEFAULTS if key in query]:
-            value, field = query[key], self.settings.fields[key]
-            number = whole_in(value, field.minimum, field.maximum) if field.kind == "number" else None
-            if number is not None:
-                found[key] = number
-            elif field.kind == "menu" and value in {entry["value"] for entry in field.options}:
-                found[key] = value
-            else:
-                wrong.append(f"{key}={value}")
+        address = Address(query)
+        found = address.read(of_fields(self.settings.fields, greyed=True))
         if "dataset" in found:
             found = {**suggested(found["dataset"]), **found}
         asked = {**self.match.config, **found}
-        usable = suited(asked)
-        wrong += [f"{key}={asked[key]}" for key in ("learner", "strategy") if usable[key] != asked[key] and key in found]
-        self.match.config = usable
-        wrong += self.sharing.take(query)
-        if wrong:
-            self.match.notice = f"Left out of the address, because nothing goes by that name or number here: {', '.join(wrong)}."
+        self.match.config = suited(asked)
+        address.settle(asked, self.match.config)
+        self.sharing.take(address)
+        self.match.notice = address.notice or self.match.notice
 
     def _share(self) -> None:
         config = self.match.config
-        usual = {**DEFAULTS, **suggested(config["dataset"])}
-        share = {key: str(config[key]) for key in DEFAULTS if config[key] != usual[key]}
-        self.url.share = share | self.sharing.address()
+        usual = {key: {**DEFAULTS, **suggested(config["dataset"])}[key] for key in DEFAULTS}
+        self.url.share = told(config, usual) | self.sharing.address()

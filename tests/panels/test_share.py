@@ -111,7 +111,7 @@ def test_what_is_hidden_and_locked_stays_so_in_the_link() -> None:
 def test_what_makes_no_sense_is_left_out_and_said(query: dict[str, str]) -> None:
     page = opened(query)
     ((key, value),) = query.items()
-    assert f"{key}={value}" in page.workbench.notice
+    assert f"{key}={value[:40]}" in page.workbench.notice and len(page.workbench.notice) < 300
     assert page.url.share == {} and page.workbench.error == ""
 
 

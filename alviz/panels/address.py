@@ -1,0 +1,133 @@
+"""Address: what a page's address says, read name by name, and what makes no sense in it; and settings as an address says them."""
+
+from collections.abc import Callable, Container, Mapping
+from typing import Any
+
+from alviz.figures.base import shorten
+from alviz.panels.field import Field
+
+Reader = Callable[[str], Any]
+"""A text of the address -> what it means. Raises ValueError where it means nothing."""
+
+TOLD = 6
+"""So much of what makes no sense is told; the rest is counted."""
+
+LETTERS = 60
+"""Letters that are told of each."""
+
+
+class Address:
+    """A page's address while it is read. query: name -> text. wrong: what makes no sense in it, as "name=text"."""
+
+    def __init__(self, query: Mapping[str, str]):
+        self.query = query
+        self.wrong: list[str] = []
+
+    def read(self, readers: Mapping[str, Reader]) -> dict[str, Any]:
+        """What those of the names mean that the address has; what they cannot mean is refused."""
+        found = {}
+        for name, reader in readers.items():
+            try:
+                if name in self.query:
+                    found[name] = reader(self.query[name])
+            except ValueError:
+                self.refuse(name)
+        return found
+
+    def names(self, name: str, known: Container[str], most: int | None = None) -> list[str]:
+        """The names that stand there with commas between, each once and `most` of them at most; those that are not known are refused one by one."""
+        found: list[str] = []
+        for one in filter(None, self.query.get(name, "").split(",")):
+            if one in known and one not in found and (most is None or len(found) < most):
+                found.append(one)
+            else:
+                self.refuse(name, one)
+        return found
+
+    def refuse(self, name: str, text: str | None = None) -> None:
+        """What stands there, or `text` of it, makes no sense."""
+        self.wrong.append(f"{name}={shorten(self.query[name] if text is None else text, LETTERS)}")
+
+    def settle(self, asked: Mapping[str, Any], usable: Mapping[str, Any]) -> None:
+        """Refuse what was asked for and cannot be had together with the rest."""
+        for name in self.query:
+            if name in asked and asked[name] != usable[name]:
+                self.refuse(name)
+
+    @property
+    def notice(self) -> str:
+        """What makes no sense, as a sentence; or ""."""
+        if not self.wrong:
+            return ""
+        more = f" and {len(self.wrong) - TOLD} more" if len(self.wrong) > TOLD else ""
+        return f"Left out of the address, because nothing goes by that name or number here: {', '.join(self.wrong[:TOLD])}{more}."
+
+
+# ---- readers -----------------------------------------------------------------------------------------------------------------------
+
+
+def fits(test: Callable[[Any], bool], make: Reader = str) -> Reader:
+    """What `make` makes of a text, if it passes the test."""
+
+    def read(text: str) -> Any:
+        if test(value := make(text)):
+            return value
+        raise ValueError(text)
+
+    return read
+
+
+def whole(least: float, most: float) -> Reader:
+    """A whole number from `least` to `most`."""
+    return fits(lambda number: least <= number <= most, int)
+
+
+def real(least: float, most: float) -> Reader:
+    """A number from `least` to `most`."""
+    return fits(lambda number: least <= number <= most, float)
+
+
+def one_of(values: Container[str]) -> Reader:
+    """One of these texts."""
+    return fits(lambda text: text in values)
+
+
+def entry_of(options: list[dict[str, Any]], *, greyed: bool = False) -> Reader:
+    """An entry of a menu. greyed: one that is greyed out, too, as it may not be once everything else is read."""
+    return one_of([entry["value"] for entry in options if greyed or not entry.get("disabled")])
+
+
+def several(one: Reader, most: int, *, least: int = 1, between: str = ",") -> Reader:
+    """`least` to `most` of what `one` reads, with `between` between them."""
+    return fits(lambda found: least <= len(found) <= most, lambda text: [one(part) for part in text.split(between, most)])
+
+
+def of_field(field: Field, *, greyed: bool = False) -> Reader:
+    """What a control can be set to: an entry of its menu (see `entry_of`), a whole number, a number of its slider, on or off."""
+    if field.kind == "menu":
+        return entry_of(field.options, greyed=greyed)
+    if field.kind == "switch":
+        return lambda text: one_of("01")(text) == "1"
+    return (real if field.kind == "range" or field.step % 1 else whole)(field.minimum, field.maximum)
+
+
+def of_fields(fields: Mapping[str, Field], *, greyed: bool = False) -> dict[str, Reader]:
+    """The same for controls by their names."""
+    return {name: of_field(field, greyed=greyed) for name, field in fields.items()}
+
+
+# ---- writers -----------------------------------------------------------------------------------------------------------------------
+
+
+def text_of(value: Any) -> str:
+    """A setting as the readers read it."""
+    if isinstance(value, (list, tuple)):
+        return ",".join(map(text_of, value))
+    if isinstance(value, bool):
+        return str(int(value))
+    return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
+
+
+def told(values: Mapping[str, Any], usual: Mapping[str, Any]) -> dict[str, str]:
+    """Those of the values that are not as usual, as an address says them; names that `usual` has not are left out."""
+    return {name: text_of(values[name]) for name in usual if values[name] != usual[name]}
