@@ -25,7 +25,7 @@ from alviz.panels.sample import SamplePanel
 from alviz.panels.saving import SavePage
 from alviz.panels.settings import SLIDERS, Settings, learner_menu, sliders_of, strategy_menu, suggested
 from alviz.panels.share import Sharing, parts_of
-from alviz.panels.slow import SlowMotion
+from alviz.panels.slow import SPEEDS, SlowMotion
 from alviz.panels.source import first_params
 from alviz.panels.timeline import Timeline
 from alviz.panels.url import PageUrl
@@ -171,6 +171,8 @@ class Explore:
             "balance": self.balance.what,
             "confusion": self.confusion.what,
             "why": self.why.what,
+            "duel": self.rivals.metric,
+            "random": self.rivals.seeds,
         }
         self._usual_looks = {key: field.value for key, field in self.looks.items()}
         self.url = PageUrl()
@@ -199,6 +201,7 @@ class Explore:
         workbench.observe(lambda _: self._share(), ["config", "view", "method"])
         for field in (*self.looks.values(), self.slow.toggle):
             field.observe(lambda _: self._share(), ["value"])
+        self.slow.player.observe(lambda _: self._share(), ["speed"])
         workbench.observe(lambda _: self._came(), ["busy"])
         workbench.observe(lambda _: self.pulse.beat(), ["view"])  # last: after all panels have sent theirs
 
@@ -241,13 +244,14 @@ class Explore:
         self.sharing.take(address)
         self.workbench.notice = address.notice or self.workbench.notice
         if leads:
-            self.workbench.resume(query.get("run", ""), counts.get("round"), counts.get("rounds"))
+            self.workbench.resume(query.get("run", ""), counts.get("round"), counts.get("rounds"), address.notice)
 
     def _dress(self, address: Address) -> None:
         """Show what the address says should be shown, in colours and figures."""
         for key, value in address.read(of_fields(self.looks)).items():
             self.looks[key].value = value
         self.slow.toggle.value = "slow" in address.read({"slow": one_of("1")})
+        self.slow.player.speed = float(address.read({"speed": one_of(SPEEDS)}).get("speed", 1))
         self.workbench.method = address.read({"map": projections.known}).get("map", self.workbench.method)
 
     def _came(self) -> None:
@@ -279,6 +283,7 @@ class Explore:
         if dataset is None or self.workbench.method != projections.available(dataset)[0]:
             share |= {} if dataset is None and self.workbench.method == "pca" else {"map": self.workbench.method}
         share |= {"slow": "1"} if self.slow.toggle.value else {}
+        share |= told({"speed": self.slow.player.speed}, {"speed": 1.0})
         share |= self._awaited if view is None else leading(view)
         self.url.share = share | self.sharing.address()
 

@@ -8,7 +8,7 @@ from typing import Any
 from alviz.citations import bibtex
 from alviz.loop.cited import cited as papers_of
 from alviz.loop.script import script
-from alviz.panels.parts import REGISTRIES, made
+from alviz.panels.parts import REGISTRIES, made, made_rivals
 from alviz.panels.starts import settings_of
 from alviz.registry import spec_of
 from alviz.studies.grid import Comparison
@@ -21,7 +21,7 @@ def run_script(config: Mapping[str, Any]) -> str:
     numbers = {"n_queries": n_queries, "n_initial": n_queries, "seed": int(config["seed"])}
     rounds = max(math.ceil((int(config["budget"]) - n_queries) / n_queries), 0)
     settings = {"dataset": {"name": config["dataset"], "params": _params(config)}, **parts, **numbers}
-    rivals = [{"name": name, "params": {}} for name in config["rivals"]]
+    rivals = [spec_of(rival) for rival in made_rivals(dict(config))]
     return "\n".join(script({**settings, "strategy": strategy}, rounds) for strategy in (parts["strategy"], *rivals))
 
 

@@ -17,7 +17,7 @@ from alviz.panels.address import Reader, real
 from alviz.panels.field import Field, option
 from alviz.panels.imbalance import ImbalanceFields
 from alviz.panels.options import OptionFields
-from alviz.panels.parts import MAX_RIVALS, REGISTRIES, made
+from alviz.panels.parts import MAX_RIVALS, REGISTRIES, kept_options, made
 from alviz.panels.several import Several
 from alviz.panels.share import Part
 from alviz.panels.source import OWN, SourceFields, data_menu, first_params
@@ -164,6 +164,7 @@ class Settings:
         self.source = SourceFields(workbench)
         self.imbalance = ImbalanceFields(workbench)
         self.options = {part: OptionFields(workbench, part) for part in REGISTRIES}
+        self.rival_options = [OptionFields(workbench, "strategy", k) for k in range(MAX_RIVALS)]
         self.card = widgets.HTML()
         self.method = widgets.VBox([self.card])
         self.method.add_class("alviz-method-box")
@@ -182,6 +183,7 @@ class Settings:
                 self.options["strategy"].widget,
                 self.method,
                 self.rivals,
+                *(options.widget for options in self.rival_options),
                 f["initial"],
                 self.options["initial"].widget,
                 numbers,
@@ -209,7 +211,11 @@ class Settings:
             **{part: [self.options[part].widget] for part in ("learner", "initial")},
         }
         parts = {key: Part(field.label, [field, *around.get(key, [])]) for key, field in self.fields.items()}
-        return {**parts, "imbalance": Part("Class imbalance", [self.imbalance.widget]), "rivals": Part("Duel with", [self.rivals])}
+        return {
+            **parts,
+            "imbalance": Part("Class imbalance", [self.imbalance.widget]),
+            "rivals": Part("Duel with", [self.rivals, *(options.widget for options in self.rival_options)]),
+        }
 
     def _set(self, key: str, value: Any) -> None:
         if self._filling or value == self.workbench.config.get(key):
@@ -223,13 +229,13 @@ class Settings:
             self.workbench.notice = f"{changed['learner']} takes pictures: the learner is now {DEFAULTS['learner']}."
             changed["learner"] = DEFAULTS["learner"]
         now = self.workbench.config
-        changed["options"] = {part: chosen for part, chosen in now.get("options", {}).items() if changed[part] == now[part]}
+        changed["options"] = kept_options(now, changed)
         if key in ("dataset", "learner") and disabled(changed["strategy"], strategy_menu(made("learner", changed))):
             self.workbench.notice = f"{changed['learner']} cannot serve {changed['strategy']}: the query strategy is now margin."
             changed["strategy"] = "margin"
-            changed["options"].pop("strategy", None)
         entries = strategy_menu(made("learner", changed)) if changed["rivals"] else []
         changed["rivals"] = [name for name in changed["rivals"] if name != changed["strategy"] and not disabled(name, entries)]
+        changed["options"] = kept_options(now, changed)
         if key in ("dataset", "learner") and len(changed["rivals"]) < len(now["rivals"]):
             lost = [name for name in now["rivals"] if name not in changed["rivals"]]
             self.workbench.notice = f"{changed['learner']} cannot serve {', '.join(lost)}: no rival any more."
@@ -237,7 +243,8 @@ class Settings:
 
     def _challenge(self, rivals: list[str]) -> None:
         if not self._filling:
-            self.workbench.config = {**self.workbench.config, "rivals": list(rivals)}
+            changed = {**self.workbench.config, "rivals": list(rivals)}
+            self.workbench.config = {**changed, "options": kept_options(self.workbench.config, changed)}
 
     def _set_parameter(self, key: str, value: float) -> None:
         if not self._filling:
@@ -261,7 +268,7 @@ class Settings:
             self.rivals.value = config["rivals"]
             for key, field in self.fields.items():
                 field.value = config[key]
-            for options in self.options.values():
+            for options in (*self.options.values(), *self.rival_options):
                 options.show()
             self.card.value = card_html(config["strategy"])
         finally:
@@ -276,6 +283,6 @@ class Settings:
             bench.notice = f"The pool holds {plural(len(dataset), 'sample')} only: {plural(n, 'label')} per round now."
 
     def _lock(self, busy: bool) -> None:
-        options = [field for fields in self.options.values() for field in fields.box.children]
+        options = [field for fields in (*self.options.values(), *self.rival_options) for field in fields.box.children]
         for field in [*self.fields.values(), *self.sliders.values(), *options, self.rivals]:
             field.disabled = busy

@@ -20,6 +20,9 @@ from alviz.panels.thumbnails import sprite_sheet
 from alviz.panels.turns import TURN
 from alviz.panels.workbench import View, Workbench
 
+SPEEDS = ("0.5", "1", "2", "4")
+"""What the page offers, times as fast as usual."""
+
 NONE_YET = "Round 0 is chosen before there is a model"
 
 

@@ -115,6 +115,39 @@ def test_what_makes_no_sense_is_left_out_and_said(query: dict[str, str]) -> None
     assert page.url.share == {} and page.workbench.error == ""
 
 
+def test_a_duel_is_linked_with_the_settings_of_its_rivals_and_of_its_card(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path / 'runs.db'}")
+    page = Explore(Workbench(store=store, dataset="moons", n_queries=4, budget=16, rivals=["random", "typiclust"]))
+    settings = page.settings
+    assert settings.rival_options[0].widget.layout.display == "none", "random has nothing to set"
+    settings.rival_options[1].fields["neighbours"].value = 5
+    chosen = {"neighbours": 5}
+    assert page.workbench.config["options"] == {"rival.typiclust": chosen}
+    page.rivals.metric.value, page.rivals.seeds.value = "macro_f1", 3
+    page.workbench.start()
+    page.workbench.wait(60)
+    page.workbench.run_to_end()
+    page.workbench.wait(60)
+    for there in (opened(page.url.share), opened(page.url.share, store)):
+        view = there.workbench.view
+        assert view is not None and view.track.duel[2].config()["strategy"]["params"] == chosen
+        assert there.workbench.config["options"]["rival.typiclust"] == chosen
+        assert (there.rivals.metric.value, there.rivals.seeds.value) == ("macro_f1", 3)
+        for mine, other in zip(page.workbench.view.track.duel, view.track.duel, strict=True):  # type: ignore[union-attr]
+            assert [r.queried.tolist() for r in mine.rounds] == [r.queried.tolist() for r in other.rounds]
+    planned = opened({name: text for name, text in page.url.share.items() if name not in ("run", "rounds")})
+    assert "'typiclust', neighbours=5" in planned._python()
+    settings.rivals.value = ["random"]
+    assert "rival.typiclust" not in page.workbench.config["options"]
+
+
+def test_what_is_left_out_is_said_beside_the_run_that_the_address_names() -> None:
+    page = opened({"dataset": "moons", "n_queries": "4", "rounds": "1", "color": "blue", "random": "1", "rival.kmeans.x": "3"})
+    assert len(picks(page)) == 2
+    for part in ("color=blue", "random=1", "rival.kmeans.x=3"):
+        assert part in page.workbench.notice
+
+
 def test_the_script_of_explore_makes_its_run(explored: Explore) -> None:
     bench = explored.workbench
     planned = explored._python()
