@@ -17,11 +17,12 @@ LETTERS = 60
 
 
 class Address:
-    """A page's address while it is read. query: name -> text. wrong: what makes no sense in it, as "name=text"."""
+    """A page's address while it is read. query: name -> text. wrong: what makes no sense in it, as "name=text". words: sentences about the rest."""
 
     def __init__(self, query: Mapping[str, str]):
         self.query = query
         self.wrong: list[str] = []
+        self.words: list[str] = []
 
     def read(self, readers: Mapping[str, Reader]) -> dict[str, Any]:
         """What those of the names mean that the address has; what they cannot mean is refused."""
@@ -54,13 +55,16 @@ class Address:
             if name in asked and asked[name] != usable[name]:
                 self.refuse(name)
 
+    def say(self, sentence: str) -> None:
+        """There is something to say about what makes sense."""
+        self.words.append(sentence)
+
     @property
     def notice(self) -> str:
-        """What makes no sense, as a sentence; or ""."""
-        if not self.wrong:
-            return ""
+        """What makes no sense, as a sentence, and what else there is to say; or ""."""
         more = f" and {len(self.wrong) - TOLD} more" if len(self.wrong) > TOLD else ""
-        return f"Left out of the address, because nothing goes by that name or number here: {', '.join(self.wrong[:TOLD])}{more}."
+        left_out = f"Left out of the address, because nothing goes by that name or number here: {', '.join(self.wrong[:TOLD])}{more}."
+        return " ".join([*([left_out] if self.wrong else []), *dict.fromkeys(self.words)])
 
 
 # ---- readers -----------------------------------------------------------------------------------------------------------------------

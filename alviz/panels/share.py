@@ -18,7 +18,8 @@ AWAY = "alviz-away"
 class ShareButton(Themed):
     """A button that opens a sheet with the page's link, ready to be copied, a script and BibTeX.
 
-    parts: dicts with name, label, group and lockable: what the link can hide, or lock. python, bibtex: texts, asked for (message "texts") whenever the sheet is opened.
+    parts: dicts with name, label, group and lockable: what the link can hide, or lock. python, bibtex: texts, asked for (message "texts") whenever the sheet is opened. gap: what the link
+    cannot carry, as a sentence, or "".
     """
 
     _esm = script("share.js")
@@ -26,6 +27,7 @@ class ShareButton(Themed):
     parts: Any = traitlets.List(traitlets.Dict()).tag(sync=True)
     python = traitlets.Unicode("").tag(sync=True)
     bibtex = traitlets.Unicode("").tag(sync=True)
+    gap = traitlets.Unicode("").tag(sync=True)
 
 
 @dataclass(frozen=True)

@@ -12,17 +12,29 @@ from alviz.data.dataset import Dataset
 from alviz.figures import Drawing, accuracy_html, accuracy_table, toy_plane
 from alviz.figures.base import plural
 from alviz.figures.toy import grid
-from alviz.panels.address import Address, entry_of, of_fields, one_of, several, text_of, told, whole
+from alviz.panels.address import Address, entry_of, of_field, of_fields, one_of, several, text_of, told, whole
 from alviz.panels.duel import DEFAULTS, Duel, Plane
 from alviz.panels.field import Field, option
 from alviz.panels.frame import page, panel
 from alviz.panels.hands import MODES, HandsPanel
-from alviz.panels.hands_state import in_address, shape_of
+from alviz.panels.hands_address import (
+    AS_FILE,
+    GAP,
+    HAND,
+    LONGEST,
+    card_told,
+    painting_in,
+    painting_in_use,
+    points_told,
+    shape_of,
+    shape_told,
+)
+from alviz.panels.hands_picture import painted_params
 from alviz.panels.header import Header
 from alviz.panels.legend import plane_legend
 from alviz.panels.plot import Plot
 from alviz.panels.pulse import Pulse
-from alviz.panels.recipes import cited, duel_script
+from alviz.panels.recipes import cited, duel_script, hands_script
 from alviz.panels.saving import SavePage
 from alviz.panels.settings import SLIDERS, initial_menu, is_plane, menu, sliders_of, strategy_menu
 from alviz.panels.share import Part, Sharing, parts_of
@@ -322,7 +334,7 @@ class Toy:
         }
         self.sharing = Sharing(
             {**parts_of(cards), **self.settings.parts, **self.header.parts},
-            lambda: duel_script(duel.config),
+            self._python,
             lambda: cited(strategy=chosen_or_all(duel.config), **{key: duel.config[key] for key in ("dataset", "learner", "initial")}),
         )
         self.header.add(self.sharing.widget, self.planes.save.widget)
@@ -332,6 +344,7 @@ class Toy:
         self.url.observe(lambda _: self._share(), ["query"])  # also where nothing that it says is a setting
         duel.preview()
         duel.observe(lambda _: self._share(), ["config", "planes"])
+        self.hands.hands.observe(lambda _: self._follow(), ["picture", "learner", "strategy", "kind"])
         duel.observe(lambda _: self.pulse.beat(), ["planes"])  # last: after all panels have sent theirs
 
     def _status(self) -> tuple[str, bool, bool]:
@@ -346,33 +359,56 @@ class Toy:
             line += ' · <span class="alviz-changed">settings changed: press Start</span>'
         return line, len(first.state.candidates) > 0, duel.position > 0
 
+    def _follow(self) -> None:
+        """What is made by hand goes into the address once the hand rests: a browser takes only so many addresses a second."""
+        picture = self.hands.hands.picture
+        if self.duel.config["hands"] and not (picture is not None and picture.moving):
+            self._share()
+
+    def _python(self) -> str:
+        picture = self.hands.hands.picture
+        shown = self.duel.config["hands"] and picture is not None and picture.pool is not None
+        return duel_script(self.duel.config) + (hands_script(self.hands.hands) if shown else "")
+
     def _open(self, query: dict[str, str]) -> None:
         """Take settings from the page's address; what makes no sense there is said and left out."""
         address = Address(query)
-        readers = {**of_fields(self.settings.fields), "hands": entry_of(list(MODES)), "kind": entry_of(list(KINDS))}
+        readers = {**of_fields(self.settings.fields), "seeds": of_field(self.table.seeds)}
+        readers |= {"hands": entry_of(list(MODES)), "kind": entry_of(list(KINDS)), "dataset": entry_of(pools({"dataset": "painted"}))}
         found = address.read({**readers, "strategies": several(one_of(strategies.available()), MOST, least=2)})
-        merged = {**self.duel.config, **found}
-        params = address.read(sliders_of(merged["dataset"]))
+        now = self.duel.config
+        painting = painting_in(address, "points") if found.get("dataset") == "painted" else None
+        if found.get("dataset") == "painted" and not painting:
+            del found["dataset"]
+        merged = {**now, **found, "params": {} if found.get("dataset", now["dataset"]) != now["dataset"] else now.get("params", {})}
+        if painting:
+            merged["params"] = painted_params(painting, **address.read({"label_noise": of_field(self.settings.sliders["label_noise"])}))
+        else:
+            merged["params"] = {**merged["params"], **address.read(sliders_of(merged["dataset"]))}
         if merged["dataset"] == "mixture":
-            params |= shape_of(address)
-        merged["params"] = {**self.duel.config.get("params", {}), **params}
+            merged["params"] |= shape_of(address)
         counts = address.read({"rounds": whole(0, MOST_ROUNDS), "round": whole(0, MOST_ROUNDS)})
         if "strategies" not in found:
             merged["strategies"] = served_by(merged["learner"], merged["strategies"])
         self.sharing.take(address)
-        self.duel.notice = address.notice or self.duel.notice
         self.duel.config = merged
+        if merged["hands"]:
+            self.hands.take(address)
+        self.duel.notice = address.notice or self.duel.notice
         if "rounds" in counts:
-            self.duel.make(counts["rounds"], counts.get("round"))
+            self.duel.make(counts["rounds"], counts.get("round"), address.notice)
 
     def _share(self) -> None:
         config = {**self.duel.config, "strategies": chosen_or_all(self.duel.config)}
-        share = told(config, {key: value for key, value in DEFAULTS.items() if key != "seeds"})
-        share |= {key: text_of(value) for key, value in config.get("params", {}).items() if key in SLIDERS}
-        if config["dataset"] == "painted":  # its points are too many for an address
-            del share["dataset"]
+        share, params = told(config, DEFAULTS), config.get("params", {})
+        share |= {key: text_of(value) for key, value in params.items() if key in SLIDERS}
+        if config["dataset"] == "painted":
+            share["points"] = points_told(painting_in_use(params))
         if config["dataset"] == "mixture":
-            share |= in_address(config.get("params", {}))
+            share |= shape_told(params)
+        if config["hands"]:
+            share |= card_told(self.hands.hands, LONGEST - len(share.get("points", "")))
+        self.sharing.widget.gap = GAP if AS_FILE in (share.get("points"), share.get(f"{HAND}points")) else ""
         if self.duel.planes:
             share["rounds"] = str(self.duel.position)
             share |= {"round": str(self.duel.shown)} if self.duel.shown < self.duel.position else {}
