@@ -165,6 +165,6 @@ def card_of(address: Address, hands: Hands, fields: Mapping[str, Field], sliders
     n = int(hands.params["n"]) if hands.mode == "gaussians" else len(hands.painting)
     labels = several(whole(0, n - 1), MOST_POINTS)
     once = fits(lambda found: len(set(found)) == len(found), lambda text: labels(text) if text else [])
-    for labelled in read({"labelled": once}).values():
+    for labelled in read({"labelled": once} if n else {}).values():
         hands.give(np.array(labelled, np.int64))
     return shown

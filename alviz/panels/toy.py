@@ -395,7 +395,7 @@ class Toy:
         if merged["hands"]:
             self.hands.take(address)
         self.duel.notice = address.notice or self.duel.notice
-        if "rounds" in counts:
+        if "rounds" in counts and (painting or query.get("dataset") != "painted"):  # or other runs than those meant
             self.duel.make(counts["rounds"], counts.get("round"), address.notice)
 
     def _share(self) -> None:
