@@ -9,8 +9,14 @@ from alviz.panels.field import Field
 Reader = Callable[[str], Any]
 """A text of the address -> what it means. Raises ValueError where it means nothing."""
 
+LONGEST = 6000
+"""Letters that any one thing should take in an address: some proxies in front of a server take 8 kB in all and no more."""
+
 TOLD = 6
 """So much of what makes no sense is told; the rest is counted."""
+
+LONG = 1000
+"""Letters that a text from an address may have."""
 
 LETTERS = 60
 """Letters that are told of each."""
@@ -107,11 +113,13 @@ def several(one: Reader, most: int, *, least: int = 1, between: str = ",") -> Re
 
 
 def of_field(field: Field, *, greyed: bool = False) -> Reader:
-    """What a control can be set to: an entry of its menu (see `entry_of`), a whole number, a number of its slider, on or off."""
+    """What a control can be set to: an entry of its menu (see `entry_of`), a text, on or off, a whole number, or another one where it takes such steps."""
     if field.kind == "menu":
         return entry_of(field.options, greyed=greyed)
+    if field.kind in ("text", "lines"):
+        return fits(lambda text: len(text) <= LONG)
     if field.kind == "switch":
-        return lambda text: one_of("01")(text) == "1"
+        return lambda text: one_of(("0", "1"))(text) == "1"
     return (real if field.kind == "range" or field.step % 1 else whole)(field.minimum, field.maximum)
 
 

@@ -8,12 +8,12 @@ import ipywidgets as widgets
 
 from alviz import projections
 from alviz.loop import Run
-from alviz.panels.address import Address, entry_of, fits, of_field, of_fields, one_of, text_of, told, whole
+from alviz.panels.address import Address, entry_of, fits, of_field, of_fields, one_of, several, text_of, told, whole
 from alviz.panels.field import Field, option
 from alviz.panels.frame import page, panel
 from alviz.panels.header import Header
 from alviz.panels.imbalance import is_rule
-from alviz.panels.map import MapPanel
+from alviz.panels.map import MapPanel, map_told
 from alviz.panels.measures import BalancePanel, ConfusionPanel, CurvePanel, WhyPanel, short
 from alviz.panels.options import in_address, options_of
 from alviz.panels.parts import MAX_RIVALS, made
@@ -23,7 +23,7 @@ from alviz.panels.recipes import cited, run_script
 from alviz.panels.rivals import RivalsPanel
 from alviz.panels.sample import SamplePanel
 from alviz.panels.saving import SavePage
-from alviz.panels.settings import SLIDERS, Settings, learner_menu, sliders_of, strategy_menu, suggested
+from alviz.panels.settings import Settings, learner_menu, sliders_of, strategy_menu, suggested
 from alviz.panels.share import Sharing, parts_of
 from alviz.panels.slow import SPEEDS, SlowMotion
 from alviz.panels.source import first_params
@@ -38,6 +38,9 @@ COLUMNS = (("settings",), ("map", "timeline", "duel", "queries", "sample", "why"
 
 MOST_ROUNDS = 1_000_000
 """Rounds that an address may ask for; the budget ends them sooner."""
+
+MOST_MARKED = 50
+"""Marked samples that an address names."""
 
 LEADING = ("run", "rounds", "round")
 """What of the address leads to a run."""
@@ -177,6 +180,7 @@ class Explore:
         self._usual_looks = {key: field.value for key, field in self.looks.items()}
         self.url = PageUrl()
         self._awaited: dict[str, str] = {}
+        self._marked: list[int] = []
         self.pulse = Pulse()
         workbench.keeps_up = self.pulse.keeps_up
         cards = {
@@ -198,7 +202,8 @@ class Explore:
         self.url.observe(lambda change: self._open(change["new"]), ["query"])
         self.url.observe(lambda _: self._share(), ["query"])  # also where nothing that it says is a setting
         workbench.preview()
-        workbench.observe(lambda _: self._share(), ["config", "view", "method"])
+        workbench.observe(lambda _: self._mark(), ["dataset"])
+        workbench.observe(lambda _: self._share(), ["config", "view", "method", "selected"])
         for field in (*self.looks.values(), self.slow.toggle):
             field.observe(lambda _: self._share(), ["value"])
         self.slow.player.observe(lambda _: self._share(), ["speed"])
@@ -234,7 +239,8 @@ class Explore:
         if "rivals" in query:
             served = {entry["value"] for entry in entries if not entry["disabled"]} - {config["strategy"]}
             config["rivals"] = address.names("rivals", served, MAX_RIVALS)
-        config["params"] = {**first_params(config["dataset"]), **address.read(sliders_of(config["dataset"]))}
+        own = self.settings.source.read(address, config["dataset"])
+        config["params"] = {**first_params(config["dataset"]), **address.read(sliders_of(config["dataset"])), **own}
         config["options"] = options_of(config, address)
         counts = address.read({"rounds": whole(0, MOST_ROUNDS), "round": whole(0, MOST_ROUNDS)})
         leads = "run" in query or "rounds" in counts
@@ -252,7 +258,15 @@ class Explore:
             self.looks[key].value = value
         self.slow.toggle.value = "slow" in address.read({"slow": one_of("1")})
         self.slow.player.speed = float(address.read({"speed": one_of(SPEEDS)}).get("speed", 1))
-        self.workbench.method = address.read({"map": projections.known}).get("map", self.workbench.method)
+        self.workbench.show_as(address.read({"map": projections.known}).get("map", ""))
+        self._marked = address.read({"selected": several(whole(0, 10**9), MOST_MARKED)}).get("selected", [])
+        self._mark()
+
+    def _mark(self) -> None:
+        """Mark the samples that the address names, as soon as there are any."""
+        dataset = self.workbench.dataset
+        if self._marked and dataset is not None and self.workbench.at_hand:
+            self.workbench.selected, self._marked = [i for i in self._marked if i < len(dataset)], []
 
     def _came(self) -> None:
         """The run that the address names is there, or cannot be had."""
@@ -276,12 +290,14 @@ class Explore:
         config, view = self.workbench.config, self.workbench.view
         usual = {**DEFAULTS, **suggested(config["dataset"])}
         share = told(config, usual)
-        share |= {key: text_of(value) for key, value in config.get("params", {}).items() if key in SLIDERS}
+        params = config.get("params", {})
+        share |= {key: text_of(params[key]) for key in sliders_of(config["dataset"]) if key in params} | self.settings.source.told()
+        self.sharing.widget.gap = self.settings.source.gap()
         share |= in_address(config.get("options", {}))
         share |= told({key: field.value for key, field in self.looks.items()}, self._usual_looks)
-        dataset = self.workbench.dataset
-        if dataset is None or self.workbench.method != projections.available(dataset)[0]:
-            share |= {} if dataset is None and self.workbench.method == "pca" else {"map": self.workbench.method}
+        share |= map_told(self.workbench)
+        marked = self._marked or self.workbench.selected
+        share |= {"selected": text_of(marked)} if 0 < len(marked) <= MOST_MARKED else {}
         share |= {"slow": "1"} if self.slow.toggle.value else {}
         share |= told({"speed": self.slow.player.speed}, {"speed": 1.0})
         share |= self._awaited if view is None else leading(view)

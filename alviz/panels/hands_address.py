@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from alviz.data.mixture import MOST, gaussians_of
 from alviz.data.painted import MOST_CLASSES, MOST_POINTS, Painting
 from alviz.data.plane import NAMES
-from alviz.panels.address import Address, Reader, entry_of, fits, of_field, of_fields, real, several, text_of, told, whole
+from alviz.panels.address import LONGEST, Address, Reader, entry_of, fits, of_field, of_fields, real, several, text_of, told, whole
 from alviz.panels.field import Field
 from alviz.panels.hands_state import START, Hands
+from alviz.panels.settings import SIZE
 
 HAND = "hand."
 GRAIN = 256
@@ -23,9 +24,6 @@ GRAIN = 256
 
 SIDE = 4096
 """Points of the lattice along either axis, half of them below 0."""
-
-LONGEST = 6000
-"""Letters that painted points may take in one address (four a point): some proxies in front of a server take 8 kB of an address and no more."""
 
 AS_FILE = "file"
 """Stands in the place of painted points that are not in the address."""
@@ -35,7 +33,6 @@ MISSING = "The painted pool does not come with this address: load its CSV file u
 
 _number = real(-1000, 1000)
 SHAPE = {
-    "n": whole(20, 10_000),
     "centers": several(several(_number, 2, least=2), MOST, between="_"),
     "spreads": several(real(0.01, 100), MOST),
     "weights": several(real(0.001, 1000), MOST),
@@ -126,7 +123,8 @@ def card_told(hands: Hands, room: int = LONGEST) -> dict[str, str]:
         if not hands.follows():
             said |= {"points": points_told(hands.painting, room)} | told({"label_noise": hands.noise}, {"label_noise": 0.0})
     elif not hands.follows():
-        said |= {"n": text_of(hands.params["n"])} | told(hands.params, {name: START[name] for name in START if name not in SHAPE})
+        usual = {name: START[name] for name in START if name not in SHAPE}
+        said |= told(hands.params, usual) | {"n": text_of(hands.params["n"])}  # always: whether there is anything to say is seen from it
         said |= {name: text for name, text in shape_told(hands.params).items() if text != shape_told(START)[name]}
     if picture is not None and picture.mode == hands.mode and picture.pool is not None and not picture.begun:
         said["labelled"] = text_of(picture.labelled.tolist())
@@ -161,7 +159,7 @@ def card_of(address: Address, hands: Hands, fields: Mapping[str, Field], sliders
         if shown is not None:
             hands.paint(shown, np.arange(1, len(shown) + 1))
     elif any(HAND + name in address.query for name in START):
-        hands.change(params={**START, **shape_of(address, HAND), **slid})
+        hands.change(params={**START, **shape_of(address, HAND), **slid, **read({"n": SIZE})})
     n = int(hands.params["n"]) if hands.mode == "gaussians" else len(hands.painting)
     labels = several(whole(0, n - 1), MOST_POINTS)
     once = fits(lambda found: len(set(found)) == len(found), lambda text: labels(text) if text else [])

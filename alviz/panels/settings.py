@@ -13,7 +13,7 @@ from alviz.data.dataset import Dataset
 from alviz.figures.base import plural
 from alviz.learners.base import Learner
 from alviz.loop.signals import unmet
-from alviz.panels.address import Reader, real
+from alviz.panels.address import Reader, real, whole
 from alviz.panels.field import Field, option
 from alviz.panels.imbalance import ImbalanceFields
 from alviz.panels.options import OptionFields
@@ -33,6 +33,9 @@ SLIDERS = {
 }
 """What can be turned on every 2D pool: label, least, most, step, help."""
 
+SIZE = whole(20, 10_000)
+"""How many samples of a 2D pool an address may ask for."""
+
 SUGGESTED = {"plane": (5, 100), "digits": (20, 300), "fashion-mnist": (100, 1500)}
 """Labels per round and total budget that suit a dataset; others: 50 and 600."""
 
@@ -49,8 +52,8 @@ def is_plane(dataset: str) -> bool:
 
 
 def sliders_of(dataset: str) -> dict[str, Reader]:
-    """What reads the sliders' values in a page's address, for a 2D pool; nothing for other data."""
-    return {key: real(low, high) for key, (_, low, high, _, _) in SLIDERS.items()} if is_plane(dataset) else {}
+    """What reads the sliders' values in a page's address, and how many samples there are, for a 2D pool; nothing for other data."""
+    return {**{key: real(low, high) for key, (_, low, high, _, _) in SLIDERS.items()}, "n": SIZE} if is_plane(dataset) else {}
 
 
 def card_html(name: str) -> str:

@@ -12,7 +12,7 @@ from alviz.data.dataset import Dataset
 from alviz.figures import Drawing, accuracy_html, accuracy_table, toy_plane
 from alviz.figures.base import plural
 from alviz.figures.toy import grid
-from alviz.panels.address import Address, entry_of, of_field, of_fields, one_of, several, text_of, told, whole
+from alviz.panels.address import LONGEST, Address, entry_of, of_field, of_fields, one_of, several, text_of, told, whole
 from alviz.panels.duel import DEFAULTS, Duel, Plane
 from alviz.panels.field import Field, option
 from alviz.panels.frame import page, panel
@@ -21,7 +21,6 @@ from alviz.panels.hands_address import (
     AS_FILE,
     GAP,
     HAND,
-    LONGEST,
     card_told,
     painting_in,
     painting_in_use,
@@ -401,9 +400,9 @@ class Toy:
     def _share(self) -> None:
         config = {**self.duel.config, "strategies": chosen_or_all(self.duel.config)}
         share, params = told(config, DEFAULTS), config.get("params", {})
-        share |= {key: text_of(value) for key, value in params.items() if key in SLIDERS}
+        share |= {key: text_of(params[key]) for key in sliders_of(config["dataset"]) if key in params}
         if config["dataset"] == "painted":
-            share["points"] = points_told(painting_in_use(params))
+            share |= {"points": points_told(painting_in_use(params))} | told(params, {"label_noise": 0.0})
         if config["dataset"] == "mixture":
             share |= shape_told(params)
         if config["hands"]:

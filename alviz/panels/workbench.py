@@ -128,12 +128,24 @@ class Workbench(Working):
         self._maps = Lane("map", self._map_changed, self._map_progressed, self._map_failed)
         self._loaded: tuple[Any, Dataset] | None = None
         self._loading = threading.Lock()
+        self.asked = ""
         self._pictured: tuple[Dataset, str] | None = None
         self.observe(lambda _: self._refresh_map(), ["method"])
         self.observe(self._suit_method, ["dataset"])
         self.observe(self._preview_other, ["config"])
         self.observe(lambda _: self._raise_budget(), ["config"])
         self.observe(lambda _: self._warm_up(), ["config", "projection"])
+
+    @property
+    def at_hand(self) -> bool:
+        """Whether the data shown are those of `config`."""
+        return self._loaded is not None and self._loaded[0] == source_of(self.config) and self._loaded[1] is self.dataset
+
+    def show_as(self, method: str) -> None:
+        """Show the data of `config` in that projection, as soon as they are there."""
+        self.asked = method
+        if self.at_hand:
+            self._suit_method({"new": self.dataset})
 
     # ---- what buttons do (each returns at once; False when something is already under way) ----
 
@@ -431,7 +443,9 @@ class Workbench(Working):
 
     def _suit_method(self, change: Any) -> None:
         """A plane is shown as it is; everything else begins with PCA."""
-        if self.method not in available(change["new"]) or (self.method == "pca" and "plane" in available(change["new"])):
+        if self.asked in available(change["new"]) and self.at_hand:
+            self.method, self.asked = self.asked, ""
+        elif self.method not in available(change["new"]) or (self.method == "pca" and "plane" in available(change["new"])):
             self.method = available(change["new"])[0]
 
     def _map_changed(self, busy: bool) -> None:

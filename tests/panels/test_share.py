@@ -308,7 +308,7 @@ def test_a_hostile_address_gets_a_sentence() -> None:
     page.url.query = HOSTILE
     rest(page)
     notice = page.duel.notice
-    assert notice.startswith("Left out of the address") and "and 6 more" in notice and len(notice) < 600
+    assert notice.startswith("Left out of the address") and "and 5 more" in notice and len(notice) < 600
     assert page.duel.config["params"] == {} and page.duel.planes == []
     assert len(page.hands.hands.painting) == 0
 
@@ -356,3 +356,84 @@ def test_a_match_is_shared_as_it_was_set_up() -> None:
     there.match.start()
     there.match.wait(60)
     assert "strategy=alviz.strategies.create('entropy')" in there.sharing._texts["python"]()
+
+
+def test_a_match_is_linked_as_it_stands_and_scripted() -> None:
+    page = Versus(Match(dataset="moons", learner="logistic", n_queries=4, steps=3))
+    match = page.match
+    match.start()
+    match.wait(60)
+    for _ in range(2):
+        match.revealed = 0
+        match.fill()
+        match.step()
+        match.wait(60)
+    page.stage.bar.unsure.value = True
+    match.revealed = 1
+    looking = page.url.share
+    match.revealed = 0
+    match.choose(match.candidates[:2])
+    for link, revealed, picks in ((looking, 1, []), (page.url.share, 0, match.picks)):
+        there = Versus(Match())
+        there.url.query = link
+        there.match.wait(60)
+        assert (there.match.error, there.match.notice) == ("", "") and there.url.share == link
+        assert (there.match.revealed, there.match.picks, there.match.unsure) == (revealed, picks, True)
+        for mine, other in zip(match.turns, there.match.turns, strict=True):
+            assert mine.yours.queried.tolist() == other.yours.queried.tolist()
+            assert mine.its.probabilities.tobytes() == other.its.probabilities.tobytes()
+    printed = said(page.sharing._texts["python"]())
+    assert printed.count(f"{match.turns[2].yours.metrics['accuracy']:.3f}"[:5]) >= 1
+    page.settings.fields["seed"].value = 9
+    assert "picks" not in page.url.share and "settings have changed" in page.sharing.widget.gap
+
+
+@pytest.mark.parametrize("picks", ["1,2,3,4_", "1,1,2,3_", "4000000,1,2,3_", "_" * 60, "a", "1;2"])
+def test_picks_that_cannot_be_get_a_sentence(picks: str) -> None:
+    page = Versus(Match())
+    page.url.query = {"dataset": "moons", "learner": "logistic", "n_queries": "5", "picks": picks}
+    page.match.wait(60)
+    assert page.match.error or "picks=" in page.match.notice
+
+
+def test_initial_pools_are_linked_with_what_was_run() -> None:
+    page = InitialPools(Starts(dataset="moons", pools=["random", "kmeans-equal"], n_initial=6, n_queries=4, steps=1, learner="logistic"))
+    page.starts.start()
+    page.starts.wait(60)
+    page.starts.step()
+    page.starts.wait(60)
+    page.figures.which.value = "kmeans-equal"
+    page.starts.method = "pca"
+    assert page.url.share["done"] == "1"
+    there = InitialPools(Starts())
+    there.url.query = page.url.share
+    there.starts.wait(60)
+    assert there.starts.error == "" and there.url.share == page.url.share
+    assert (there.figures.which.value, there.starts.method) == ("kmeans-equal", "pca")
+    for name in page.starts.results[0]:
+        assert there.starts.results[0][name].accuracy.tolist() == page.starts.results[0][name].accuracy.tolist()
+
+
+def test_marked_samples_and_the_size_of_the_pool_are_linked() -> None:
+    page = opened({"dataset": "moons", "n": "300", "n_queries": "4", "rounds": "1", "speed": "2", "selected": "7,12"})
+    assert page.workbench.selected == [7, 12] and len(page.workbench.view.dataset) == 300  # type: ignore[union-attr]
+    assert page.sample.found is not None and page.sample.found.sample == 12
+    there = opened(page.url.share)
+    assert there.workbench.selected == [7, 12] and there.url.share == page.url.share
+    assert there.slow.player.speed == 2
+
+
+def test_own_data_are_asked_for_and_nothing_that_a_link_names_is_read(tmp_path: Path) -> None:
+    (tmp_path / "mine.csv").write_text("a,b,kind\n" + "".join(f"{i},{i % 7},{'xy'[i % 2]}\n" for i in range(40)))
+    params = {"path": str(tmp_path / "mine.csv"), "target": "kind", "test": 0.25}
+    page = Explore(Workbench(dataset="table", params=params, learner="logistic", n_queries=4))
+    page.workbench.wait(60)
+    page._share()
+    assert "do not come with a link" in page.sharing.widget.gap
+    assert str(tmp_path) not in str(page.url.share)
+    there = opened({**page.url.share, "data.path": str(tmp_path / "mine.csv")})
+    assert there.workbench.config["params"] == {"target": "kind", "test": 0.25}
+    assert "Say which file" in there.workbench.notice and "table" not in str(there.workbench.dataset and there.workbench.dataset.spec)
+    there.settings.source.fields["table"]["path"].value = params["path"]
+    there.workbench.wait(60)
+    assert there.workbench.dataset.class_names == ("x", "y")  # type: ignore[union-attr]
