@@ -265,13 +265,14 @@ class Explore:
     def _mark(self) -> None:
         """Mark the samples that the address names, as soon as there are any."""
         dataset = self.workbench.dataset
-        if self._marked and dataset is not None and self.workbench.at_hand:
+        if self._marked and not self._awaited and dataset is not None and self.workbench.at_hand:
             self.workbench.selected, self._marked = [i for i in self._marked if i < len(dataset)], []
 
     def _came(self) -> None:
         """The run that the address names is there, or cannot be had."""
         if self._awaited and not self.workbench.busy:
             self._awaited = {}
+            self._mark()
             self._share()
 
     def _python(self) -> str:

@@ -491,12 +491,13 @@ def test_initial_pools_are_linked_with_what_was_run() -> None:
         assert there.starts.results[0][name].accuracy.tolist() == page.starts.results[0][name].accuracy.tolist()
 
 
-def test_marked_samples_and_the_size_of_the_pool_are_linked() -> None:
-    page = opened({"dataset": "moons", "n": "300", "n_queries": "4", "rounds": "1", "speed": "2", "selected": "7,12"})
+def test_marked_samples_and_the_size_of_the_pool_are_linked(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path / 'runs.db'}")
+    page = opened({"dataset": "moons", "n": "300", "n_queries": "4", "rounds": "1", "speed": "2", "selected": "7,12"}, store)
     assert page.workbench.selected == [7, 12] and len(page.workbench.view.dataset) == 300  # type: ignore[union-attr]
     assert page.sample.found is not None and page.sample.found.sample == 12
-    there = opened(page.url.share)
-    assert there.workbench.selected == [7, 12] and there.url.share == page.url.share
+    here, there = opened(page.url.share, store), opened(page.url.share)
+    assert here.workbench.selected == there.workbench.selected == [7, 12] and here.url.share == page.url.share
     assert there.slow.player.speed == 2
 
 

@@ -5,7 +5,7 @@ export default {
       if (inLab() || model.get("share") === null) return;
       const address = new URLSearchParams(model.get("share"));
       if ("present" in document.documentElement.dataset) address.set("present", "1");
-      const text = address.toString();
+      const text = address.toString().replaceAll("%2C", ",");
       history.replaceState(history.state, "", location.pathname + (text ? `?${text}` : "") + location.hash);
     };
     model.on("change:share", share);
