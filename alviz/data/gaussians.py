@@ -7,7 +7,7 @@ import numpy as np
 from alviz.checks import whole
 from alviz.data.base import registry
 from alviz.data.dataset import Dataset
-from alviz.data.plane import Labels, Points, Settings, build, separation, two_gaussians_accuracy
+from alviz.data.plane import Labels, Points, Settings, build, clouds, positions, separation, two_gaussians_accuracy
 from alviz.registry import Card
 
 
@@ -41,7 +41,7 @@ def gaussians(
     widths = settings.spread * _widths(spreads, classes)
 
     def draw(y: Labels, rng: np.random.Generator) -> Points:
-        return middle[y] + widths[y, None] * rng.standard_normal((len(y), 2))
+        return clouds(middle, widths, y, rng)
 
     exact = classes == 2 and spreads is None and overlap is not None
     accuracy = two_gaussians_accuracy(settings.overlap, settings.spread) if exact else mixture_accuracy(middle, widths)
@@ -81,11 +81,8 @@ def _ring(classes: int) -> Points:
 
 
 def _points(centers: Sequence[Sequence[float]]) -> Points:
-    try:
-        points = np.asarray(centers, dtype=np.float64)
-    except (TypeError, ValueError):
-        points = np.empty(0)
-    if points.ndim != 2 or points.shape[1] != 2 or not np.isfinite(points).all() or _nearest(points) == 0.0:
+    points = positions(centers)
+    if not len(points) or _nearest(points) == 0.0:
         raise ValueError(f"centers must be different points (x, y), one per class, got {centers!r}")
     return points
 

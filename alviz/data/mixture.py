@@ -19,8 +19,10 @@ from alviz.data.plane import (
     Labels,
     Points,
     Settings,
+    clouds,
     falling,
     pool_of,
+    positions,
     shared_out,
     shuffled_classes,
     with_label_noise,
@@ -73,7 +75,7 @@ class Gaussians:
     def draw(self, n: int, rng: np.random.Generator) -> tuple[Points, Labels]:
         """((n, 2) positions, (n,) which Gaussian each is of): center + width · z, where n and rng alone decide about z."""
         parts = self.parts(n, rng)
-        return self.centers[parts] + self.widths[parts, None] * rng.standard_normal((n, 2)), parts
+        return clouds(self.centers, self.widths, parts, rng), parts
 
     def balanced(self) -> "Gaussians":
         """The same with weights that make all classes alike large."""
@@ -147,11 +149,8 @@ def mixture(
 
 
 def _points(centers: Any) -> Points:
-    try:
-        points = np.asarray(centers, dtype=np.float64)
-    except (TypeError, ValueError):
-        points = np.empty(0)
-    if points.ndim != 2 or points.shape[1] != 2 or not 1 <= len(points) <= MOST or not (np.abs(points) <= 1000).all():
+    points = positions(centers)
+    if not 1 <= len(points) <= MOST or not (np.abs(points) <= 1000).all():
         raise ValueError(f"centers must be one to {MOST} points (x, y) within ±1000, got {centers!r}")
     return points
 

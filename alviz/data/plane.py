@@ -13,6 +13,7 @@ The settings mean the same everywhere:
 from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,6 +95,20 @@ def shared_out(n: int, weights: Points) -> Labels:
 def shuffled_classes(sizes: Labels, rng: np.random.Generator) -> Labels:
     """Class numbers in random order, `sizes[k]` of class k."""
     return rng.permutation(np.repeat(np.arange(len(sizes)), sizes)).astype(np.int64)
+
+
+def positions(values: Any) -> Points:
+    """(k, 2) what may be given as points (x, y); (0, 2) for anything else."""
+    try:
+        points = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        points = np.empty(0)
+    return points if points.ndim == 2 and points.shape[1] == 2 and np.isfinite(points).all() else np.empty((0, 2))
+
+
+def clouds(centers: Points, widths: Points, of: Labels, rng: np.random.Generator) -> Points:
+    """(m, 2) positions around centers (g, 2) of round Gaussians with standard deviations widths (g,), of: (m,) which of them each is drawn from."""
+    return np.asarray(centers[of] + widths[of, None] * rng.standard_normal((len(of), 2)))
 
 
 def separation(overlap: float) -> float:

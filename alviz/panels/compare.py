@@ -9,11 +9,13 @@ import numpy as np
 from alviz.figures import grid_progress
 from alviz.figures.base import plural, shorten
 from alviz.figures.curves import in_words
+from alviz.panels.address import LONG, Address, entry_of, fits, one_of, text_of
 from alviz.panels.comparing import Comparing
 from alviz.panels.download import Download
 from alviz.panels.explore import open_store
 from alviz.panels.field import Field, option
 from alviz.panels.frame import page, panel
+from alviz.panels.grid_address import grid_of, grid_told
 from alviz.panels.grid_settings import GridSettings
 from alviz.panels.header import Header
 from alviz.panels.initial import show
@@ -279,14 +281,21 @@ class Compare:
 
     def _open(self, query: dict[str, str]) -> None:
         """Take the comparison and the question from the page's address; what makes no sense there is said and left out."""
-        if wrong := self.sharing.take(query):
-            self.comparing.notice = f"Left out of the address, because nothing goes by that name here: {', '.join(wrong)}."
-        self.comparing.wishes = {key: None if query[key] == NOBODY else query[key] for key in WISHES if key in query}
-        if "comparison" in query:
-            try:
+        address = Address(query)
+        self.sharing.take(address)
+        free = fits(lambda text: len(text) <= LONG)
+        wishes = {**dict.fromkeys(WISHES, free), "measure": entry_of(list(WORTH)), "arms": one_of(ARMS)}
+        self.comparing.wishes = {key: None if text == NOBODY else text for key, text in address.read(wishes).items()}
+        spec = grid_of(address)
+        try:
+            if "comparison" in query:
                 self.comparing.open(query["comparison"])
-            except ValueError:
-                self.comparing.notice = "The comparison in the address is not kept on this machine: put one together on the left."
+        except ValueError:
+            put = "press Run to make it here" if spec else "put one together on the left"
+            address.say(f"The comparison in the address is not kept on this machine: {put}.")
+        if spec and (self.comparing.grid is None or self.comparing.grid.key != query.get("comparison")):
+            self.comparing.spec = spec
+        self.comparing.notice = address.notice or self.comparing.notice
 
     def _come(self) -> None:
         """The page was made some time before it is opened: what was read then may be old."""
@@ -297,7 +306,9 @@ class Compare:
         grid = self.comparing.grid
         kept = grid is not None and grid.key in {entry["key"] for entry in self.comparing.kept}
         share = {"comparison": grid.key} if kept and grid is not None else {}
-        share |= {key: NOBODY if value is None else str(value) for key, value in self.comparing.wishes.items()}
+        share |= {key: NOBODY if value is None else text_of(value) for key, value in self.comparing.wishes.items()}
+        said, self.sharing.widget.gap = grid_told(self.comparing.spec)
+        share |= said
         self.url.share = share | self.sharing.address()
 
     def _grid(self) -> Comparison:

@@ -125,10 +125,11 @@ class Duel(Working):
         """New runs with the settings of `config`, all from the same initial pool."""
         return self.make(0)
 
-    def make(self, rounds: int, shown: int | None = None) -> bool:
-        """The same, with so many rounds. shown: the round looked at (default: the last)."""
+    def make(self, rounds: int, shown: int | None = None, said: str = "") -> bool:
+        """The same, with so many rounds. shown: the round looked at (default: the last). said: a notice that stays meanwhile."""
 
         def work(job: Job) -> None:
+            self.notice = said
             config = dict(self.config)
             names = chosen(config)
             dataset = self._dataset(config, job.progress)

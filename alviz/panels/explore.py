@@ -8,23 +8,24 @@ import ipywidgets as widgets
 
 from alviz import projections
 from alviz.loop import Run
-from alviz.panels.field import Field, option, whole_in
+from alviz.panels.address import Address, entry_of, fits, of_field, of_fields, one_of, several, text_of, told, whole
+from alviz.panels.field import Field, option
 from alviz.panels.frame import page, panel
 from alviz.panels.header import Header
 from alviz.panels.imbalance import is_rule
-from alviz.panels.map import MapPanel
+from alviz.panels.map import MapPanel, map_told
 from alviz.panels.measures import BalancePanel, ConfusionPanel, CurvePanel, WhyPanel, short
 from alviz.panels.options import in_address, options_of
-from alviz.panels.parts import made
+from alviz.panels.parts import MAX_RIVALS, made
 from alviz.panels.pulse import Pulse
 from alviz.panels.queries import QueriesPanel
 from alviz.panels.recipes import cited, run_script
-from alviz.panels.rivals import RivalsPanel, rivals_in
+from alviz.panels.rivals import RivalsPanel
 from alviz.panels.sample import SamplePanel
 from alviz.panels.saving import SavePage
-from alviz.panels.settings import SLIDERS, Settings, learner_menu, slider_values, strategy_menu, suggested
+from alviz.panels.settings import Settings, learner_menu, sliders_of, strategy_menu, suggested
 from alviz.panels.share import Sharing, parts_of
-from alviz.panels.slow import SlowMotion
+from alviz.panels.slow import SPEEDS, SlowMotion
 from alviz.panels.source import first_params
 from alviz.panels.timeline import Timeline
 from alviz.panels.tracks import View
@@ -38,6 +39,9 @@ COLUMNS = (("settings",), ("map", "timeline", "duel", "queries", "sample", "why"
 
 MOST_ROUNDS = 1_000_000
 """Rounds that an address may ask for; the budget ends them sooner."""
+
+MOST_MARKED = 50
+"""Marked samples that an address names."""
 
 LEADING = ("run", "rounds", "round")
 """What of the address leads to a run."""
@@ -171,10 +175,13 @@ class Explore:
             "balance": self.balance.what,
             "confusion": self.confusion.what,
             "why": self.why.what,
+            "duel": self.rivals.metric,
+            "random": self.rivals.seeds,
         }
         self._usual_looks = {key: field.value for key, field in self.looks.items()}
         self.url = PageUrl()
         self._awaited: dict[str, str] = {}
+        self._marked: list[int] = []
         self.pulse = Pulse()
         workbench.keeps_up = self.pulse.keeps_up
         cards = {
@@ -196,9 +203,11 @@ class Explore:
         self.url.observe(lambda change: self._open(change["new"]), ["query"])
         self.url.observe(lambda _: self._share(), ["query"])  # also where nothing that it says is a setting
         workbench.preview()
-        workbench.observe(lambda _: self._share(), ["config", "view", "method"])
+        workbench.observe(lambda _: self._mark(), ["dataset"])
+        workbench.observe(lambda _: self._share(), ["config", "view", "method", "selected"])
         for field in (*self.looks.values(), self.slow.toggle):
             field.observe(lambda _: self._share(), ["value"])
+        self.slow.player.observe(lambda _: self._share(), ["speed"])
         workbench.observe(lambda _: self._came(), ["busy"])
         workbench.observe(lambda _: self.pulse.beat(), ["view"])  # last: after all panels have sent theirs
 
@@ -220,78 +229,51 @@ class Explore:
 
     def _open(self, query: dict[str, str]) -> None:
         """Take settings from the page's address; what makes no sense there is said and left out."""
-        config = self.workbench.config
-        found: dict[str, Any] = {}
-        wrong = []
-        for key in [key for key in DEFAULTS if key in query]:  # the learner before the strategy, which must suit it
-            value = query[key]
-            if key == "imbalance":
-                found |= {key: value} if is_rule(value) else {}
-                wrong += [] if is_rule(value) else [f"{key}={value}"]
-                continue
-            if key == "rivals":
-                found[key], refused = rivals_in({**config, **found}, value, self._menu("strategy", {**config, **found}, query))
-                wrong += refused
-                continue
-            field = self.settings.fields[key]
-            options = self._menu(key, {**config, **found}, query)
-            number = whole_in(value, field.minimum, field.maximum) if field.kind == "number" else None
-            if number is not None:
-                found[key] = number
-            elif field.kind == "menu" and value in {entry["value"] for entry in options if not entry.get("disabled")}:
-                found[key] = value
-            else:
-                wrong.append(f"{key}={value}")
-        if "dataset" in found:
-            found = {**suggested(found["dataset"]), **found}
-        dataset = str(found.get("dataset", self.workbench.config["dataset"]))
-        params, unusable = slider_values(query, dataset)
-        chosen, senseless = options_of({**config, **found}, query)
-        wrong += unusable + senseless
-        counts: dict[str, int | None] = {key: whole_in(query[key], 0, MOST_ROUNDS) for key in ("round", "rounds") if key in query}
-        wrong += [f"{key}={query[key]}" for key, count in counts.items() if count is None]
-        leads = "run" in query or counts.get("rounds") is not None
-        wanting = [key for key in LEADING if key in query and not (key in counts and counts[key] is None)]
-        self._awaited = {key: query[key] for key in wanting} if leads else {}
-        self.workbench.config = {**self.workbench.config, **found, "params": {**first_params(dataset), **params}, "options": chosen}
-        wrong += self._dress(query) + self.sharing.take(query)
-        if wrong:
-            self.workbench.notice = f"Left out of the address, because nothing goes by that name or number: {', '.join(wrong)}."
+        address, config = Address(query), dict(self.workbench.config)
+        config |= (found := address.read({"dataset": of_field(self.settings.fields["dataset"])}))
+        config |= suggested(config["dataset"]) if found else {}
+        config |= address.read({"learner": entry_of(learner_menu(config["dataset"]))})
+        taught = {name: text for name, text in query.items() if name.startswith("learner.")}
+        entries = strategy_menu(made("learner", {**config, "options": options_of(config, Address(taught))}))
+        config |= address.read({"strategy": entry_of(entries), "imbalance": fits(is_rule)})
+        config |= address.read({key: of_field(self.settings.fields[key]) for key in ("initial", "n_queries", "budget", "seed")})
+        if "rivals" in query:
+            served = {entry["value"] for entry in entries if not entry["disabled"]} - {config["strategy"]}
+            config["rivals"] = address.names("rivals", served, MAX_RIVALS)
+        own = self.settings.source.read(address, config["dataset"])
+        config["params"] = {**first_params(config["dataset"]), **address.read(sliders_of(config["dataset"])), **own}
+        config["options"] = options_of(config, address)
+        counts = address.read({"rounds": whole(0, MOST_ROUNDS), "round": whole(0, MOST_ROUNDS)})
+        leads = "run" in query or "rounds" in counts
+        self._awaited = {key: query[key] for key in LEADING if key in counts or (key == "run" and key in query)} if leads else {}
+        self.workbench.config = config
+        self._dress(address)
+        self.sharing.take(address)
+        self.workbench.notice = address.notice or self.workbench.notice
         if leads:
-            self.workbench.resume(query.get("run", ""), counts.get("round"), counts.get("rounds"))
+            self.workbench.resume(query.get("run", ""), counts.get("round"), counts.get("rounds"), address.notice)
 
-    def _dress(self, query: dict[str, str]) -> list[str]:
-        """Show what the address says should be shown, in colours and figures; gives what of it there is not."""
-        wrong = []
-        for key, field in self.looks.items():
-            if key in query and query[key] in {entry["value"] for entry in field.options}:
-                field.value = query[key]
-            elif key in query:
-                wrong.append(f"{key}={query[key]}")
-        if query.get("slow", "1") != "1":
-            wrong.append(f"slow={query['slow']}")
-        self.slow.toggle.value = query.get("slow") == "1"
-        if "map" in query:
-            try:
-                self.workbench.method = projections.known(query["map"])
-            except ValueError:
-                wrong.append(f"map={query['map']}")
-        return wrong
+    def _dress(self, address: Address) -> None:
+        """Show what the address says should be shown, in colours and figures."""
+        for key, value in address.read(of_fields(self.looks)).items():
+            self.looks[key].value = value
+        self.slow.toggle.value = "slow" in address.read({"slow": one_of("1")})
+        self.slow.player.speed = float(address.read({"speed": one_of(SPEEDS)}).get("speed", 1))
+        self.workbench.show_as(address.read({"map": projections.known}).get("map", ""))
+        self._marked = address.read({"selected": several(whole(0, 10**9), MOST_MARKED)}).get("selected", [])
+        self._mark()
 
-    def _menu(self, key: str, config: dict[str, Any], query: dict[str, str]) -> list[dict[str, Any]]:
-        """The entries of a menu under what the address has said so far."""
-        if key == "learner":
-            return learner_menu(config["dataset"])
-        if key == "strategy":
-            options, _ = options_of(config, {name: text for name, text in query.items() if name.startswith("learner.")})
-            return strategy_menu(made("learner", {**config, "options": options}))
-        entries: list[dict[str, Any]] = self.settings.fields[key].options
-        return entries
+    def _mark(self) -> None:
+        """Mark the samples that the address names, as soon as there are any."""
+        dataset = self.workbench.dataset
+        if self._marked and not self._awaited and dataset is not None and self.workbench.at_hand:
+            self.workbench.selected, self._marked = [i for i in self._marked if i < len(dataset)], []
 
     def _came(self) -> None:
         """The run that the address names is there, or cannot be had."""
         if self._awaited and not self.workbench.busy:
             self._awaited = {}
+            self._mark()
             self._share()
 
     def _python(self) -> str:
@@ -309,15 +291,17 @@ class Explore:
     def _share(self) -> None:
         config, view = self.workbench.config, self.workbench.view
         usual = {**DEFAULTS, **suggested(config["dataset"])}
-        share = {key: str(config[key]) for key in DEFAULTS if config[key] != usual[key]}
-        share |= {key: f"{value:g}" for key, value in config.get("params", {}).items() if key in SLIDERS}
-        share |= {"rivals": ",".join(config["rivals"])} if config["rivals"] else {}
+        share = told(config, usual)
+        params = config.get("params", {})
+        share |= {key: text_of(params[key]) for key in sliders_of(config["dataset"]) if key in params} | self.settings.source.told()
+        self.sharing.widget.gap = self.settings.source.gap()
         share |= in_address(config.get("options", {}))
-        share |= {key: str(field.value) for key, field in self.looks.items() if field.value != self._usual_looks[key]}
-        dataset = self.workbench.dataset
-        if dataset is None or self.workbench.method != projections.available(dataset)[0]:
-            share |= {} if dataset is None and self.workbench.method == "pca" else {"map": self.workbench.method}
+        share |= told({key: field.value for key, field in self.looks.items()}, self._usual_looks)
+        share |= map_told(self.workbench)
+        marked = self._marked or self.workbench.selected
+        share |= {"selected": text_of(marked)} if 0 < len(marked) <= MOST_MARKED else {}
         share |= {"slow": "1"} if self.slow.toggle.value else {}
+        share |= told({"speed": self.slow.player.speed}, {"speed": 1.0})
         share |= self._awaited if view is None else leading(view)
         self.url.share = share | self.sharing.address()
 

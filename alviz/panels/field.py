@@ -34,9 +34,3 @@ class Field(Themed):
 def option(value: str, label: str | None = None, **more: Any) -> dict[str, Any]:
     """One entry of a menu."""
     return {"value": value, "label": value if label is None else label, **more}
-
-
-def whole_in(text: str, least: float, most: float) -> int | None:
-    """The whole number that a page's address says, or None where it is none from `least` to `most`."""
-    number = int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
-    return number if number is not None and least <= number <= most else None

@@ -8,14 +8,16 @@ import numpy as np
 import traitlets
 
 from alviz import learners
-from alviz.data.painted import csv_of, painting_of
+from alviz.data.painted import Painting, csv_of, painting_of
 from alviz.data.plane import NAMES
 from alviz.figures import palette
+from alviz.panels.address import Address
 from alviz.panels.download import Download
 from alviz.panels.duel import Duel
 from alviz.panels.field import Field, option
 from alviz.panels.frame import panel
-from alviz.panels.hands_picture import Picture
+from alviz.panels.hands_address import card_of
+from alviz.panels.hands_picture import Picture, frame_of
 from alviz.panels.hands_state import Hands, painting_from
 from alviz.panels.legend import plane_legend
 from alviz.panels.settings import SLIDERS, disabled, menu, strategy_menu
@@ -76,12 +78,17 @@ class HandsPlane(Themed):
             super()._answer(widget, content, buffers)
 
     def _load(self, name: str, content: bytes) -> None:
-        """Hand the points of a CSV file over to the page, which paints them."""
+        """The points of a CSV file."""
         try:
             painting = painting_of(content)
         except ValueError as error:
             self.hands.error = f"{name}: {error}."
             return
+        self.hands.frame = frame_of(painting.points)
+        self.load(painting)
+
+    def load(self, painting: Painting) -> None:
+        """Hand points over to the page, which paints them."""
         with self.hold_sync():
             self.names = list(painting.class_names)
             xy, classes = painting.points.astype("<f4").tobytes(), painting.targets.astype(np.uint8).tobytes()
@@ -121,6 +128,7 @@ class HandsPanel:
         self.duel, (on_the_plane, kinds) = duel, menus
         self.hands = hands = Hands(duel)
         self._filling = self._begun = False
+        self._followed: Any = None
         self.plane = HandsPlane(hands)
         self.fields = {
             "mode": Field(label="Made of", options=list(MODES), help="Gaussians to drag, or points to paint."),
@@ -189,7 +197,9 @@ class HandsPanel:
         opened = bool(new["hands"])
         self.body.layout.display = None if opened else "none"
         self.toggle.description = "Close" if opened else "Open"
-        if opened:
+        pool = (new["dataset"], new.get("params"))
+        if opened and pool != self._followed:
+            self._followed = pool
             self.hands.follow()
         if opened and (not self._begun or new["hands"] != self.hands.mode):
             self._begun = True
@@ -197,6 +207,12 @@ class HandsPanel:
         elif self._begun and any(old.get(key) != new[key] for key in ("initial", "n_queries", "seed")):
             self.hands.reset_labels()
         self._show()
+
+    def take(self, address: Address) -> None:
+        """What a page's address says of the card, once it is open."""
+        painting = card_of(address, self.hands, self.fields, self.sliders)
+        if painting is not None:
+            self.plane.load(painting)
 
     def _choose(self, key: str, value: str) -> None:
         if self._filling:

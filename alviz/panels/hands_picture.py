@@ -13,14 +13,20 @@ from alviz.data.painted import Painting
 from alviz.data.plane import POOL, Settings
 from alviz.figures.base import percent, plural
 from alviz.figures.toy import NEAR, boundary_points
-from alviz.initial.base import InitialPool
 from alviz.loop import Run
 from alviz.panels.duel import Plane, plane
 from alviz.progress import Progress, silent
 from alviz.strategies.device import Indices
+from alviz.studies.duels import SameStart
 
-HALF = (4.0, 3.0)
-"""Half the width and half the height of the plane, in its own units; a pool that reaches further is seen from further away."""
+Window = tuple[float, float, float, float]
+"""Of what is seen: the middle (x, y), half the width, half the height."""
+
+WHOLE: Window = (0.0, 0.0, 4.0, 3.0)
+"""The canvas, in the plane's own units; a pool that reaches further is seen from further away."""
+
+ROOM = 1.1
+"""A window is so many times as large as what must be seen in it."""
 
 FIELD = (64, 48)
 """Points of the field along x and y."""
@@ -28,24 +34,13 @@ FIELD = (64, 48)
 NOTHING: Indices = np.zeros(0, np.int64)
 
 
-class Given(InitialPool):
-    """The samples that a person has chosen to be labelled."""
-
-    def __init__(self, indices: Indices):
-        self.indices = indices
-
-    def choose(self, dataset: Dataset, n: int, rng: np.random.Generator, progress: Progress = silent) -> Indices:
-        """Those samples, whatever is drawn."""
-        return self.indices
-
-
 @dataclass(frozen=True, eq=False)
 class Picture:
     """What is seen at one moment. version: of the wish that it fulfils (see `Hands.change`).
 
     mode: as in `Hands`. pool: None while nothing is painted. ids (n,): by which samples are known while the pool changes. gaussians, parts (n,): what the pool was drawn from and which of it each sample is of; None for a painting.
-    labelled: dataset indices. picks: the next ones, in pick order. plane: None while nothing is labelled. window: half the width and half the height of what is
-    seen, around the origin. reading: a sentence. seconds: what it took, 0 where there was nothing to draw.
+    labelled: dataset indices. picks: the next ones, in pick order. plane: None while nothing is labelled. reading: a sentence. seconds: what it took, 0 where there was
+    nothing to draw. moving: the hand was still at it. begun: what is labelled is what the initial pool chooses here.
     """
 
     version: int
@@ -57,9 +52,11 @@ class Picture:
     labelled: Indices = field(default_factory=NOTHING.copy)
     picks: Indices = field(default_factory=NOTHING.copy)
     plane: Plane | None = None
-    window: tuple[float, float] = HALF
+    window: Window = WHOLE
     reading: str = ""
     seconds: float = 0.0
+    moving: bool = False
+    begun: bool = False
 
 
 def made(mode: str, params: dict[str, Any], painting: Painting, noise: float) -> tuple[Dataset | None, Gaussians | None, Indices | None]:
@@ -77,10 +74,10 @@ def positions(ids: Indices, wanted: Indices) -> Indices:
     return np.array([place[int(i)] for i in wanted if int(i) in place], dtype=np.int64)
 
 
-def painted_params(painting: Painting, noise: float) -> dict[str, Any]:
+def painted_params(painting: Painting, label_noise: float = 0.0) -> dict[str, Any]:
     """What `data.create("painted", …)` takes to make the pool that was painted."""
     points = [[float(f"{x:.9g}") for x in point] for point in painting.points]
-    return {"points": points, "targets": painting.targets.tolist(), "class_names": list(painting.names()), "label_noise": noise}
+    return {"points": points, "targets": painting.targets.tolist(), "class_names": list(painting.names()), "label_noise": label_noise}
 
 
 def lacks_a_class(pool: Dataset, labelled: Indices) -> bool:
@@ -95,9 +92,10 @@ def beginning(pool: Dataset, config: dict[str, Any], progress: Progress) -> Indi
     return np.asarray(chooser.choose(pool, n, np.random.default_rng([int(config["seed"]), 0, 1]), progress), dtype=np.int64)
 
 
-def field_of(run: Run, kind: str, window: tuple[float, float], progress: Progress = silent) -> Plane:
-    """The plane up to `window` under the model of the run's round 0."""
-    x, y = (np.linspace(-half, half, count, dtype=np.float32) for half, count in zip(window, FIELD, strict=True))
+def field_of(run: Run, kind: str, window: Window, progress: Progress = silent) -> Plane:
+    """What is seen in `window` under the model of the run's round 0."""
+    spans = zip(window[:2], window[2:], FIELD, strict=True)
+    x, y = (np.linspace(middle - half, middle + half, count, dtype=np.float32) for middle, half, count in spans)
     return plane(run, 0, kind, (x, y), progress)
 
 
@@ -107,7 +105,7 @@ def run_of(pool: Dataset, labelled: Indices, learner: str, strategy: str, config
         pool,
         learner=learners.create(learner),
         strategy=strategies.create(strategy),
-        initial=Given(labelled),
+        initial=SameStart(labelled),
         n_queries=int(config["n_queries"]),
         n_initial=len(labelled),
         seed=int(config["seed"]),
@@ -125,12 +123,25 @@ def next_picks(run: Run, n_queries: int, progress: Progress = silent) -> tuple[I
     return picks, name if strategy.name == name else f"{strategy.name} (it stands in for {name}, which needs a round before this one)"
 
 
-def window_of(pool: Dataset, gaussians: Gaussians | None) -> tuple[float, float]:
-    """Half the width and half the height of what is seen: HALF, or as many times that as it takes to see every centre, or every painted point."""
+def window_of(pool: Dataset, gaussians: Gaussians | None, frame: Window) -> Window:
+    """What is seen: the canvas, or of a painting its `frame`, or as much around its middle as it takes to see every centre, or every painted point."""
     far = pool.features if gaussians is None else gaussians.centers
     assert far is not None
-    times = max(1.0, *(1.1 * float(np.abs(far[:, axis]).max()) / HALF[axis] for axis in (0, 1)))
-    return HALF[0] * times, HALF[1] * times
+    x, y, *halves = WHOLE if gaussians is not None else frame
+    reach = np.abs(far.astype(np.float64) - (x, y)).max(axis=0)
+    times = max(1.0, *(ROOM * reach / halves)) if (reach > halves).any() else 1.0
+    return x, y, halves[0] * times, halves[1] * times
+
+
+def frame_of(points: NDArray[np.float32]) -> Window:
+    """What shows points (n, 2) that come from elsewhere: the canvas where they fill a good part of it, or else what they fill themselves."""
+    low, high = points.min(axis=0).astype(np.float64), points.max(axis=0).astype(np.float64)
+    halves = np.array(WHOLE[2:])
+    if (low >= -halves).all() and (high <= halves).all() and (high - low >= halves).any():
+        return WHOLE
+    times = float((ROOM * (high - low) / 2 / halves).max()) or 1.0
+    x, y = ((low + high) / 2).tolist()
+    return x, y, *(halves * times).tolist()
 
 
 def unlabelled(initial_name: str) -> str:

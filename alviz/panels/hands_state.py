@@ -1,6 +1,5 @@
 """Hands: a 2D pool made by hand, whose picture follows the hand."""
 
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,11 +11,12 @@ import traitlets
 from alviz import data
 from alviz.data.mixture import CENTERS, CLASSES, SPREAD, WEIGHTS, gaussians_of
 from alviz.data.painted import MOST_POINTS, Painting
-from alviz.data.plane import Settings
 from alviz.panels.duel import Duel
 from alviz.panels.hands_picture import (
     NOTHING,
+    WHOLE,
     Picture,
+    Window,
     beginning,
     field_of,
     lacks_a_class,
@@ -47,9 +47,6 @@ START: dict[str, Any] = {
     "classes": list(CLASSES),
 }
 """The mixture to begin with, in the parameters of `data.create("mixture", …)`."""
-
-SHAPE = ("n", "centers", "spreads", "weights", "classes")
-"""Those of them that are no sliders: what the page's address says of a mixture beside those."""
 
 NEXT = 0.001
 """To this the Gaussians are rounded, so that the page's address stays short."""
@@ -86,6 +83,8 @@ class Hands(InTurn):
         self._labelled: dict[str, Indices | None] = {"gaussians": None, "paint": None}
         self._said = 0
         self._by_hand = False
+        self._began: dict[str, Any] = {}  # the pool for which the initial pool has chosen the labels
+        self.frame: Window = WHOLE  # of the painting
         self._version = 0
         self._took: dict[tuple[str, str], float] = {}
         self._warmed: set[str] = set()
@@ -125,6 +124,7 @@ class Hands(InTurn):
         """Other painted points; ids (n,) say which of them were there before, so that they keep their labels."""
         with TURN:
             self._ids = np.array(ids, dtype=np.int64)
+            self.frame = self.frame if len(painting) else WHOLE
             self.change(version, moving, painting=painting)
 
     def turn(self, index: int) -> None:
@@ -132,6 +132,13 @@ class Hands(InTurn):
         seen: Picture | None = self.picture
         if seen is not None and seen.pool is not None and 0 <= index < len(seen.pool):
             self._label(seen, seen.labelled[seen.labelled != index] if index in seen.labelled else np.append(seen.labelled, index))
+
+    def give(self, indices: Indices) -> None:
+        """These samples are labelled, and no others. Of a painting: while its points have the ids 1, 2, 3 …"""
+        with TURN:
+            self._labelled[self.mode] = indices + (1 if self.mode == "paint" else 0)
+            self._by_hand, self._said = True, self._said + 1
+            self.change()
 
     def label_picks(self) -> None:
         """Label what the strategy asks for next."""
@@ -160,11 +167,19 @@ class Hands(InTurn):
     def follow(self) -> None:
         """Show the mixture that the page's settings have, where it is another one (a link was opened, a slider on the left was moved)."""
         config = self.duel.config
-        wanted = {**START, **config.get("params", {})}
-        wanted["n"] = min(wanted["n"], MOST_POINTS)
+        wanted = on_the_page(config)
         if config["dataset"] == "mixture" and config.get("params") and wanted != self.params:
             self._labelled["gaussians"] = None
             self.change(params=wanted)
+
+    def follows(self) -> bool:
+        """Whether the pool made by hand is the page's, or where that is of another kind, as it comes."""
+        config = self.duel.config
+        if self.mode == "gaussians":
+            return self.params == on_the_page(config)
+        if config["dataset"] != "painted":
+            return not len(self.painting)
+        return painted_params(self.painting, self.noise) == config["params"]
 
     # ---- drawing ----
 
@@ -193,7 +208,7 @@ class Hands(InTurn):
             ids = self._ids if mode == "paint" else np.arange(params["n"])
         pool, gaussians, parts = made(mode, params, painting, noise)
         if pool is None:
-            self._show(Picture(version, mode, None, ids, reading="Choose a class and paint: the pool is empty."), said)
+            self._show(Picture(version, mode, None, ids, reading="Choose a class and paint: the pool is empty.", moving=moving), said)
             self._warm(learner)
             return
         self._warm(learner)
@@ -203,12 +218,16 @@ class Hands(InTurn):
             if time.monotonic() - began > PATIENCE:
                 job.progress(share)
 
+        here = repr(params) if mode == "gaussians" else (painting.points.tobytes(), painting.targets.tobytes(), noise)
         given = None if kept is None else positions(ids, kept)
         if kept is not None and len(kept) and given is not None and not len(given):  # another painting altogether
             given, by_hand = None, False
         if given is None or (mode == "paint" and not by_hand and not moving and lacks_a_class(pool, given)):
             given = NOTHING if moving and mode == "paint" else beginning(pool, config, progress)
-        picture = Picture(version, mode, pool, ids, gaussians, parts, given, window=window_of(pool, gaussians))
+            self._began[mode] = here
+        begun = not by_hand and self._began.get(mode) == here
+        window = window_of(pool, gaussians, self.frame)
+        picture = Picture(version, mode, pool, ids, gaussians, parts, given, window=window, moving=moving, begun=begun)
         if not len(given):
             picture = replace(picture, picks=beginning(pool, config, progress), reading=unlabelled(config["initial"]))
         else:
@@ -237,30 +256,13 @@ class Hands(InTurn):
             self.picture = picture
 
 
-def shape_of(query: dict[str, str]) -> tuple[dict[str, Any], list[str]]:
-    """(the Gaussians in a page's address, what of them makes no sense), for a mixture."""
-    found: dict[str, Any] = {}
-    wrong = []
-    for key in SHAPE:
-        if key in query:
-            try:
-                found[key] = json.loads(query[key])
-            except ValueError:
-                wrong.append(f"{key}={query[key]}")
-    try:
-        gaussians_of(**found)
-        Settings(found.get("n", 600), 20, 1, 0, 1, 0, 0)
-    except (ValueError, TypeError):
-        return {}, wrong + [f"{key}={query[key]}" for key in found]
-    return found, wrong
-
-
-def told(params: dict[str, Any]) -> dict[str, str]:
-    """The Gaussians of a mixture's settings, as a page's address says them."""
-    return {key: json.dumps(params[key], separators=(",", ":")) for key in SHAPE if key in params}
-
-
 def painting_from(xy: bytes, classes: bytes, names: Sequence[str]) -> Painting:
     """What the page sent: float32 pairs, one byte a class."""
     points = np.frombuffer(xy, "<f4").reshape(-1, 2).astype(np.float32)
     return Painting(points, np.frombuffer(classes, np.uint8).astype(np.int64), tuple(names))
+
+
+def on_the_page(config: dict[str, Any]) -> dict[str, Any]:
+    """The mixture that the page's settings have, or for other data the one to begin with, with no more samples than can be followed."""
+    wanted = {**START, **(config.get("params", {}) if config["dataset"] == "mixture" else {})}
+    return {**wanted, "n": min(wanted["n"], MOST_POINTS)}

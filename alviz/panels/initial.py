@@ -13,17 +13,20 @@ from alviz.figures import Drawing, palette
 from alviz.figures.bands import FEW
 from alviz.figures.base import nothing, plural, shorten
 from alviz.figures.pools import REFERENCE, pool_counts, pool_map, start_curves, start_overlap
-from alviz.panels.field import Field, option, whole_in
+from alviz.panels.address import Address, fits, of_field, of_fields, one_of, several, told
+from alviz.panels.field import Field, option
 from alviz.panels.frame import page, panel
 from alviz.panels.header import Header
 from alviz.panels.imbalance import is_rule
 from alviz.panels.linking import link_selection
+from alviz.panels.map import map_told
 from alviz.panels.plot import Plot
 from alviz.panels.pool_settings import PoolSettings, sizes, suited
 from alviz.panels.pulse import Pulse
 from alviz.panels.queries import fill
 from alviz.panels.recipes import cited, pools_script
 from alviz.panels.share import Sharing, parts_of
+from alviz.panels.source import first_params
 from alviz.panels.starts import DEFAULTS, MOST, Starts
 from alviz.panels.thumbnails import Thumbnails
 from alviz.panels.url import PageUrl
@@ -123,6 +126,8 @@ class PoolFigures:
         self.curves = Plot(height="clamp(220px, 34vh, 420px)")
         self.overlap = Plot(height="clamp(220px, 34vh, 420px)")
         self.which = Field(label="Pool", help="Whose pictures are shown.", layout={"display": "none"})
+        self.wish = ""
+        """Whose pictures are to be shown once they are there."""
         self.controls = widgets.HBox([self.which])
         self.controls.add_class("alviz-controls")
         self.pictures = Thumbnails(label="The chosen samples", empty="Press Start: the chosen samples appear here, in pick order.")
@@ -145,6 +150,8 @@ class PoolFigures:
         options = [option(one.name) for one in starts.chosen]
         self.which.layout.display = None if len(options) > 1 else "none"
         self.which.options = options
+        if self.wish in {one.name for one in starts.chosen}:
+            self.which.value, self.wish = self.wish, ""
         if options and self.which.value not in {one.name for one in starts.chosen}:
             self.which.value = starts.chosen[0].name
         self._picture()
@@ -306,7 +313,8 @@ class InitialPools:
         self.url.observe(lambda change: self._open(change["new"]), ["query"])
         self.url.observe(lambda _: self._share(), ["query"])  # also where nothing that it says is a setting
         starts.preview()
-        starts.observe(lambda _: self._share(), ["config"])
+        starts.observe(lambda _: self._share(), ["config", "method", "chosen", "results"])
+        self.figures.which.observe(lambda _: self._share(), ["value"])
         starts.observe(lambda _: self.pulse.beat(), ["chosen", "results"])  # last: after all panels have sent theirs
 
     def _status(self) -> tuple[str, bool, bool]:
@@ -326,38 +334,31 @@ class InitialPools:
 
     def _open(self, query: dict[str, str]) -> None:
         """Take settings from the page's address; what makes no sense there is said and left out."""
-        fields = self.settings.fields
-        found: dict[str, Any] = {}
-        wrong = []
-        for key in [key for key in DEFAULTS if key in query]:
-            value, field = query[key], fields.get(key)
-            names = value.split(",")
-            if key == "pools" and len(names) <= MOST and len(set(names)) == len(names) and set(names) <= set(initial_pools.available()):
-                found[key] = names
-            elif key == "imbalance" and is_rule(value):
-                found[key] = value
-            elif field is None:
-                wrong.append(f"{key}={value}")
-            elif field.kind == "number" and (number := whole_in(value, field.minimum, field.maximum)) is not None:
-                found[key] = number
-            elif field.kind == "menu" and value in {entry["value"] for entry in field.options}:
-                found[key] = int(value) if key == "bins" else value
-            else:
-                wrong.append(f"{key}={value}")
+        address = Address(query)
+        pools = fits(lambda names: len(set(names)) == len(names), several(one_of(initial_pools.available()), MOST))
+        found = address.read({**of_fields(self.settings.fields, greyed=True), "pools": pools, "imbalance": fits(is_rule)})
+        seen = address.read(
+            {"map": projections.known, "shown": one_of(initial_pools.available()), "done": of_field(self.settings.fields["seeds"])}
+        )
+        if "bins" in found:
+            found["bins"] = int(found["bins"])
         if "dataset" in found:
             found = {**sizes(found["dataset"]), **found}
         asked = {**self.starts.config, **found}
-        usable = suited(asked)
-        wrong += [f"{key}={asked[key]}" for key in ("learner", "strategy") if usable[key] != asked[key] and key in found]
-        self.starts.config = usable
-        wrong += self.sharing.take(query)
-        if wrong:
-            self.starts.notice = f"Left out of the address, because nothing goes by that name or number here: {', '.join(wrong)}."
+        own = self.settings.source.read(address, asked["dataset"])
+        self.starts.config = suited({**asked, "params": {**first_params(asked["dataset"]), **own}} if "dataset" in found else asked)
+        address.settle(asked, self.starts.config)
+        self.starts.show_as(seen.get("map", ""))
+        self.figures.wish = seen.get("shown", "")
+        self.sharing.take(address)
+        self.starts.notice = address.notice or self.starts.notice
+        if "done" in seen:
+            self.starts.make(seen["done"], address.notice)
 
     def _share(self) -> None:
-        config = self.starts.config
-        usual = {**DEFAULTS, **sizes(config["dataset"])}
-        share = {key: str(config[key]) for key in ("imbalance", *self.settings.fields) if config[key] != usual[key]}
-        if config["pools"] != DEFAULTS["pools"]:
-            share["pools"] = ",".join(config["pools"])
+        config, starts = self.starts.config, self.starts
+        share = told(config, {**DEFAULTS, **sizes(config["dataset"])}) | self.settings.source.told() | map_told(starts)
+        if starts.chosen:
+            share |= {"done": str(len(starts.results))} | told({"shown": self.figures.which.value}, {"shown": starts.chosen[0].name})
+        self.sharing.widget.gap = self.settings.source.gap()
         self.url.share = share | self.sharing.address()

@@ -5,6 +5,8 @@ from typing import Any
 
 import ipywidgets as widgets
 
+from alviz import learners
+from alviz.panels.address import Address, entry_of, of_fields, told
 from alviz.panels.explore import open_store
 from alviz.panels.frame import panel
 from alviz.panels.header import Activity
@@ -12,6 +14,7 @@ from alviz.panels.label_form import LabelForm
 from alviz.panels.label_side import LabelSide
 from alviz.panels.label_stage import LabelStage
 from alviz.panels.label_state import LabelBench
+from alviz.panels.settings import disabled, strategy_menu
 from alviz.panels.source import best_extractor
 from alviz.panels.theme import style
 from alviz.panels.url import PageUrl
@@ -56,10 +59,13 @@ class Label:
         self.room.children[0].children[0].children = (self.stage,)
         self.room.add_class("alviz-label-columns")
         self.url = PageUrl()
+        self._usual = {key: value for key, value in bench.config.items() if key not in ("folder", "annotator")}
         self.widget = widgets.VBox([style(), self.url, self.top, self.form.widget, self.room])
         self.widget.add_class("alviz-root")
         self.widget.add_class("alviz-page")
         self.url.observe(lambda change: self._open(change["new"]), ["query"])
+        self.url.observe(lambda _: self._share(), ["query", "opened"])  # also where nothing that it says is a setting
+        bench.observe(lambda _: self._share(), ["config"])
         bench.observe(lambda _: self._stand(), ["session", "busy", "turn"])
         self._stand()
 
@@ -69,14 +75,28 @@ class Label:
         self.room.layout.display = None if session is not None else "none"
         if session is None:
             self.line.value = "Label pictures: you answer, the model asks for those that help it most."
-            self.url.share = None if self.url.share is None else {}
+            self._share()
             return
         run = session.run
         kept = "every answer is saved at once" if run.store is not None else "answers last as long as this page is open"
         self.line.value = f"<b>{escape(run.dataset.name)}</b> · <span>{escape(session.annotator)} · {kept}</span>"
-        if run.id is not None:
-            self.url.share = {"run": run.id}
+        self._share()
+
+    def _share(self) -> None:
+        """A session leads back to itself, on this machine; before there is one the form is told, but for what is a person's own: the folder and the name."""
+        session, said = self.bench.session, told(self.bench.config, self._usual)
+        if session is not None:
+            self.url.share = {"run": session.run.id} if session.run.id is not None else {}
+        elif self.url.opened or self.url.query:
+            self.url.share = said
 
     def _open(self, query: dict[str, str]) -> None:
+        address, fields = Address(query), self.form.fields
+        config = {**self.bench.config, **address.read(of_fields({key: fields[key] for key in self._usual if key != "strategy"}))}
+        entries = strategy_menu(learners.create(config["learner"]))
+        config |= address.read({"strategy": entry_of(entries)})
+        config["strategy"] = "margin" if disabled(config["strategy"], entries) else config["strategy"]
+        self.bench.config = config
+        self.bench.notice = address.notice or self.bench.notice
         if "run" in query:
             self.bench.resume(query["run"])

@@ -23,6 +23,13 @@ COLORS = (
 )
 
 
+def map_told(workbench: Workbench) -> dict[str, str]:
+    """The projection as a page's address says it, where it is not the one that its data begin with."""
+    dataset, method = workbench.dataset, workbench.asked or workbench.method
+    usual = "pca" if dataset is None else projections.available(dataset)[0]
+    return {} if method == usual else {"map": method}
+
+
 class MapPanel:
     """The pool in two dimensions. Lasso or box to select; what is selected is marked in every view."""
 

@@ -1,6 +1,7 @@
 """Match: a person against a query strategy, from the same start, with as many labels and the same training."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -45,6 +46,20 @@ def suggested(dataset: str) -> dict[str, Any]:
     if is_plane(dataset):
         return {"learner": "rbf-svm", "n_queries": 5, "params": {"n": POINTS}}
     return {"learner": "linear-svm", "n_queries": 10, "params": {}}
+
+
+SCRIPT = """
+# your side: the same start, your picks
+import numpy as np
+from alviz.panels.match import Given
+
+given = Given()
+yours = alviz.Run(dataset, learner=run.base_learner, strategy=given, initial=run.initial, n_queries={n_queries}, seed={seed})
+for picks in {picks}:
+    given.picks = np.array(picks)
+    yours.step()
+print(yours.to_frame()[["round", "n_labelled", "accuracy"]])
+"""
 
 
 class Given(QueryStrategy):
@@ -153,10 +168,11 @@ class Match(Workbench):
         return order[self.labels()[order] < 0]
 
     def to_python(self) -> str:
-        """A script that makes the strategy's side again. Raises ValueError before there is a match."""
+        """A script that makes both sides again. Raises ValueError before there is a match."""
         if self._sides is None:
             raise ValueError("the strategy's side begins with Start")
-        return self._sides[1].to_python()
+        picks = [turn.yours.queried.tolist() for turn in self.turns[1:]]
+        return self._sides[1].to_python() + SCRIPT.format(picks=picks, n_queries=self.batch, seed=self._sides[0].seed)
 
     def preview(self) -> None:
         """Load the data of `config` and show them, as long as there is no match."""
@@ -205,8 +221,13 @@ class Match(Workbench):
 
     def start(self) -> bool:
         """A new match with the settings of `config`."""
+        return self.make([[]])
+
+    def make(self, picks: Sequence[Sequence[int]], revealed: int = 0, said: str = "") -> bool:
+        """The same, with these picks of the person, round by round; those of the last one are not labelled yet. revealed: the round whose picks are laid open. said: a notice that stays meanwhile."""
 
         def work(job: Job) -> None:
+            self.notice = said
             config = dict(self.config)
             self.phase = "loading the data"
             dataset = self._dataset(config, job)
@@ -221,6 +242,12 @@ class Match(Workbench):
                 self.reference = np.empty((0, int(config["steps"]) + 1))
             self._refresh_map()
             self._refer(sides)
+            for batch in picks[:-1]:
+                self._play(job, np.array(batch, dtype=np.int64))
+            candidates = set(self.candidates.tolist())
+            with self.hold_trait_notifications():
+                self.revealed = revealed if revealed <= self.position else 0
+                self.picks = [i for i in dict.fromkeys(picks[-1]) if i in candidates][: self.batch]
 
         return self.begin(work)
 
@@ -228,28 +255,28 @@ class Match(Workbench):
         """Label the picks, train both sides, reveal. Both finish the round or neither does."""
         picks = np.array(self.picks, dtype=np.int64)
 
-        def work(job: Job) -> None:
-            if self._sides is None:
-                raise ValueError("there is no match yet: press Start first")
-            if self.over:
-                raise ValueError(f"all {self.steps} rounds are played: press Start for another match")
-            if len(picks) != self.batch:
-                raise ValueError(f"pick {self.batch} samples first, not {len(picks)}")
-            self._given.picks = picks
-            before = self.position
-            try:
-                for k, run in enumerate(self._sides):
-                    run.step(**self.hooks(job, (k / 2, (k + 1) / 2), known_from(run.rounds[-1])))
-                turn = _turn(*self._sides)
-            except BaseException:
-                for run in self._sides:
-                    if run.position > before:
-                        run.undo()
-                raise
-            with self.hold_trait_notifications():
-                self.turns, self.picks, self.revealed = (*self.turns, turn), [], before + 1
+        return self.begin(lambda job: self._play(job, picks))
 
-        return self.begin(work)
+    def _play(self, job: Job, picks: NDArray[np.int64]) -> None:
+        if self._sides is None:
+            raise ValueError("there is no match yet: press Start first")
+        if self.over:
+            raise ValueError(f"all {self.steps} rounds are played: press Start for another match")
+        if len(picks) != self.batch:
+            raise ValueError(f"pick {self.batch} samples first, not {len(picks)}")
+        self._given.picks = picks
+        before = self.position
+        try:
+            for k, run in enumerate(self._sides):
+                run.step(**self.hooks(job, (k / 2, (k + 1) / 2), known_from(run.rounds[-1])))
+            turn = _turn(*self._sides)
+        except BaseException:
+            for run in self._sides:
+                if run.position > before:
+                    run.undo()
+            raise
+        with self.hold_trait_notifications():
+            self.turns, self.picks, self.revealed = (*self.turns, turn), [], before + 1
 
     def undo(self) -> bool:
         """Take the last round of both sides back; what was picked in it is picked again."""

@@ -6,9 +6,10 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import ipywidgets as widgets
 
 from alviz import learners, strategies
+from alviz.panels.address import Address
 from alviz.panels.field import Field, option
 from alviz.panels.fold import fold
-from alviz.panels.parts import REGISTRIES
+from alviz.panels.parts import REGISTRIES, RIVAL, named, part_of
 from alviz.panels.workbench import Workbench
 from alviz.strategies.base import StrategyName
 
@@ -20,11 +21,14 @@ SHORT = 12
 
 
 class OptionFields:
-    """A field per parameter of a part of `workbench.config`; what is changed lands in `config["options"][part]`, the rest stays at its default."""
+    """A field per parameter of a part of `workbench.config`; what is changed lands in `config["options"][part]`, the rest stays at its default.
 
-    def __init__(self, workbench: Workbench, part: str):
+    rival: which of the config's rivals it is for, instead of the strategy itself; what is changed then lands at "rival." and its name.
+    """
+
+    def __init__(self, workbench: Workbench, part: str, rival: int | None = None):
         self.workbench = workbench
-        self.part = part
+        self.part, self.rival = part, rival
         self.fields: dict[str, Field] = {}
         self.published: Field | None = None
         self.box = widgets.VBox()
@@ -33,14 +37,27 @@ class OptionFields:
         self._name = ""
         self._filling = False
 
+    @property
+    def name(self) -> str:
+        """Whose parameters they are; "" for a rival that there is not."""
+        config = self.workbench.config
+        if self.rival is None:
+            return str(config[self.part])
+        return config["rivals"][self.rival] if self.rival < len(config["rivals"]) else ""
+
+    @property
+    def place(self) -> str:
+        """Where in the config's options they stand."""
+        return self.part if self.rival is None else RIVAL + self.name
+
     def show(self) -> None:
         """Bring the fields in line with the config."""
-        part, name, chosen = self.part, self.workbench.config[self.part], self._chosen()
+        part, name, chosen = self.part, self.name, self._chosen()
         self._filling = True
         try:
             if name != self._name:
                 self._name = name
-                self.fields = {key: field_of(part, name, key) for key in kinds(part, name)}
+                self.fields = {key: field_of(part, name, key) for key in kinds(part, name)} if name else {}
                 for key, field in self.fields.items():
                     field.observe(lambda change, key=key: self._set(key, change["new"]), ["value"])
                 self.published = published_field(name) if part == "learner" else None
@@ -48,8 +65,8 @@ class OptionFields:
                     self.published.observe(lambda change: self._take(change["new"]), ["value"])
                 self.box.children = [*([] if self.published is None else [self.published]), *self.fields.values()]
                 self.box.layout.display = None
-                many = len(self.fields) > MANY
-                self.widget.children = [fold(f"Settings of {name}", self.box), self.box] if many else [self.box]
+                folded = len(self.fields) > MANY or self.rival is not None
+                self.widget.children = [fold(f"Settings of {name}", self.box), self.box] if folded else [self.box]
                 self.widget.layout.display = None if self.fields else "none"
             for key, field in self.fields.items():
                 value = chosen.get(key, default(part, name, key))
@@ -65,17 +82,17 @@ class OptionFields:
         """Set everything as a paper has it."""
         if self._filling or not entry:
             return
-        options = {**self.workbench.config.get("options", {}), self.part: published(self.workbench.config[self.part])[entry]}
+        options = {**self.workbench.config.get("options", {}), self.part: published(self.name)[entry]}
         self.workbench.config = {**self.workbench.config, "options": options}
 
     def _chosen(self) -> dict[str, Any]:
-        chosen: dict[str, Any] = self.workbench.config.get("options", {}).get(self.part, {})
+        chosen: dict[str, Any] = self.workbench.config.get("options", {}).get(self.place, {})
         return chosen
 
     def _set(self, key: str, value: Any) -> None:
         if self._filling:
             return
-        part, name, options = self.part, self.workbench.config[self.part], dict(self._chosen())
+        part, name, options = self.part, self.name, dict(self._chosen())
         options[key] = meant(part, name, key, value)
         if options[key] == default(part, name, key):
             del options[key]
@@ -86,7 +103,7 @@ class OptionFields:
             self.show()
             return
         self.fields[key].note = ""
-        self.workbench.config = {**self.workbench.config, "options": {**self.workbench.config.get("options", {}), part: options}}
+        self.workbench.config = {**self.workbench.config, "options": {**self.workbench.config.get("options", {}), self.place: options}}
 
 
 def kinds(part: str, name: str) -> dict[str, tuple[Any, bool]]:
@@ -179,21 +196,21 @@ def meant(part: str, name: str, key: str, value: Any) -> Any:
 
 def in_address(options: dict[str, dict[str, Any]]) -> dict[str, str]:
     """The options as parts of a page's address."""
-    return {f"{part}.{key}": str(value) for part, chosen in options.items() for key, value in chosen.items()}
+    return {f"{place}.{key}": str(value) for place, chosen in options.items() for key, value in chosen.items()}
 
 
-def options_of(config: dict[str, Any], query: dict[str, str]) -> tuple[dict[str, dict[str, Any]], list[str]]:
-    """(the options in a page's address, for the parts as `config` names them; what of it makes no sense)."""
+def options_of(config: dict[str, Any], address: Address) -> dict[str, dict[str, Any]]:
+    """The options in a page's address, for the parts as `config` names them."""
     found: dict[str, dict[str, Any]] = {}
-    wrong = []
-    for address, text in query.items():
-        part, dot, key = address.partition(".")
+    for name, text in address.query.items():
+        place, dot, key = name.rpartition(".")
+        part = part_of(place)
         if not dot or part not in REGISTRIES:
             continue
         try:
-            tried = {**found.get(part, {}), key: meant(part, config[part], key, text)}
-            REGISTRIES[part].create(config[part], **tried)
-            found[part] = tried
+            tried = {**found.get(place, {}), key: meant(part, named(place, config), key, text)}
+            REGISTRIES[part].create(named(place, config), **tried)
+            found[place] = tried
         except (ValueError, KeyError):
-            wrong.append(f"{address}={text}")
-    return found, wrong
+            address.refuse(name)
+    return found

@@ -7,10 +7,35 @@ from alviz import initial, learners, strategies
 REGISTRIES: dict[str, Any] = {"learner": learners, "strategy": strategies, "initial": initial}
 """In a page's address an option of a part stands as "part.name"."""
 
+RIVAL = "rival."
+"""The options of a rival stand at this and its name."""
+
 
 def made(part: str, config: dict[str, Any]) -> Any:
     """The learner, strategy or initial pool of a config. Raises ValueError where its options make no sense."""
     return REGISTRIES[part].create(config[part], **config.get("options", {}).get(part, {}))
+
+
+def part_of(place: str) -> str:
+    """Of which part the options are that stand at `place` of a config's options."""
+    return "strategy" if place.startswith(RIVAL) else place
+
+
+def named(place: str, config: dict[str, Any]) -> str:
+    """The name whose options stand at `place`; "" where the config has none there."""
+    if not place.startswith(RIVAL):
+        return str(config[place])
+    return next((name for name in config["rivals"] if RIVAL + name == place), "")
+
+
+def kept_options(before: dict[str, Any], after: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The options of `before` for what `after` still names."""
+    return {place: chosen for place, chosen in before.get("options", {}).items() if named(place, before) == named(place, after)}
+
+
+def made_rivals(config: dict[str, Any]) -> list[Any]:
+    """The rivals of a config. Raises ValueError where they are no duel (see `rivals_of`) or their options make no sense."""
+    return [strategies.create(name, **config.get("options", {}).get(RIVAL + name, {})) for name in rivals_of(config)]
 
 
 MAX_RIVALS = 3

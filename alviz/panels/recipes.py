@@ -8,10 +8,15 @@ from typing import Any
 from alviz.citations import bibtex
 from alviz.loop.cited import cited as papers_of
 from alviz.loop.script import script
-from alviz.panels.parts import REGISTRIES, made
+from alviz.panels.hands_picture import painted_params
+from alviz.panels.hands_state import Hands
+from alviz.panels.parts import REGISTRIES, made, made_rivals
 from alviz.panels.starts import settings_of
 from alviz.registry import spec_of
 from alviz.studies.grid import Comparison
+
+LONG = 140
+"""Letters in a line of a script."""
 
 
 def run_script(config: Mapping[str, Any]) -> str:
@@ -21,7 +26,7 @@ def run_script(config: Mapping[str, Any]) -> str:
     numbers = {"n_queries": n_queries, "n_initial": n_queries, "seed": int(config["seed"])}
     rounds = max(math.ceil((int(config["budget"]) - n_queries) / n_queries), 0)
     settings = {"dataset": {"name": config["dataset"], "params": _params(config)}, **parts, **numbers}
-    rivals = [{"name": name, "params": {}} for name in config["rivals"]]
+    rivals = [spec_of(rival) for rival in made_rivals(dict(config))]
     return "\n".join(script({**settings, "strategy": strategy}, rounds) for strategy in (parts["strategy"], *rivals))
 
 
@@ -34,6 +39,25 @@ def duel_script(config: Mapping[str, Any]) -> str:
         {"learner": config["learner"], "initial": config["initial"], "n_queries": int(config["n_queries"]), "seed": int(config["seed"])},
         int(config["steps"]),
     )
+
+
+def hands_script(hands: Hands) -> str:
+    """What the card By hand of the Toy page shows: the model of the labels, and what the strategy asks for next."""
+    made = ("mixture", hands.params) if hands.mode == "gaussians" else ("painted", painted_params(hands.painting, hands.noise))
+    labelled, config = hands.picture.labelled.tolist(), hands.duel.config
+    lines = [
+        "",
+        "# made by hand",
+        "import numpy as np",
+        "from alviz.studies.duels import SameStart",
+        "",
+        f"pool = {_call('data.create', *made)}",
+        *(["run = alviz.Run(", "    pool,", f"    learner={hands.learner!r},", f"    strategy={hands.strategy!r},"] if labelled else []),
+        *([f"    initial=SameStart(np.array({labelled})),", f"    n_queries={config['n_queries']},"] if labelled else []),
+        *([f"    n_initial={len(labelled)},", f"    seed={config['seed']},", ")"] if labelled else []),
+        *(["print(run.rounds[0].metrics['accuracy'])", "print(run.step().queried)"] if labelled else []),
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def pools_script(config: Mapping[str, Any]) -> str:
@@ -96,4 +120,9 @@ def _runs(dataset: str, varied: str, values: list[str], same: Mapping[str, Any],
 
 
 def _call(function: str, name: str, params: Mapping[str, Any]) -> str:
-    return f"alviz.{function}({', '.join([repr(name), *(f'{key}={value!r}' for key, value in params.items())])})"
+    return f"alviz.{function}({', '.join([repr(name), *(f'{key}={_value(value)}' for key, value in params.items())])})"
+
+
+def _value(value: Any) -> str:
+    """The value as Python; long lists over several lines."""
+    return repr(value) if len(repr(value)) <= LONG else pformat(value, width=LONG, compact=True)

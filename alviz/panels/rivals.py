@@ -219,16 +219,3 @@ class Only:
         ]
         self.samples.label = f"Samples that only {names[s]} saw"
         self.samples.show(top, None if dataset.images is None else dataset.images[top], titles, lines, None, len(ids) - len(top))
-
-
-def rivals_in(config: dict[str, Any], text: str, entries: list[dict[str, Any]]) -> tuple[list[str], list[str]]:
-    """(the rivals that a page's address names, what of it makes no sense) for a strategy chosen from the menu `entries`."""
-    served = {entry["value"] for entry in entries if not entry.get("disabled")} - {config["strategy"]}
-    found: list[str] = []
-    wrong = []
-    for name in filter(None, text.split(",")):
-        if name in served and name not in found and len(found) < MAX_RIVALS:
-            found.append(name)
-        else:
-            wrong.append(f"rivals={name}")
-    return found, wrong

@@ -1,6 +1,5 @@
 """Settings: the pickers for data, learner, strategy, initial pool, budget and seed, bound to a Workbench's config."""
 
-import math
 from collections.abc import Callable
 from functools import cache
 from html import escape
@@ -14,10 +13,11 @@ from alviz.data.dataset import Dataset
 from alviz.figures.base import plural
 from alviz.learners.base import Learner
 from alviz.loop.signals import unmet
+from alviz.panels.address import Reader, real, whole
 from alviz.panels.field import Field, option
 from alviz.panels.imbalance import ImbalanceFields
 from alviz.panels.options import OptionFields
-from alviz.panels.parts import MAX_RIVALS, REGISTRIES, made
+from alviz.panels.parts import MAX_RIVALS, REGISTRIES, kept_options, made
 from alviz.panels.several import Several
 from alviz.panels.share import Part
 from alviz.panels.source import OWN, SourceFields, data_menu, first_params
@@ -32,6 +32,9 @@ SLIDERS = {
     "label_noise": ("Label noise", 0.0, 0.5, 0.01, "Share of the pool's labels that are wrong."),
 }
 """What can be turned on every 2D pool: label, least, most, step, help."""
+
+SIZE = whole(20, 10_000)
+"""How many samples of a 2D pool an address may ask for."""
 
 SUGGESTED = {"plane": (5, 100), "digits": (20, 300), "fashion-mnist": (100, 1500)}
 """Labels per round and total budget that suit a dataset; others: 50 and 600."""
@@ -48,22 +51,9 @@ def is_plane(dataset: str) -> bool:
     return "overlap" in data.registry.parameters(dataset)
 
 
-def slider_values(query: dict[str, str], dataset: str) -> tuple[dict[str, float], list[str]]:
-    """(the sliders' values in a page's address, what of them is no number in range), for a 2D pool; nothing for other data."""
-    found: dict[str, float] = {}
-    wrong = []
-    for key, (_, low, high, _, _) in SLIDERS.items():
-        if key not in query or not is_plane(dataset):
-            continue
-        try:
-            value = float(query[key])
-        except ValueError:
-            value = math.nan
-        if low <= value <= high:
-            found[key] = value
-        else:
-            wrong.append(f"{key}={query[key]}")
-    return found, wrong
+def sliders_of(dataset: str) -> dict[str, Reader]:
+    """What reads the sliders' values in a page's address, and how many samples there are, for a 2D pool; nothing for other data."""
+    return {**{key: real(low, high) for key, (_, low, high, _, _) in SLIDERS.items()}, "n": SIZE} if is_plane(dataset) else {}
 
 
 def card_html(name: str) -> str:
@@ -177,6 +167,7 @@ class Settings:
         self.source = SourceFields(workbench)
         self.imbalance = ImbalanceFields(workbench)
         self.options = {part: OptionFields(workbench, part) for part in REGISTRIES}
+        self.rival_options = [OptionFields(workbench, "strategy", k) for k in range(MAX_RIVALS)]
         self.card = widgets.HTML()
         self.method = widgets.VBox([self.card])
         self.method.add_class("alviz-method-box")
@@ -195,6 +186,7 @@ class Settings:
                 self.options["strategy"].widget,
                 self.method,
                 self.rivals,
+                *(options.widget for options in self.rival_options),
                 f["initial"],
                 self.options["initial"].widget,
                 numbers,
@@ -222,7 +214,11 @@ class Settings:
             **{part: [self.options[part].widget] for part in ("learner", "initial")},
         }
         parts = {key: Part(field.label, [field, *around.get(key, [])]) for key, field in self.fields.items()}
-        return {**parts, "imbalance": Part("Class imbalance", [self.imbalance.widget]), "rivals": Part("Duel with", [self.rivals])}
+        return {
+            **parts,
+            "imbalance": Part("Class imbalance", [self.imbalance.widget]),
+            "rivals": Part("Duel with", [self.rivals, *(options.widget for options in self.rival_options)]),
+        }
 
     def _set(self, key: str, value: Any) -> None:
         if self._filling or value == self.workbench.config.get(key):
@@ -236,13 +232,13 @@ class Settings:
             self.workbench.notice = f"{changed['learner']} takes pictures: the learner is now {DEFAULTS['learner']}."
             changed["learner"] = DEFAULTS["learner"]
         now = self.workbench.config
-        changed["options"] = {part: chosen for part, chosen in now.get("options", {}).items() if changed[part] == now[part]}
+        changed["options"] = kept_options(now, changed)
         if key in ("dataset", "learner") and disabled(changed["strategy"], strategy_menu(made("learner", changed))):
             self.workbench.notice = f"{changed['learner']} cannot serve {changed['strategy']}: the query strategy is now margin."
             changed["strategy"] = "margin"
-            changed["options"].pop("strategy", None)
         entries = strategy_menu(made("learner", changed)) if changed["rivals"] else []
         changed["rivals"] = [name for name in changed["rivals"] if name != changed["strategy"] and not disabled(name, entries)]
+        changed["options"] = kept_options(now, changed)
         if key in ("dataset", "learner") and len(changed["rivals"]) < len(now["rivals"]):
             lost = [name for name in now["rivals"] if name not in changed["rivals"]]
             self.workbench.notice = f"{changed['learner']} cannot serve {', '.join(lost)}: no rival any more."
@@ -250,7 +246,8 @@ class Settings:
 
     def _challenge(self, rivals: list[str]) -> None:
         if not self._filling:
-            self.workbench.config = {**self.workbench.config, "rivals": list(rivals)}
+            changed = {**self.workbench.config, "rivals": list(rivals)}
+            self.workbench.config = {**changed, "options": kept_options(self.workbench.config, changed)}
 
     def _set_parameter(self, key: str, value: float) -> None:
         if not self._filling:
@@ -274,7 +271,7 @@ class Settings:
             self.rivals.value = config["rivals"]
             for key, field in self.fields.items():
                 field.value = config[key]
-            for options in self.options.values():
+            for options in (*self.options.values(), *self.rival_options):
                 options.show()
             self.card.value = card_html(config["strategy"])
         finally:
@@ -289,6 +286,6 @@ class Settings:
             bench.notice = f"The pool holds {plural(len(dataset), 'sample')} only: {plural(n, 'label')} per round now."
 
     def _lock(self, busy: bool) -> None:
-        options = [field for fields in self.options.values() for field in fields.box.children]
+        options = [field for fields in (*self.options.values(), *self.rival_options) for field in fields.box.children]
         for field in [*self.fields.values(), *self.sliders.values(), *options, self.rivals]:
             field.disabled = busy

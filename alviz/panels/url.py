@@ -4,9 +4,10 @@ import anywidget
 import traitlets
 
 from alviz.panels.theme import script
+from alviz.panels.turns import InTurn
 
 
-class PageUrl(anywidget.AnyWidget):
+class PageUrl(InTurn, anywidget.AnyWidget):
     """An invisible widget between Python and the address of the page it is on. It need not be displayed.
 
     From the page: query: dict of str, the address's "?name=value" pairs ("token" and "present" left out), set once when a page opens, just before opened

@@ -5,12 +5,14 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from alviz import data
+from alviz import data, projections
 from alviz.figures.base import plural
-from alviz.panels.field import Field, option, whole_in
+from alviz.panels.address import LONGEST, Address, of_field, of_fields, several, text_of, told, whole
+from alviz.panels.field import Field, option
 from alviz.panels.frame import page, panel
 from alviz.panels.header import Header
 from alviz.panels.legend import BEHIND, STAR, legend
+from alviz.panels.map import map_told
 from alviz.panels.match import DEFAULTS, DRAWS, Match, suggested
 from alviz.panels.picking import Candidates, MapBoard, PlaneBoard
 from alviz.panels.pool_settings import suited, teacher
@@ -29,6 +31,13 @@ TOOLTIPS = {
 HOW = "Both sides begin with the same labels. Every round you pick, the strategy picks, both are trained, and then the picks are laid open."
 
 
+MOST_ROUNDS, MOST_PICKS = 50, 100
+"""Of a match."""
+
+GAP = "The match is too long for a link, which leads to its settings only."
+CHANGED = "The settings have changed since Start: the link leads to them, not to the match on the page."
+
+
 class VersusSettings:
     """The left column: the data, the learner, the opponent, the rounds."""
 
@@ -42,9 +51,13 @@ class VersusSettings:
                 label="Your opponent", help="The query strategy that you play against; the greyed-out ones say what they miss."
             ),
             "n_queries": Field(
-                kind="number", label="Labels per round", minimum=1, maximum=100, help="Round 0, which is drawn at random, takes as many."
+                kind="number",
+                label="Labels per round",
+                minimum=1,
+                maximum=MOST_PICKS,
+                help="Round 0, which is drawn at random, takes as many.",
             ),
-            "steps": Field(kind="number", label="Rounds", minimum=1, maximum=50, help="How long the match goes."),
+            "steps": Field(kind="number", label="Rounds", minimum=1, maximum=MOST_ROUNDS, help="How long the match goes."),
             "seed": Field(
                 kind="number", label="Seed", minimum=0, maximum=2**31 - 1, help="The same seed makes the same start and the same opponent."
             ),
@@ -137,7 +150,9 @@ class TurnBar:
             self.match.step()
 
     def _look(self, change: Any) -> None:
-        if change["new"] and 0 < int(change["new"]) <= self.match.position:
+        if (
+            self.match.revealed and change["new"] and 0 < int(change["new"]) <= self.match.position
+        ):  # while a round is picked there is no menu
             self.match.revealed = int(change["new"])
 
     def _show(self) -> None:
@@ -245,7 +260,7 @@ class Versus:
         self.url.observe(lambda change: self._open(change["new"]), ["query"])
         self.url.observe(lambda _: self._share(), ["query"])  # also where nothing that it says is a setting
         match.preview()
-        match.observe(lambda _: self._share(), ["config"])
+        match.observe(lambda _: self._share(), ["config", "turns", "picks", "revealed", "unsure", "method"])
         match.observe(lambda _: self._arrange(), ["dataset", "turns", "revealed"])
         self._arrange()
 
@@ -274,29 +289,30 @@ class Versus:
 
     def _open(self, query: dict[str, str]) -> None:
         """Take settings from the page's address; what makes no sense there is said and left out."""
-        found: dict[str, Any] = {}
-        wrong = []
-        for key in [key for key in DEFAULTS if key in query]:
-            value, field = query[key], self.settings.fields[key]
-            number = whole_in(value, field.minimum, field.maximum) if field.kind == "number" else None
-            if number is not None:
-                found[key] = number
-            elif field.kind == "menu" and value in {entry["value"] for entry in field.options}:
-                found[key] = value
-            else:
-                wrong.append(f"{key}={value}")
+        address = Address(query)
+        found = address.read(of_fields(self.settings.fields, greyed=True))
         if "dataset" in found:
             found = {**suggested(found["dataset"]), **found}
         asked = {**self.match.config, **found}
-        usable = suited(asked)
-        wrong += [f"{key}={asked[key]}" for key in ("learner", "strategy") if usable[key] != asked[key] and key in found]
-        self.match.config = usable
-        wrong += self.sharing.take(query)
-        if wrong:
-            self.match.notice = f"Left out of the address, because nothing goes by that name or number here: {', '.join(wrong)}."
+        self.match.config = suited(asked)
+        address.settle(asked, self.match.config)
+        batch = several(whole(0, 10**9), MOST_PICKS)
+        rounds = several(lambda text: batch(text) if text else [], MOST_ROUNDS + 1, between="_")
+        played = address.read({"picks": rounds, "round": whole(1, MOST_ROUNDS)})
+        seen = address.read({"map": projections.known, "unsure": of_field(self.stage.bar.unsure)})
+        self.match.show_as(seen.get("map", ""))
+        self.stage.bar.unsure.value = seen.get("unsure", False)
+        self.sharing.take(address)
+        self.match.notice = address.notice or self.match.notice
+        if "picks" in played:
+            self.match.make(played["picks"], played.get("round", 0), address.notice)
 
     def _share(self) -> None:
-        config = self.match.config
-        usual = {**DEFAULTS, **suggested(config["dataset"])}
-        share = {key: str(config[key]) for key in DEFAULTS if config[key] != usual[key]}
+        match, config = self.match, self.match.config
+        usual = {key: {**DEFAULTS, **suggested(config["dataset"])}[key] for key in DEFAULTS}
+        share = told(config, usual) | map_told(match) | told({"unsure": match.unsure}, {"unsure": False})
+        picks = "_".join(text_of(batch) for batch in (*(turn.yours.queried.tolist() for turn in match.turns[1:]), match.picks))
+        if match.turns and not match.changed and len(picks) <= LONGEST:
+            share |= {"picks": picks} | told({"round": match.revealed}, {"round": 0})
+        self.sharing.widget.gap = GAP if len(picks) > LONGEST else CHANGED if match.changed else ""
         self.url.share = share | self.sharing.address()

@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 import traitlets
 
-from alviz import data, strategies
+from alviz import data
 from alviz.data.dataset import Dataset
 from alviz.loop import Run
 from alviz.loop.explain import without
 from alviz.panels.floor import Floor
 from alviz.panels.jobs import Job, Lane, Work
 from alviz.panels.pace import known_from
-from alviz.panels.parts import REGISTRIES, made, rivals_in_store, rivals_of
+from alviz.panels.parts import REGISTRIES, RIVAL, made, made_rivals, rivals_in_store
 from alviz.panels.source import unsaid
 from alviz.panels.tracks import Track, View
 from alviz.panels.working import Working, readable
@@ -69,12 +69,24 @@ class Workbench(Working):
         self._maps = Lane("map", self._map_changed, self._map_progressed, self._map_failed)
         self._loaded: tuple[Any, Dataset] | None = None
         self._loading = threading.Lock()
+        self.asked = ""
         self._pictured: tuple[Dataset, str] | None = None
         self.observe(lambda _: self._refresh_map(), ["method"])
         self.observe(self._suit_method, ["dataset"])
         self.observe(self._preview_other, ["config"])
         self.observe(lambda _: self._raise_budget(), ["config"])
         self.observe(lambda _: self._warm_up(), ["config", "projection"])
+
+    @property
+    def at_hand(self) -> bool:
+        """Whether the data shown are those of `config`."""
+        return self._loaded is not None and self._loaded[0] == source_of(self.config) and self._loaded[1] is self.dataset
+
+    def show_as(self, method: str) -> None:
+        """Show the data of `config` in that projection, as soon as they are there."""
+        self.asked = method
+        if self.at_hand:
+            self._suit_method({"new": self.dataset})
 
     # ---- what buttons do (each returns at once; False when something is already under way) ----
 
@@ -159,27 +171,28 @@ class Workbench(Working):
 
         return self.begin(work)
 
-    def resume(self, run: str, shown: int | None = None, rounds: int | None = None) -> bool:
+    def resume(self, run: str, shown: int | None = None, rounds: int | None = None, said: str = "") -> bool:
         """Go on with a run of the store, or with a duel (ids with commas between). shown: the round looked at first (default: the last). rounds: where the store has no such run, so many rounds are made
-        of one with the settings of `config`, which is the same run as far as they tell.
+        of one with the settings of `config`, which is the same run as far as they tell. said: a notice that stays meanwhile.
         """
 
         def work(job: Job) -> None:
-            self.phase = "loading the run"
+            self.phase, self.notice = "loading the run", said
             ids = run.split(",")
             if self.store is None or not all(map(self.store.has, ids)):
                 gone = "The run in the address is not kept on this machine: " if run else ""
                 if rounds is None:
-                    self.notice = f"{gone}press Start for a new one with its settings."
+                    self.notice = f"{said} {gone}press Start for a new one with its settings.".strip()
                     return
                 track = self._start(job)
                 self._steps(track, job, rounds)
                 self.look_at(track, shown)
                 if gone:
-                    self.notice = f"{gone}it was made again from its settings."
+                    self.notice = f"{said} {gone}it was made again from its settings.".strip()
                 return
             config = self.store.config(ids[0])
-            rivals = rivals_in_store(config, [self.store.config(other) for other in ids[1:]])
+            others = [self.store.config(other) for other in ids[1:]]
+            rivals = rivals_in_store(config, others)
             if config["dataset"] is None:
                 raise ValueError("this run's data was not made by name: resume it from Python with Run.resume")
             dataset = data.create(config["dataset"]["name"], progress=job.progress, **config["dataset"]["params"])
@@ -198,7 +211,8 @@ class Workbench(Working):
                 **settings,
                 "rivals": rivals,
                 "params": params,
-                "options": {part: (config.get(part) or {}).get("params", {}) for part in REGISTRIES},
+                "options": {part: (config.get(part) or {}).get("params", {}) for part in REGISTRIES}
+                | {RIVAL + name: other["strategy"]["params"] for name, other in zip(rivals, others, strict=True)},
                 "n_queries": resumed.n_queries,
                 "seed": resumed.seed,
                 "budget": budget,
@@ -258,7 +272,7 @@ class Workbench(Working):
             raise ValueError(f"{n_queries:,} labels per round are more than the {len(dataset):,} samples of {dataset.name}")
         runs = start_together(
             dataset,
-            [made("strategy", config), *map(strategies.create, rivals_of(config))],
+            [made("strategy", config), *made_rivals(config)],
             lambda k, count: self.hooks(job, (k / count, (k + 1) / count)),
             learner=made("learner", config),
             initial=made("initial", config),
@@ -366,7 +380,9 @@ class Workbench(Working):
 
     def _suit_method(self, change: Any) -> None:
         """A plane is shown as it is; everything else begins with PCA."""
-        if self.method not in available(change["new"]) or (self.method == "pca" and "plane" in available(change["new"])):
+        if self.asked in available(change["new"]) and self.at_hand:
+            self.method, self.asked = self.asked, ""
+        elif self.method not in available(change["new"]) or (self.method == "pca" and "plane" in available(change["new"])):
             self.method = available(change["new"])[0]
 
     def _map_changed(self, busy: bool) -> None:

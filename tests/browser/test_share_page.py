@@ -28,3 +28,28 @@ def test_a_copied_link_opens_the_same_state_without_what_it_hides(app_url: str, 
     expect(page.get_by_label("Query strategy", exact=True)).to_be_disabled()
     expect(page.get_by_role("heading", name="Learning curve", exact=True)).to_be_visible()
     expect(page.locator("h2", has_text="Confusion")).to_be_hidden()
+
+
+AT_REST = "() => { const { drawn, wished } = document.querySelector('.alviz-hands')?.dataset ?? {}; return drawn !== undefined && drawn === wished; }"
+
+
+def test_a_painted_pool_opens_elsewhere_point_for_point(app_url: str, page: Any) -> None:
+    page.goto(f"{app_url}toy?hands=paint&strategies=random,margin")
+    stage, reading = page.locator(".alviz-hands-stage"), page.locator(".alviz-hands .alviz-reading")
+    page.wait_for_function(AT_REST)
+    stage.focus()
+    for key in ("Space", "2", "Shift+ArrowRight", "Shift+ArrowRight", "Space"):
+        page.keyboard.press(key)
+    expect(page.locator(".alviz-hands-count")).to_have_text("24 points")
+    expect(reading).to_contain_text("logistic is right on")
+    page.wait_for_function(AT_REST)
+    page.wait_for_function("() => (new URLSearchParams(location.search).get('hand.points') ?? '').length === 2 * (1 + 12 * 4) + 1")
+    said, link = reading.inner_text(), page.evaluate("location.href")
+    page.goto("about:blank")
+    page.goto(link)
+    expect(page.locator(".alviz-hands-count")).to_have_text("24 points")
+    expect(reading).to_have_text(said)
+    page.wait_for_function("link => location.href === link", arg=link)
+    stage.focus()
+    page.keyboard.press("Space")  # painted on from there
+    expect(page.locator(".alviz-hands-count")).to_have_text("36 points")

@@ -133,7 +133,8 @@ def test_the_question_is_changed_by_menus_and_by_the_address(page: Compare) -> N
     assert asked is not None and (asked.metric, asked.measure, asked.reference) == ("log_loss", "final", "margin")
     assert "log loss" in page.findings.plots["curves"].alt.lower()
     share = page.url.share
-    assert share == {"comparison": page.comparing.grid.key, "metric": "log_loss", "measure": "final", "reference": "margin"}  # type: ignore[union-attr]
+    asked_for = {"comparison": page.comparing.grid.key, "metric": "log_loss", "measure": "final", "reference": "margin"}  # type: ignore[union-attr]
+    assert share == {**asked_for, "strategies": "random,margin", "n_queries": "15", "rounds": "2", "seeds": "2"}
     other = opened(page.comparing.store, strategies=["random", "k-center"])
     other.url.query = share
     other.comparing.wait(60)

@@ -259,7 +259,7 @@ def test_a_painting_from_a_file_goes_to_the_page_and_runs() -> None:
     assert page.duel.error == ""
     assert np.array_equal(page.duel.runs[0].dataset.features, points)
     assert page.duel.runs[0].dataset.class_names == ("cat", "dog")
-    assert "dataset" not in page.url.share
+    assert (page.url.share["dataset"], page.url.share["points"]) == ("painted", "file")
 
 
 def test_nonsense_in_the_address_is_said() -> None:
@@ -269,3 +269,31 @@ def test_nonsense_in_the_address_is_said() -> None:
     assert "centers=" in page.duel.notice
     assert page.duel.config["hands"] == ""
     assert page.duel.pool.name == "mixture"
+
+
+@pytest.mark.parametrize(("low", "high"), [((100, 250), (101, 251)), ((0, 0), (0.02, 0.01)), ((-5e4, 3), (9e4, 1e4)), ((7, 7), (7, 7))])
+def test_points_from_a_file_fill_the_plane_wherever_they_lie(low: tuple[float, float], high: tuple[float, float]) -> None:
+    page = Toy(Duel(hands="paint", learner="logistic"))
+    low_, high_ = np.array(low, float), np.array(high, float)
+    points = (low_ + (high_ - low_) * np.random.default_rng(0).random((60, 2))).astype(np.float32)
+    points[:2] = low_, high_
+    plane = page.hands.plane
+    plane._answer(plane, {"kind": "file", "name": "a.csv"}, [csv_of(points, np.arange(60) % 2, "AB").encode()])
+    ids = np.arange(1, 61, dtype="<i4").tobytes()
+    plane._answer(plane, {"kind": "paint", "version": 1, "moving": False}, [plane.loaded["xy"], plane.loaded["classes"], ids])
+    page.hands.hands.wait(60)
+    x, y, width, height = plane.scene["window"]
+    shares = np.ptp(points.astype(np.float64), axis=0) / (2 * width, 2 * height)
+    assert (np.abs(points - (x, y)) <= (width, height)).all() and width * 3 == pytest.approx(height * 4)
+    assert low == high or shares.max() > 0.85
+    seen = page.hands.hands.picture.plane
+    assert (seen.x[0], seen.x[-1]) == (pytest.approx(x - width), pytest.approx(x + width))
+    plane._answer(plane, {"kind": "paint", "version": 2, "moving": False}, [b"", b"", b""])
+    page.hands.hands.wait(60)
+    assert plane.scene["window"] == [0, 0, 4, 3]
+
+
+def test_painting_on_the_canvas_does_not_zoom(hands: Hands) -> None:
+    drawn(hands, mode="paint")
+    few = np.random.default_rng(0).normal(size=(20, 2)) / 10 + (3.5, -2.5)
+    assert paint(hands, few, [0, 1] * 10, list(range(20))).window == (0, 0, 4, 3)

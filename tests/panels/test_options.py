@@ -7,6 +7,7 @@ import pytest
 from alviz import learners
 from alviz.checks import whole
 from alviz.panels import options
+from alviz.panels.address import Address
 from alviz.panels.explore import Explore
 from alviz.panels.options import OptionFields
 from alviz.panels.workbench import Workbench
@@ -77,8 +78,8 @@ def test_what_is_changed_reaches_the_run_and_the_address(page):
     assert run.config()["strategy"]["params"]["size"] == 5
     share = page.url.share
     assert share["strategy.size"] == "5" and share["strategy.mode"] == "hard"
-    found, wrong = options.options_of(page.workbench.config, share)
-    assert (found, wrong) == (page.workbench.config["options"], [])
+    address = Address(share)
+    assert options.options_of(page.workbench.config, address) == page.workbench.config["options"] and address.wrong == []
     fields["cap"].value = None
     assert "cap" not in page.workbench.config["options"]["strategy"]
 
@@ -193,7 +194,8 @@ def test_none_where_it_is_not_the_default_survives_the_address() -> None:
     fields.show()
     fields.fields["cap"].value = None
     assert workbench.config["options"] == {"strategy": {"cap": None}}
-    found, wrong = options.options_of(workbench.config, options.in_address(workbench.config["options"]))
+    address = Address(options.in_address(workbench.config["options"]))
+    found, wrong = options.options_of(workbench.config, address), address.wrong
     assert (found, wrong) == ({"strategy": {"cap": None}}, [])
 
 

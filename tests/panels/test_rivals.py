@@ -13,7 +13,6 @@ from alviz.loop import Run
 from alviz.panels.baseline import Baseline
 from alviz.panels.explore import Explore
 from alviz.panels.floor import Floor
-from alviz.panels.rivals import rivals_in
 from alviz.panels.workbench import Workbench
 from alviz.panels.working import WORDS
 from alviz.studies import Store
@@ -154,19 +153,10 @@ def test_runs_that_were_not_made_for_one_duel_are_refused(tmp_path: Path) -> Non
 
 
 def test_the_address_is_checked_like_the_rest() -> None:
-    entries = [
-        {"value": "margin"},
-        {"value": "entropy"},
-        {"value": "random"},
-        {"value": "k-center"},
-        {"value": "badge"},
-        {"value": "bald", "disabled": True},
-    ]
-    config = {"strategy": "margin"}
-    assert rivals_in(config, "entropy,random", entries) == (["entropy", "random"], [])
-    found, wrong = rivals_in(config, "entropy,margin,bald,<b>,entropy,random,k-center,badge", entries)
-    assert found == ["entropy", "random", "k-center"]
-    assert wrong == ["rivals=margin", "rivals=bald", "rivals=<b>", "rivals=entropy", "rivals=badge"]
+    page = Explore(Workbench(dataset="moons"))
+    page.url.query = {"rivals": "entropy,margin,bald,<b>,entropy,random,k-center,typiclust"}
+    assert page.workbench.config["rivals"] == ["entropy", "random", "k-center"]
+    assert "rivals=margin, rivals=bald, rivals=<b>, rivals=entropy, rivals=typiclust." in page.workbench.notice
     page = Explore(Workbench())
     page.url.query = {"dataset": "moons", "strategy": "entropy", "rivals": "entropy,margin,bald"}
     assert page.workbench.config["rivals"] == ["margin"]

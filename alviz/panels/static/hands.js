@@ -3,6 +3,7 @@
 
 const LEAST_SPREAD = 0.1;
 const MOST_SPREAD = 2;
+const GRAIN = 256;  // points lie on a lattice of so many to a unit, which is what a page's address can say of them
 const HIT = 12;  // pixels within which a point is meant
 
 function build(tag, className, properties = {}, ...children) {
@@ -77,15 +78,22 @@ function render({ model, el }) {
 
   // ---- where things are ----
 
-  const half = () => scene?.window ?? [4, 3];
+  const middle = () => scene?.window.slice(0, 2) ?? [0, 0];
+  const half = () => scene?.window.slice(2) ?? [4, 3];
   let view = [1, 1];  // the canvas in pixels; asking it for every point would lay the page out anew each time
-  const place = (x, y) => [((x / half()[0] + 1) / 2) * view[0], ((1 - y / half()[1]) / 2) * view[1]];
+  const place = (x, y) => {
+    const [mx, my, hx, hy] = scene?.window ?? [0, 0, 4, 3];
+    return [(((x - mx) / hx + 1) / 2) * view[0], ((1 - (y - my) / hy) / 2) * view[1]];
+  };
   const there = (event) => {
     const box = canvas.getBoundingClientRect();
-    return [(2 * (event.clientX - box.left)) / box.width - 1, 1 - (2 * (event.clientY - box.top)) / box.height].map((v, i) => within(v * half()[i], half()[i]));
+    return [(2 * (event.clientX - box.left)) / box.width - 1, 1 - (2 * (event.clientY - box.top)) / box.height].map((v, i) => within(middle()[i] + v * half()[i], i));
   };
   const scale = () => half()[0] / 4;  // a pool from a file may reach far
-  const within = (value, limit) => (Math.round((100 * Math.max(-limit, Math.min(limit, value))) / scale()) / 100) * scale();
+  const within = (value, axis) => {  // in hundredths of the canvas's units, counted from the middle
+    const [limit, far] = [half()[axis], value - middle()[axis]];
+    return middle()[axis] + (Math.round((100 * Math.max(-limit, Math.min(limit, far))) / scale()) / 100) * scale();
+  };
   const painted = () => scene?.mode === "paint";
   const positions = () => {
     if (painted()) return painting.points.xy;
@@ -116,7 +124,7 @@ function render({ model, el }) {
     drawPlane(canvas, view, place, scene, positions(), classes(), look());
     placeHandles();
     const [x, y] = place(...at);
-    Object.assign(cursor.style, { left: `${x}px`, top: `${y}px`, "--size": painted() && tool !== "label" ? `${2 * place(radius * scale() - half()[0], 0)[0]}px` : "16px" });
+    Object.assign(cursor.style, { left: `${x}px`, top: `${y}px`, "--size": painted() && tool !== "label" ? `${(radius * scale() * view[0]) / half()[0]}px` : "16px" });
     el.dataset.drawn = scene.version;
     el.dataset.wished = version;
     const shown = [...began.keys()].filter((known) => known <= scene.version);  // also those that were never answered for themselves
@@ -165,7 +173,7 @@ function render({ model, el }) {
     wish("shape", moving);
   };
   const moveTo = (g, [x, y], moving, when) => {
-    shape.centers[g] = [within(x, half()[0]), within(y, half()[1])];
+    shape.centers[g] = [within(x, 0), within(y, 1)];
     wish("shape", moving, when);
   };
   const remove = (g) => {
@@ -265,7 +273,7 @@ function render({ model, el }) {
   };
   const apply = ([x, y], moving, when) => {
     if (tool === "erase") painting.erase(x, y, radius * scale());
-    else painting.dab(x, y, radius * scale(), density, brush);
+    else painting.dab(x, y, radius * scale(), density, brush, scale() < 1 ? 0 : GRAIN);
     wish("paint", moving, when);
   };
   stage.addEventListener("pointerdown", (event) => {
@@ -303,7 +311,7 @@ function render({ model, el }) {
     const step = (event.shiftKey ? 0.5 : 0.1) * scale();
     const by = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, step], ArrowDown: [0, -step] }[event.key];
     const kind = Number(event.key) - 1;
-    if (by) { at = [within(at[0] + by[0], half()[0]), within(at[1] + by[1], half()[1])]; cursor.hidden = false; later(); }
+    if (by) { at = [within(at[0] + by[0], 0), within(at[1] + by[1], 1)]; cursor.hidden = false; later(); }
     else if (event.key === " " || event.key === "Enter") {
       if (!painted() || tool === "label") turnNearest(at, 60);
       else { painting.keep(); apply(at, false); showBar(); }

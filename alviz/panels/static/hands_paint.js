@@ -17,10 +17,12 @@ function canvasOfPoints() {
       if (before.length > STEPS_BACK) before.shift();
       points = { xy: [...points.xy], classes: [...points.classes], ids: [...points.ids] };
     },
-    dab(x, y, radius, count, kind) {
+    // grain: points to a unit of the lattice that they are put on; 0: anywhere.
+    dab(x, y, radius, count, kind, grain) {
+      const put = (value) => (grain ? Math.round(value * grain) / grain : value);
       for (let i = 0; i < count && points.ids.length < MOST_POINTS; i++) {
         const [angle, far] = [2 * Math.PI * Math.random(), radius * Math.sqrt(Math.random())];
-        points.xy.push(x + far * Math.cos(angle), y + far * Math.sin(angle));
+        points.xy.push(put(x + far * Math.cos(angle)), put(y + far * Math.sin(angle)));
         points.classes.push(kind);
         points.ids.push(next++);
       }

@@ -34,6 +34,7 @@ function render({ model, el }) {
     return node;
   };
   const link = make("input", { type: "text", readOnly: true, spellcheck: false, ariaLabel: "Link" });
+  const gap = make("p", { className: "alviz-notice" });
   const chosen = { hide: new Set(), lock: new Set() };
   const aim = () => {
     const query = new URLSearchParams(location.search);
@@ -43,6 +44,8 @@ function render({ model, el }) {
       if (names.length) query.set(verb, names.join(","));
     }
     const text = query.toString().replaceAll("%2C", ",");
+    gap.textContent = model.get("gap");
+    gap.hidden = !gap.textContent;
     link.value = `${location.origin}${location.pathname}${text ? `?${text}` : ""}`;
   };
   const line = ({ name, label, lockable }) => {
@@ -66,7 +69,7 @@ function render({ model, el }) {
   const close = make("button", { className: "jupyter-button widget-button", type: "button", textContent: "Close" });
   close.addEventListener("click", () => dialog.close());
   const row = (title, ...nodes) => make("div", { className: "alviz-share-row" }, make("h3", { textContent: title }), ...nodes);
-  if (!inLab()) dialog.append(make("div", { className: "alviz-share-head" }, heading, close), row("Link", copier("Copy link", link)), link, parts);
+  if (!inLab()) dialog.append(make("div", { className: "alviz-share-head" }, heading, close), row("Link", copier("Copy link", link)), link, gap, parts);
   else dialog.append(make("div", { className: "alviz-share-head" }, heading, close));
   dialog.append(row("Python", copier("Copy as Python", texts.python)), texts.python, row("Cite", copier("Copy BibTeX", texts.bibtex)), texts.bibtex, said);
   dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });  // beside the sheet
