@@ -29,7 +29,7 @@ NEED = 220 * 2**20
 RESERVE = 256 * 2**20
 # Seconds after which a page that found no room, and a warm kernel that is to be started, look again.
 LOOK_AGAIN = 10
-# What the spare kernel loads before anybody comes, and seconds between its being taken and the start of the next: the visitor's own first picture comes first.
+# What the spare kernel loads before anybody comes, and seconds between the last coming page's connection and the start of the next: its first picture comes first.
 AHEAD = "import alviz.panels, sklearn.linear_model"
 SPARE_DELAY = 3.0
 
@@ -74,6 +74,7 @@ class VisitorKernels(AsyncMappingKernelManager):
         self._pools: dict[str, list[asyncio.Task[dict[str, Any]]]] = {}
         # A kernel that has loaded what every page needs and waits for a visitor of any: there are too many lessons for a warm one of each.
         self._spare: asyncio.Task[str] | None = None
+        self._keeps_spare = False
 
     def cwd_for_path(self, path: str, **kwargs: Any) -> str:
         """Kernels work in the folder the app was started from, so that relative paths mean what the user thinks."""
@@ -121,7 +122,7 @@ class VisitorKernels(AsyncMappingKernelManager):
         spare = self._spare
         if task is not spare and not any(task in pool for pool in self._pools.values()):
             if spare is not None and _succeeded(spare):
-                self.fill_spare(SPARE_DELAY)
+                self._spare = None
                 return spare.result()
             kernel_id: str = await super().start_kernel(**kwargs)
             return kernel_id
@@ -143,11 +144,13 @@ class VisitorKernels(AsyncMappingKernelManager):
         """Id of the spare kernel; nothing while there is none."""
         return {self._spare.result()} if self._spare is not None and _succeeded(self._spare) else set()
 
-    def fill_spare(self, delay: float = 0.0) -> None:
-        """Start the spare kernel, in so many seconds."""
-        if not hasattr(self, "fill_if_needed"):  # no warm kernels were asked for
-            return
+    def keep_spare(self) -> None:
+        """From now on there is a spare kernel, where warm ones were asked for."""
+        self._keeps_spare = hasattr(self, "fill_if_needed")
+        if self._keeps_spare:
+            self._fill_spare(0.0)
 
+    def _fill_spare(self, delay: float) -> None:
         async def start() -> str:
             await asyncio.sleep(delay)
             return await self.start_kernel(kernel_name=KERNEL_NAME, extra_arguments=[f"--IPKernelApp.exec_lines={AHEAD}"])
@@ -169,7 +172,7 @@ class VisitorKernels(AsyncMappingKernelManager):
             task.cancel()
         if self._spare is not None:
             self._spare.cancel()
-            self._spare = None
+            self._spare, self._keeps_spare = None, False
         await self.shutdown_all(now=True)
 
     def counts(self) -> dict[str, int]:
@@ -194,9 +197,10 @@ class VisitorKernels(AsyncMappingKernelManager):
             pool[:] = [task for task in pool if not task.done() or _succeeded(task)]
         pooled = self.pooled()
         living = set(self.list_kernel_ids())
-        if self._spare is not None and self._spare.done() and not self._spare_ids() & living:
-            self.fill_spare(LOOK_AGAIN)
         self._was_connected &= living
+        starting = self._spare is not None and not self._spare.done()
+        if self._keeps_spare and not starting and not self._spare_ids() & living and living - pooled <= self._was_connected:
+            self._fill_spare(SPARE_DELAY)
         self._alone_since = {k: t for k, t in self._alone_since.items() if k in living}
         for kernel_id in living - pooled:
             if await self._is_over(kernel_id, now):

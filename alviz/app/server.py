@@ -163,7 +163,7 @@ class AppServer(Voila):
         await asyncio.to_thread(lambda: load(plotly_js()).compressed)
         for page in sorted(PAGES, key=lambda page: page.name != first_page):
             await self.kernel_manager.fill_pool(f"{page.name}.ipynb")
-        self.kernel_manager.fill_spare()
+        self.kernel_manager.keep_spare()
 
 
 def plotly_js() -> Path:

@@ -130,34 +130,40 @@ def pooling(monkeypatch: pytest.MonkeyPatch) -> Pooling:
 
     monkeypatch.setattr(AsyncMappingKernelManager, "start_kernel", start)
     monkeypatch.setattr(kernels, "SPARE_DELAY", 0.0)
-    monkeypatch.setattr(kernels, "LOOK_AGAIN", 0.0)
     monkeypatch.setattr(VisitorKernels, "room", lambda manager: True)
     return Pooling(kernel_spec_manager=OwnKernelSpec())
 
 
-def test_the_spare_kernel_goes_to_the_next_visitor_and_another_takes_its_place(pooling: Pooling) -> None:
-    async def scene() -> tuple[str, str, dict[str, int], list[str]]:
-        pooling.fill_spare()
+def test_the_spare_kernel_goes_to_the_next_visitor_and_another_takes_its_place_once_the_page_has_come(pooling: Pooling) -> None:
+    async def scene() -> list[list[str]]:
+        pooling.keep_spare()
         assert pooling._spare is not None
         await pooling._spare
         assert pooling.counts() == {"kernels": 1, "pooled": 1, "visitors": 0}
         taken = await pooling.start_kernel(kernel_name=KERNEL_NAME)
-        at_once = await pooling.start_kernel(kernel_name=KERNEL_NAME)  # the next is not there yet: this visitor's own
-        await pooling._spare
+        own = await pooling.start_kernel(kernel_name=KERNEL_NAME)  # there is no spare one
         await pooling.reap(0)
-        await pooling.reap(10 * BEFORE_CONNECT)  # nobody has come for them; the spare one waits on
-        return taken, at_once, pooling.counts(), pooling.list_kernel_ids()
+        pooling.notify_connect(taken)
+        await pooling.reap(1)
+        before = pooling.list_kernel_ids()  # the second page is still to come
+        pooling.notify_connect(own)
+        await pooling.reap(2)
+        await pooling._spare
+        for kernel_id in (taken, own):
+            pooling.notify_disconnect(kernel_id)
+        for now in (3, 3 + 10 * BEFORE_CONNECT):  # the visitors are gone; the spare one waits on
+            await pooling.reap(now)
+        return [[taken, own], before, pooling.list_kernel_ids()]
 
-    taken, at_once, counts, left = asyncio.run(scene())
-    assert (taken, at_once) == ("s0", "s1")
-    assert counts == {"kernels": 1, "pooled": 1, "visitors": 0} and left == ["s2"]
+    assert asyncio.run(scene()) == [["s0", "s1"], ["s0", "s1"], ["s2"]]
+    assert pooling.counts() == {"kernels": 1, "pooled": 1, "visitors": 0}
     ahead = [AHEAD in str(kwargs.get("extra_arguments")) for kwargs in pooling.started]
     assert ahead == [True, False, True]
 
 
 def test_a_spare_kernel_that_died_is_replaced(pooling: Pooling) -> None:
     async def scene() -> list[str]:
-        pooling.fill_spare()
+        pooling.keep_spare()
         assert pooling._spare is not None
         await pooling._spare
         pooling._kernels.clear()
@@ -169,11 +175,8 @@ def test_a_spare_kernel_that_died_is_replaced(pooling: Pooling) -> None:
 
 
 def test_without_warm_kernels_there_is_no_spare_one(manager: Manager) -> None:
-    async def scene() -> None:
-        manager.fill_spare()
-
-    asyncio.run(scene())
-    assert manager._spare is None
+    manager.keep_spare()
+    assert manager._spare is None and manager.left_at(0) == []
 
 
 def test_there_is_one_kernel_and_it_is_this_interpreter() -> None:
