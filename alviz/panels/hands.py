@@ -189,6 +189,7 @@ class HandsPanel:
         opened = bool(new["hands"])
         self.body.layout.display = None if opened else "none"
         self.toggle.description = "Close" if opened else "Open"
+        (self.widget.remove_class if opened else self.widget.add_class)("alviz-closed")
         if opened:
             self.hands.follow()
         if opened and (not self._begun or new["hands"] != self.hands.mode):
