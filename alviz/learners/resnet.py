@@ -25,7 +25,7 @@ class ResNet18(NetworkLearner):
         formula="stem → 8 blocks x + conv(conv(x)) of 64, 128, 256 and 512 channels → mean over the picture → K",
         needs="images",
         cost="minutes for 1,000 labels on two cores; a GPU is used where there is one",
-        reference="He, Zhang, Ren and Sun, Deep residual learning for image recognition (2016); as trained by Chandra et al. 2020 and Zhan et al. 2022",
+        reference="He, Zhang, Ren and Sun, Deep residual learning for image recognition (2016); as trained by Chandra et al. and Zhan et al.",
         cites=("he2016resnet",),
         shines="Thousands of labels, and a GPU.",
         fails="A few hundred labels: it learns them by heart.",
