@@ -156,6 +156,7 @@ class _Map:
             "x": self.x[ids],
             "y": self.y[ids],
             "marker": marker,
+            "unselected": {"marker": {"opacity": marker["opacity"]}},  # what was selected before is not what the walk is about
             **hover,
             "alviz_ids": own,
         }
