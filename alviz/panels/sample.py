@@ -218,7 +218,7 @@ def table(ranked: Rankings, sample: int, batch: int, own: str) -> str:
         whys.setdefault(why, []).append(name)
     items = "".join(f"<li>{escape(why)}: {escape(', '.join(names))}</li>" for why, names in whys.items())
     left = plural(len(ranked.skipped), "other")
-    more = f'<details class="alviz-report"><summary>No rank by {left}</summary><ul>{items}</ul></details>'
+    more = f'<details class="alviz-report"><summary>No rank by {left}</summary><ul tabindex="0" aria-label="Why not">{items}</ul></details>'
     caption = (
         f'<p class="alviz-reading">Where each strategy ranks it among the candidates of round {ranked.round}, under the same model.</p>'
     )
