@@ -73,7 +73,7 @@ registry.add(
         idea="All 60,000 pictures of clothes in ten classes.",
         needs="Debian's package dataset-fashion-mnist, its four files in a folder (root), or download=True",
         cost="47 MB in memory; a few seconds for the first PCA, then from the cache",
-        reference="Xiao, Rasul and Vollgraf 2017; used in paper 004.",
+        reference="Xiao, Rasul and Vollgraf 2017; used by Zhan et al.",
         cites=("xiao2017fashion",),
         options=OPTIONS,
     ),

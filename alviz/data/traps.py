@@ -122,7 +122,7 @@ registry.add(
         title="Outliers",
         idea="A few far-off points whose labels mean nothing lie around two ordinary classes.",
         shines="margin, kmeans and random: they look where the data are.",
-        fails="k-center (coreset): the farthest point is an outlier every time, so the budget goes to noise (figure 3.1 of paper 002).",
+        fails="k-center (coreset): the farthest point is an outlier every time, so the budget goes to noise.",
     ),
 )
 registry.add(

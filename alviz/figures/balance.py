@@ -135,8 +135,6 @@ def _profile_reading(round: Round, names: Sequence[str]) -> str:
     most, fewest = int(counts.argmax()), int(counts.argmin())
     missing = int((counts == 0).sum())
     if counts[most] == counts[fewest]:
-        return f"After round {round.index} every class has {plural(int(counts[most]), 'label')}; ir is 0.00."
+        return f"After round {round.index} every class has {plural(int(counts[most]), 'label')}: imbalance ratio 0."
     rest = f"{missing} of {len(names)} classes have none" if missing > 1 else f"{spoken(names[fewest])} fewest ({counts[fewest]:,})"
-    return (
-        f"After round {round.index} {spoken(names[most])} has most labels ({counts[most]:,}), {rest}; ir is {imbalance_ratio(counts):.2f}."
-    )
+    return f"After round {round.index} {spoken(names[most])} has most labels ({counts[most]:,}), {rest}; imbalance ratio {imbalance_ratio(counts):.2f} (even: 0)."

@@ -46,7 +46,7 @@ def labels_saved_bars(found: Saved, metric: str = "accuracy") -> Drawing:
     level = value_text(found.level, metric)
     revision = "labels saved"
     if not np.isfinite(mean).any():
-        return nothing(f"No finished run reaches {level} {in_words(metric)}; choose a lower level.", revision)
+        return nothing(f"No finished run reaches {level} {in_words(metric)}.", revision)
     order = _order(mean)
     rows = np.arange(len(order), dtype=np.int32)
     mean, low, high = mean[order], found.saved.low[order], found.saved.high[order]

@@ -91,8 +91,8 @@ def imbalance_curve(rounds: Sequence[Round], dataset: Dataset | None = None, sho
             {"text": "whole pool", "xref": "paper", "x": 1, "y": pool, "xanchor": "right", "yanchor": "bottom", "showarrow": False}
         )
     top = float(np.nanmax([*values, pool or 0.0]))
-    look = layout("ir", xaxis=axis("labels"), yaxis=axis("ir", range=[0, 1.15 * top or 1]), shapes=shapes, annotations=notes)
-    text = f"The labelled set's ir is {values[at]:.2f} after round {rounds[at].index}"
+    look = layout("ir", xaxis=axis("labels"), yaxis=axis("imbalance ratio", range=[0, 1.15 * top or 1]), shapes=shapes, annotations=notes)
+    text = f"The labelled set's imbalance ratio is {values[at]:.2f} after round {rounds[at].index}"
     if pool is None:
         return Drawing({"data": data, "layout": look}, text + f"; it began at {values[0]:.2f}." if np.isfinite(values[0]) else text + ".")
     word = "as even as" if abs(values[at] - pool) < 0.005 else ("more even than" if values[at] < pool else "less even than")

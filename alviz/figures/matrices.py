@@ -29,7 +29,7 @@ def win_tie_loss_map(found: WinTieLoss) -> Drawing:
     wins, ties, losses = found.counts()
     played = wins + ties + losses
     if not played.any():
-        return nothing("No two arms have a finished run with the same seed yet.", revision)
+        return nothing("No two of them have a finished run with the same seed yet.", revision)
     order = np.argsort(-(wins - losses).sum(axis=1), kind="stable")
     arms = [found.arms[i] for i in order]
     wins, ties, losses = (counts[np.ix_(order, order)] for counts in (wins, ties, losses))
@@ -63,7 +63,7 @@ def penalty_map(found: Penalties) -> Drawing:
     """
     revision = "penalties"
     if not found.compared.any():
-        return nothing("A paired t-test needs two seeds of two arms: run more seeds to see who beats whom.", revision)
+        return nothing("A paired t-test needs two seeds that two of them share: run more seeds to see who beats whom.", revision)
     order = np.argsort(found.overall, kind="stable")
     arms = [found.arms[i] for i in order]
     compared = found.compared[np.ix_(order, order)]
@@ -86,8 +86,8 @@ def penalty_map(found: Penalties) -> Drawing:
     most = float(np.nanmax(table)) or 1.0
     figure = _matrix(revision, [*arms, "mean"], arms, table, (0.0, most), scale, texts, [*beats, means], "is beaten", gap_below=len(arms))
     if not np.nansum(matrix):
-        return Drawing(figure, f"No arm beats another significantly in {plural(len(found.settings), 'setting')}.")
-    text = f"{shorten(arms[0])} is beaten least ({overall[0]:.2f} of {plural(len(found.settings), 'setting')} on average over the arms)"
+        return Drawing(figure, f"None beats another significantly in {plural(len(found.settings), 'setting')}.")
+    text = f"{shorten(arms[0])} is beaten least ({overall[0]:.2f} of {plural(len(found.settings), 'setting')} on average over the others)"
     return Drawing(figure, f"{text}, {shorten(arms[-1])} most ({overall[-1]:.2f}).")
 
 

@@ -269,7 +269,7 @@ def _balance_reading(names: Sequence[str], counts: list[NDArray[np.int64]], data
     ratios = [imbalance_ratio(one) for one in counts]
     shares = pool_shares(dataset)
     pool = "" if shares is None else f", the pool {imbalance_ratio(shares):.2f}"
-    text = "ir " + ", ".join(f"{shorten(name)} {ratio:.2f}" for name, ratio in zip(names, ratios, strict=True)) + pool
+    text = "Imbalance ratio: " + ", ".join(f"{shorten(name)} {ratio:.2f}" for name, ratio in zip(names, ratios, strict=True)) + pool
     gaps = [(int((one == 0).sum()), name) for one, name in zip(counts, names, strict=True)]
     missing = [f"{shorten(name)} has no label of {gap} of {dataset.n_classes} classes" for gap, name in gaps if gap]
     least = min(ratios)

@@ -28,7 +28,7 @@ def slow_motion(walk: Walk, stop: Stop) -> Drawing:
     beside, place = strip(walk, stop)
     drawn = [trace for trace in data if len(trace["x"])]
     look = layout(
-        f"embedding {walk.title}",
+        f"slow motion {walk.title}",  # not the map's: plotly would keep this fixed range for the map, which has none
         xaxis=bare_axis(domain=MAP, range=maker.range(0), automargin=False),
         yaxis=bare_axis(range=maker.range(1), scaleanchor="x", automargin=False),
         margin={"l": 8, "r": 8, "t": 2, "b": 2},
@@ -164,6 +164,7 @@ class _Map:
             "x": self.x[ids],
             "y": self.y[ids],
             "marker": marker,
+            "unselected": {"marker": {"opacity": marker["opacity"]}},  # what was selected before is not what the walk is about
             **hover,
             "alviz_ids": own,
         }

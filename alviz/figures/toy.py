@@ -203,7 +203,9 @@ def _reading(dataset: Dataset, rings: Any, stars: Any, believed: Any, grid: Any,
         distance, _ = cKDTree(edge).query(dataset.features)
         near = int((distance[stars] <= np.quantile(distance[asked], NEAR)).sum())
         verb = "lies" if near == 1 else "lie"
-        text = f"{near} of this round's {plural(len(stars), 'pick')} {verb} among the {percent(NEAR)} of the pool nearest to the boundary"
+        text = (
+            f"{near} of this round's {plural(len(stars), 'pick')} {verb} among the {percent(NEAR)} of the pool nearest to the new boundary"
+        )
     elif believed is not None and not len(edge):
         text = "The model gives one class to the whole plane: there is no boundary yet"
     else:

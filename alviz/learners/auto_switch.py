@@ -53,7 +53,7 @@ class AutoSwitch(Learner):
         formula="argmax over transfer and fine-tune of the mean accuracy over 80:20 splits; transfer where they are equal",
         needs="images, and the network's weights (see network); features are used where the dataset brings them",
         cost="folds + 1 fine-tunings a round: minutes to hours without a GPU",
-        reference="Aggarwal, Popescu and Hudelot, Minority class oriented active learning for imbalanced datasets (2020), sections III and V-A: paper 001",
+        reference="Aggarwal, Popescu and Hudelot, Minority class oriented active learning for imbalanced datasets (2020), sections III and V-A",
         cites=("aggarwal2020minority",),
         shines="When nobody knows how far the pictures are from ImageNet: the paper's switch comes on Food-101 and never on CIFAR-100.",
         fails="Imbalanced labels: the accuracy that decides is that of frequent classes. With a handful of labels the split decides by luck.",

@@ -61,7 +61,7 @@ class Ensemble(Learner):
         formula="p = (1/T) Σ_t p_t",
         needs="whatever its base needs",
         cost="T times its base; perceptrons are trained together in one batched computation, well under that",
-        reference="Beluch et al. 2018, The Power of Ensembles for Active Learning in Image Classification; papers 002 and 003",
+        reference="Beluch et al. 2018, The Power of Ensembles for Active Learning in Image Classification; as in Chandra et al.",
         cites=("beluch2018ensembles",),
         shines="the steadiest uncertainty of all learners here; made for bald, variation-ratio and the ensemble- strategies",
         fails="members of a base without randomness (knn, SVMs) differ only by the samples they were given",

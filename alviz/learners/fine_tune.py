@@ -27,11 +27,11 @@ class FineTune(NetworkLearner):
         formula="stochastic gradient descent with Nesterov momentum 0.9 from the pretrained weights, lr 0.01, a tenth of it on every plateau of 10 epochs",
         needs="images, and the network's weights (see network)",
         cost="epochs · L pictures forward and back: minutes a round for 500 labels on two cores, seconds on a GPU",
-        reference="Yosinski et al., How transferable are features in deep neural networks? (2014); as trained by Aggarwal, Popescu and Hudelot (2022, section 5.1, and 2020), papers 000 and 001",
+        reference="Yosinski et al., How transferable are features in deep neural networks? (2014); as trained by Aggarwal, Popescu and Hudelot (2022, section 5.1, and 2020)",
         cites=("yosinski2014transferable", "aggarwal2022alamp", "aggarwal2020minority"),
         shines="Thousands of labels, and pictures unlike those the network was trained on: then it overtakes an SVM on fixed features.",
-        fails="A few hundred labels: it learns them by heart, and papers 000 and 001 find fixed features better by far.",
-        deviation="The plateau is one of the training loss; paper 000 watches the training error. The papers do not say the batch size of 000; 32 is that of 001.",
+        fails="A few hundred labels: it learns them by heart, and Aggarwal et al. (2020, 2022) find fixed features better by far.",
+        deviation="The plateau is one of the training loss; that of 2022 watches the training error and does not say its batch size; 32 is that of 2020.",
         options={**OPTIONS, **networks.OPTIONS, "warm_start": "Go on from last round's weights instead of the pretrained ones."},
     )
 
@@ -74,7 +74,7 @@ class FineTuneThresholded(FineTune):
         formula="p'_c ∝ p_c / π_c, π_c = L_c / L; 0 for a class without labels",
         needs=FineTune.card.needs,
         cost=FineTune.card.cost,
-        reference="Buda, Maki and Mazurowski, A systematic study of the class imbalance problem in convolutional neural networks (2018); Aggarwal, Popescu and Hudelot (2020 and 2022), papers 001 and 000",
+        reference="Buda, Maki and Mazurowski, A systematic study of the class imbalance problem in convolutional neural networks (2018); Aggarwal, Popescu and Hudelot (2020 and 2022)",
         cites=("buda2018imbalance", "aggarwal2020minority", "aggarwal2022alamp"),
         shines="Imbalanced labels and a test set, or a use, where all classes count the same.",
         fails="When new pictures are as imbalanced as the labels: then the priors were right. A class with one label is divided by little, and called often.",

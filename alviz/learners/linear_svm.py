@@ -91,7 +91,7 @@ class LinearSVM(Learner):
         formula="p = softmax(s / T), s_c = w_c · x + b_c, w_c minimises ½‖w‖² + C Σ max(0, 1 − y s)²",
         needs="features; two labels per class for calibration (T = 1 before that)",
         cost="4 fits of O(L d K) each; prediction O(n d K), a fraction of a second for 60,000 samples",
-        reference="Fan et al. 2008, LIBLINEAR; temperature: Guo et al. 2017; used on ImageNet features in papers 000 and 001",
+        reference="Fan et al. 2008, LIBLINEAR; temperature: Guo et al. 2017; on ImageNet features as in Aggarwal, Popescu and Hudelot",
         cites=("fan2008liblinear", "guo2017calibration"),
         shines="on features of a pretrained network with few labels, where it is quick and hard to beat",
         fails="where classes need curved borders (circles, xor)",

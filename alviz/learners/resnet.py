@@ -25,13 +25,13 @@ class ResNet18(NetworkLearner):
         formula="stem → 8 blocks x + conv(conv(x)) of 64, 128, 256 and 512 channels → mean over the picture → K",
         needs="images",
         cost="minutes for 1,000 labels on two cores; a GPU is used where there is one",
-        reference="He, Zhang, Ren and Sun, Deep residual learning for image recognition (2016); as trained in papers 003 and 004",
+        reference="He, Zhang, Ren and Sun, Deep residual learning for image recognition (2016); as trained by Chandra et al. and Zhan et al.",
         cites=("he2016resnet",),
         shines="Thousands of labels, and a GPU.",
         fails="A few hundred labels: it learns them by heart.",
         options={
             **OPTIONS,
-            "stem": "7x7 with stride 2 and pooling, as for ImageNet (paper 004 uses it on the MNIST family too), or 3x3 without for small pictures.",
+            "stem": "7x7 with stride 2 and pooling, as for ImageNet (Zhan et al. 2022 uses it on the MNIST family too), or 3x3 without for small pictures.",
             "size": "Side in pixels that pictures are resized to first; None: as they are.",
         },
     )

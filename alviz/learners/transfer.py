@@ -27,9 +27,9 @@ class Transfer(Learner):
         formula="p = base(φ(x)), φ: the network without its last layer",
         needs="features, or images and the network's weights (see network); features of PCA that alviz made for want of better ones are replaced",
         cost="features once (minutes for 60,000 pictures), then as the base: fractions of a second a round",
-        reference="Sharif Razavian et al., CNN features off-the-shelf (2014); as schemes SVM and CS-SVM: Aggarwal, Popescu and Hudelot (2022 and 2020), papers 000 and 001",
+        reference="Sharif Razavian et al., CNN features off-the-shelf (2014); as schemes SVM and CS-SVM: Aggarwal, Popescu and Hudelot (2022 and 2020)",
         cites=("sharif2014offtheshelf", "aggarwal2022alamp", "aggarwal2020minority"),
-        shines="Few labels: papers 000 and 001 find it ahead of fine-tuning for most of the budget on pictures of things.",
+        shines="Few labels: Aggarwal et al. (2020, 2022) find it ahead of fine-tuning for most of the budget on pictures of things.",
         fails="Pictures unlike those the network was trained on: the features cannot learn what the network has not seen.",
         options={
             **OPTIONS,

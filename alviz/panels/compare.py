@@ -25,7 +25,7 @@ from alviz.panels.recipes import cited, grid_script
 from alviz.panels.share import Part, Sharing, parts_of
 from alviz.panels.url import PageUrl
 from alviz.report.about import title
-from alviz.report.numbers import Standings, outcome, standings, who_is_best
+from alviz.report.numbers import Outcome, Standings, outcome, standings, who_is_best
 from alviz.report.views import VIEWS, Question
 from alviz.studies.findings import ARMS, metrics_of, places, setting_of, usual_arms, varied
 from alviz.studies.grid import Cell, Comparison
@@ -147,7 +147,7 @@ class Findings:
         beside.add_class("alviz-controls")
         self.told = widgets.HTML()
         self.asked = panel("What came out", self.controls, self.told, controls=beside)
-        self.plots = {view.name: Plot(height="clamp(240px, 38vh, 460px)", empty="Press Run.") for view in VIEWS}
+        self.plots = {view.name: Plot(height="clamp(240px, 38vh, 460px)", empty="Reading the runs …") for view in VIEWS}
         self.figures = {
             view.name: panel(view.title, widgets.HTML(f'<p class="alviz-help">{escape(view.help)}</p>'), self.plots[view.name])
             for view in VIEWS
@@ -205,7 +205,7 @@ def told(asked: Question) -> str:
     doubt = asked.doubt()
     parts = [] if found is None else [f'<p class="alviz-best">{escape(who_is_best(found))}</p>']
     parts += [f'<p class="alviz-notice" role="status">{escape(doubt)}</p>'] if doubt else []
-    parts += [table_html(standings(found))] if found is not None else ["<p>No run of this setting is finished yet.</p>"]
+    parts += [table_html(standings(found)), small_print(found)] if found is not None else ["<p>No run of this setting is finished yet.</p>"]
     return "".join(parts)
 
 
@@ -220,6 +220,15 @@ def table_html(found: Standings) -> str:
             cells.append(f"<td>{text}{f' <small>{escape(value.interval)}</small>' if value.interval else ''}</td>")
         rows.append(f'<tr><th scope="row">{escape(shorten(arm, 40))}</th>{"".join(cells)}</tr>')
     return f'<div class="alviz-scroll"><table class="alviz-table alviz-standings"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+
+
+def small_print(found: Outcome) -> str:
+    """What the columns of the numbers mean."""
+    spread = "what the seeds span, which are too few for an interval" if found.few else "95 % bootstrap intervals over the seeds"
+    text = f"In small print {spread}. AUBC: the {in_words(found.curves.metric)} averaged over the labels spent."
+    text += " p: paired sign-flip test of the AUBCs, after Holm's correction." if found.tests is not None else ""
+    text += " Labels saved: on the way to the best level that every finished run reaches." if found.saved is not None else ""
+    return f'<p class="alviz-help">{escape(text)}</p>'
 
 
 def compare(store: Any = "default", **spec: Any) -> widgets.VBox:

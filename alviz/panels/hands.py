@@ -197,6 +197,7 @@ class HandsPanel:
         opened = bool(new["hands"])
         self.body.layout.display = None if opened else "none"
         self.toggle.description = "Close" if opened else "Open"
+        (self.widget.remove_class if opened else self.widget.add_class)("alviz-closed")
         pool = (new["dataset"], new.get("params"))
         if opened and pool != self._followed:
             self._followed = pool

@@ -10,6 +10,7 @@ import traitlets
 from numpy.typing import ArrayLike, NDArray
 
 from alviz.data.dataset import Dataset
+from alviz.figures.base import plural
 from alviz.loop import Run
 from alviz.loop.round import Round
 from alviz.panels.duel import Plane, plane
@@ -263,7 +264,7 @@ class Match(Workbench):
         if self.over:
             raise ValueError(f"all {self.steps} rounds are played: press Start for another match")
         if len(picks) != self.batch:
-            raise ValueError(f"pick {self.batch} samples first, not {len(picks)}")
+            raise ValueError(f"pick {plural(self.batch, 'sample')} first, not {len(picks)}")
         self._given.picks = picks
         before = self.position
         try:

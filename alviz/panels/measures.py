@@ -106,15 +106,15 @@ def short(label: str) -> str:
 
 
 class BalancePanel(_Switched):
-    """Labels per class, or ir over the rounds. A click on a class selects its labelled samples."""
+    """Labels per class, or the imbalance ratio over the rounds. A click on a class selects its labelled samples."""
 
     def __init__(self, workbench: Workbench):
-        options = [option("profile", "labels per class"), option("curve", "ir over the rounds")]
+        options = [option("profile", "labels per class"), option("curve", "imbalance over rounds")]
         super().__init__(
             workbench,
             options,
             "Show",
-            "ir: standard deviation of the class counts over their mean.",
+            "Imbalance ratio (ir): standard deviation of the class counts over their mean.",
             "clamp(180px, 24vh, 300px)",
             "Press Start: how evenly the labels fall on the classes.",
         )

@@ -129,7 +129,7 @@ class MapBoard:
         self.controls = widgets.HBox([self.method])
         self.controls.add_class("alviz-controls")
         self.plot = Plot(height="clamp(220px, 36vh, 480px)", empty="Loading the pool …")
-        self.pointed = Thumbnails(label="Pointed at", empty="Point at the map to see a picture, click to pick it.")
+        self.pointed = Thumbnails(label="Pointed at")
         box = widgets.VBox([self.pointed])
         box.add_class("alviz-pointed-at")
         self.widget = widgets.VBox([self.plot, box])
@@ -137,8 +137,13 @@ class MapBoard:
         self.plot.observe(lambda change: self._point(change["new"]), ["hovered"])
         match.observe(lambda _: self._methods(), ["dataset", "method"])
         match.observe(lambda _: self._point(None), ["dataset", "turns"])
+        match.observe(lambda _: self._invite(), ["revealed"])
         follow(match, self.plot)
         self._methods()
+        self._invite()
+
+    def _invite(self) -> None:
+        self.pointed.empty = "Point at the map to see a picture" + ("." if self.match.revealed else ", click to pick it.")
 
     def _project(self, change: Any) -> None:
         if change["new"]:

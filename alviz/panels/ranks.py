@@ -121,9 +121,7 @@ def _reasons(every: list[Ranking]) -> str:
     whys = {one.strategy: one.why for one in every if one.why}
     if not whys:
         return ""
-    return (
-        f'<details class="alviz-report"><summary>No rank by {strategies(len(whys), "other ")}</summary><ul>{_together(whys)}</ul></details>'
-    )
+    return f'<details class="alviz-report"><summary>No rank by {strategies(len(whys), "other ")}</summary><ul tabindex="0" aria-label="Why not">{_together(whys)}</ul></details>'
 
 
 def _together(said: Mapping[str, str]) -> str:

@@ -71,6 +71,7 @@ class RivalsPanel:
         seen = widgets.Box([one.widget for one in self.only])
         seen.add_class("alviz-duel-only")
         self.widget = panel("Duel", self.map, self.table, controls, side_by_side, self.order, seen)
+        self.widget.add_class("alviz-duel-card")
         self.metric.observe(lambda _: self._curve(), ["value"])
         self.seeds.observe(lambda _: self._expect(), ["value"])
         self.button.on_click(lambda _: self._turn())

@@ -2,7 +2,7 @@
 
 import base64
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 
 import ipywidgets as widgets
@@ -178,5 +178,17 @@ def _scores(view: View, found: Explanation, parts: Mapping[str, float]) -> list[
     tied = f", tied with {plural(found.tied, 'other')}" if found.tied else ""
     rows = [("Score", f"{number(found.score, 3)} by {finished.strategy}: rank {found.rank:,} of {found.scored:,}{tied}")]
     if parts:
-        rows.append(("Made of", " · ".join(f"{name} = {number(value, 3)}" for name, value in parts.items())))
+        rows.append(
+            ("Made of", " · ".join(f"{name} = {value}" for name, value in zip(parts, told_apart(list(parts.values())), strict=True)))
+        )
     return rows
+
+
+def told_apart(values: Sequence[float]) -> list[str]:
+    """Numbers with three digits, or as many as it takes to see that they differ: "0.2823" and "0.2818", whose difference is a score."""
+    texts: list[str] = []
+    for digits in range(3, 7):
+        texts = [number(value, digits) for value in values]
+        if len(set(texts)) == len(set(values)):
+            break
+    return texts

@@ -42,7 +42,7 @@ def script(*names: str) -> str:
 class Themed(InTurn, anywidget.AnyWidget):
     """A widget whose page wears our style sheet: linked by our own Voila template, and elsewhere (JupyterLab) sent by the first widget that is asked."""
 
-    _esm = script("style.js")
+    _esm = script("focus.js", "style.js")
 
     def __init__(self, **traits: Any) -> None:
         super().__init__(**traits)

@@ -34,10 +34,10 @@ class Projection:
         """One sentence: what the axes are."""
         if "axis_1" in self.extra:
             first, second = 100 * self.extra["axis_1"], 100 * self.extra["axis_2"]
-            return f"PCA: the two axes hold {first:.0f} % and {second:.0f} % of the variance."
+            return f"PCA: the two axes hold {first:.0f}\u00a0% and {second:.0f}\u00a0% of the variance."
         if "components" in self.extra:
             name, count, kept = label(self.method), int(self.extra["components"]), 100 * self.extra["kept"]
-            given = f"the first {count} principal components ({kept:.0f} % of the variance)"
+            given = f"the first {count} principal components ({kept:.0f}\u00a0% of the variance)"
             return f"{name} of {given}; distances between far groups mean little."
         return "The two features as they are."
 

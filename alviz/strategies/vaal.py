@@ -27,7 +27,7 @@ class Vaal(QueryStrategy):
         reference="Sinha, Ebrahimi and Darrell, Variational adversarial active learning (2019), equations 1–4, Algorithms 1 and 2",
         cites=("sinha2019vaal",),
         shines="Kinds of samples that are missing from the labelled set, found without any use of the labels.",
-        fails="It knows nothing of the classes; in paper 004 it stays below random. A labelled set drawn at random looks like the pool, and there "
+        fails="It knows nothing of the classes; in Zhan et al. 2022 it stays below random. A labelled set drawn at random looks like the pool, and there "
         "is nothing to find.",
         deviation="Small networks for pictures of at most 32 × 32 pixels (larger ones are shrunk; the authors: four convolutions of 128 to 1,024 channels), "
         "and one hidden layer for features. The authors train for 100 epochs at learning rate 5e-4. The reconstruction error is summed over the "

@@ -42,8 +42,8 @@ class Waal(ScoringStrategy):
         reference="Shui, Zhou, Gagné and Wang, Deep active learning: unified and principled method for query and training (2020), and the authors' code; "
         "gradient penalty: Gulrajani et al., Improved training of Wasserstein GANs (2017), equation 3",
         cites=("shui2020waal", "gulrajani2017wgan"),
-        shines="Few labels and few epochs, as the unlabelled samples shape the embedding too: first of all methods in paper 004.",
-        fails="Many classes (paper 004): the embedding has to keep too many apart while it is made alike.",
+        shines="Few labels and few epochs, as the unlabelled samples shape the embedding too: first of all methods in Zhan et al. 2022.",
+        fails="Many classes (Zhan et al. 2022): the embedding has to keep too many apart while it is made alike.",
         deviation="The critic has no sigmoid at its end and its loss subtracts the gradient penalty from the distance it maximizes, as theory has it "
         "(the authors' code ends in a sigmoid, and has the sign of the penalty the other way round). The weight of the difference is m / (L + m) for m "
         "unlabelled samples, which makes it the distance to the whole pool; the authors' code weights the mean of the labelled ones by L / m, "

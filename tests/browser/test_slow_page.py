@@ -90,3 +90,12 @@ def test_the_walk_goes_by_keys(app_url: str, page: Any) -> None:
     page.get_by_role("button", name="Play", exact=True).wait_for()
     page.locator(".alviz-chapter").nth(3).click()
     stands(page, "Round 1, labels")
+    press(page, "Slow motion")
+    page.get_by_label("Colour by", exact=True).wait_for()
+    page.wait_for_function(  # the map has the whole pool again, not what is left of the walk's range
+        """() => {
+      const { data, _fullLayout: { xaxis, yaxis } } = document.querySelector('.js-plotly-plot');
+      const inside = (axis, v) => v === null || (v >= Math.min(...axis.range) && v <= Math.max(...axis.range));
+      return xaxis.autorange && data.every((trace) => [...trace.x].every((x, i) => inside(xaxis, x) && inside(yaxis, trace.y[i])));
+    }"""
+    )

@@ -114,7 +114,7 @@ def test_bars_are_labels_saved_most_first():
 
 def test_a_level_that_is_not_reached_is_said():
     out_of_reach = labels_saved(curves({"random": [[0.5, 0.6, 0.7]], "a": [[0.5, 0.6, 0.7]]}), 0.9, "random")
-    assert plain(figures.labels_saved_bars(out_of_reach).reading) == "No finished run reaches 90.0 % accuracy; choose a lower level."
+    assert plain(figures.labels_saved_bars(out_of_reach).reading) == "No finished run reaches 90.0 % accuracy."
     some = labels_saved(curves({"random": [[0.5, 0.6, 0.7]], "a": [[0.5, 0.7, 0.8]], "b": [[0.5, np.nan, np.nan]]}), 0.8, "random")
     drawing = figures.labels_saved_bars(some)
     assert [plain(text).strip() for text in drawing.figure["data"][1]["text"]] == ["≥ 0", "no finished run"]
@@ -154,9 +154,9 @@ def test_penalties_stand_in_their_cells():
     # The differences are the same with every seed, so every one of them is significant: c beats a in the second setting.
     assert drawing.figure["layout"]["yaxis"]["ticktext"] == ["b", "a", "c", "mean"]
     np.testing.assert_allclose(heat["z"], [[np.nan, 2, 2], [0, np.nan, 1], [0, 1, np.nan], [0, 1, 1]])
-    assert drawing.reading == "b is beaten least (0.00 of 2 settings on average over the arms), c most (1.00)."
+    assert drawing.reading == "b is beaten least (0.00 of 2 settings on average over the others), c most (1.00)."
     level = penalties({"x": curves({"a": RANDOM, "b": RANDOM})})
-    assert figures.penalty_map(level).reading == "No arm beats another significantly in 1 setting."
+    assert figures.penalty_map(level).reading == "None beats another significantly in 1 setting."
     assert "needs two seeds" in figures.penalty_map(penalties({"x": curves({"a": RANDOM[:1], "b": RANDOM[:1]})})).reading
 
 

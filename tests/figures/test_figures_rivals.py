@@ -90,11 +90,11 @@ def test_class_counts_stand_side_by_side(duel, make_dataset, make_round):
     drawing = duel_balance(["a", "b"], [a[-1], b[-1]], dataset)
     assert drawing.figure["layout"]["barmode"] == "group"
     assert [bar["x"].tolist() for bar in drawing.figure["data"]] == [[3, 3], [3, 3]]
-    assert drawing.reading == "ir a 0.00, b 0.00, the pool 0.00: as even as one another."
+    assert drawing.reading == "Imbalance ratio: a 0.00, b 0.00, the pool 0.00: as even as one another."
     lone = make_round(dataset, 1, [0, 2], [0, 0])
     assert drawing.figure["data"][0]["marker"]["pattern"] != drawing.figure["data"][1]["marker"]["pattern"]
     assert duel_balance(["a", "b"], [a[-1], lone], dataset).reading == (
-        "ir a 0.00, b 1.00, the pool 0.00: a labels most evenly; b has no label of 1 of 2 classes."
+        "Imbalance ratio: a 0.00, b 1.00, the pool 0.00: a labels most evenly; b has no label of 1 of 2 classes."
     )
     many = make_dataset(60, 20)
     wide = make_round(many, 0, range(30), many.targets[:30])

@@ -75,8 +75,8 @@ def test_the_imbalance_curve_is_sigma_over_mu(rounds, make_dataset):
     # Counts (2, 2), then (5, 3): σ = 1, μ = 4.
     assert drawing.figure["data"][0]["y"].tolist() == [0.0, 0.25]
     assert drawing.figure["layout"]["shapes"][0]["y0"] == 0.0
-    assert drawing.reading == "The labelled set's ir is 0.25 after round 1: less even than the whole pool (0.00)."
-    assert imbalance_curve(rounds).reading == "The labelled set's ir is 0.25 after round 1; it began at 0.00."
+    assert drawing.reading == "The labelled set's imbalance ratio is 0.25 after round 1: less even than the whole pool (0.00)."
+    assert imbalance_curve(rounds).reading == "The labelled set's imbalance ratio is 0.25 after round 1; it began at 0.00."
 
 
 def test_the_profile_splits_before_and_this_round(rounds, make_dataset):
@@ -86,8 +86,8 @@ def test_the_profile_splits_before_and_this_round(rounds, make_dataset):
     assert (fresh["name"], fresh["x"].tolist()) == ("this round", [3, 1])
     assert fresh["marker"]["pattern"]["shape"], "told apart without colour"
     assert drawing.figure["layout"]["barmode"] == "stack"
-    assert drawing.reading == "After round 1 T-shirt has most labels (5), Trouser fewest (3); ir is 0.25."
-    assert imbalance_profile(rounds, make_dataset(20, 2), 0).reading == "After round 0 every class has 2 labels; ir is 0.00."
+    assert drawing.reading == "After round 1 T-shirt has most labels (5), Trouser fewest (3); imbalance ratio 0.25 (even: 0)."
+    assert imbalance_profile(rounds, make_dataset(20, 2), 0).reading == "After round 0 every class has 2 labels: imbalance ratio 0."
 
 
 def test_the_profile_of_many_classes_is_sorted(make_dataset, make_round):
@@ -100,7 +100,7 @@ def test_the_profile_of_many_classes_is_sorted(make_dataset, make_round):
     assert bars["alviz_ids"][:3].tolist() == [5, 7, 3]
     assert (
         drawing.reading
-        == f"After round 0 class 5 has most labels (3), 37 of 40 classes have none; ir is {np.std([3, 2, 1] + [0] * 37) / (6 / 40):.2f}."
+        == f"After round 0 class 5 has most labels (3), 37 of 40 classes have none; imbalance ratio {np.std([3, 2, 1] + [0] * 37) / (6 / 40):.2f} (even: 0)."
     )
 
 

@@ -37,7 +37,7 @@ def test_picks_near_the_boundary_are_counted(row, half_plane):
     drawing = toy_plane(row, labelled, [50, 52, 90, 95], X, Y, half_plane, accuracy=0.8432)
     assert (
         drawing.reading
-        == f"2 of this round's 4 picks lie among the 10{NBSP}% of the pool nearest to the boundary; accuracy is 84.3{NBSP}%."
+        == f"2 of this round's 4 picks lie among the 10{NBSP}% of the pool nearest to the new boundary; accuracy is 84.3{NBSP}%."
     )
 
 

@@ -13,7 +13,7 @@ from alviz.figures.sample import prediction_history, sample_probabilities
 from alviz.loop import Run
 from alviz.loop.ranks import Ranking
 from alviz.panels.ranks import ranks_html
-from alviz.panels.sample import SamplePanel
+from alviz.panels.sample import SamplePanel, told_apart
 from alviz.panels.tracks import Track, View
 from alviz.panels.workbench import Workbench
 from alviz.strategies import QueryStrategy, Selection
@@ -308,3 +308,9 @@ def test_the_figures_read_what_they_show() -> None:
     assert star["x"] == [1] and star["y"] == [pytest.approx(0.7)]
     assert prediction_history(rows[:1], names, 0).reading == "One round so far: predicted cat."
     bars.plotly(), lines.plotly()
+
+
+def test_parts_that_differ_are_told_apart() -> None:
+    assert told_apart([0.28231, 0.28183]) == ["0.2823", "0.2818"]
+    assert told_apart([0.6, 0.25]) == ["0.600", "0.250"]
+    assert told_apart([0.5, 0.5]) == ["0.500", "0.500"]

@@ -124,11 +124,11 @@ class ResNet18(Torchvision):
     name = "resnet18"
     card = Card(
         title="ResNet-18",
-        idea="The network that papers 000 and 001 transfer from describes each picture in 512 numbers.",
+        idea="The network that Aggarwal et al. (2020, 2022) transfer from describes each picture in 512 numbers.",
         formula="global average pooling of the last block",
         needs="torchvision's file resnet18-f37072fd.pth, in torch's download folder or named; nothing is downloaded unasked",
         cost="135 (float32) to 260 (bfloat16) images a second and core at 96 pixels, 26 to 46 at 224; memory O(n · 512)",
-        reference="He, Zhang, Ren and Sun, Deep residual learning for image recognition (2016); papers 000 and 001",
+        reference="He, Zhang, Ren and Sun, Deep residual learning for image recognition (2016); transferred from by Aggarwal, Popescu and Hudelot",
         cites=("he2016resnet",),
         shines="Comparing with papers: most of them use this network.",
         fails="Pictures unlike ImageNet's.",

@@ -1,6 +1,7 @@
 export default {
   initialize(home) {
     ensureTheme(home);
+    keepFocus();
   },
   render({ el }) {
     el.style.display = "none";

@@ -83,6 +83,7 @@ export default {
         return sheet?.byteLength ? URL.createObjectURL(new Blob([bytesOf(sheet)], { type: "image/png" })) : null;
       });
       const items = model.get("items");
+      const focused = cells.find(({ button }) => button === document.activeElement)?.id;
       cells = items.map(cell);
       anchor = 0;
       grid.replaceChildren(...cells.map(({ button }) => button));
@@ -93,6 +94,7 @@ export default {
       note.hidden = model.get("hidden") === 0;
       note.textContent = `and ${model.get("hidden").toLocaleString("en")} more`;
       mark();
+      if (focused !== undefined) (cells.find(({ id }) => id === focused) ?? cells[0])?.button.focus();
     }
 
     function words() {
