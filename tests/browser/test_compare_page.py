@@ -3,17 +3,9 @@
 from typing import Any
 
 import pytest
+from gestures import press, says
 
 pytestmark = pytest.mark.browser
-
-
-def says(page: Any, words: str) -> None:
-    """Wait until the page's text contains `words`."""
-    page.wait_for_function("words => document.body.innerText.includes(words)", arg=words)
-
-
-def press(page: Any, name: str) -> None:
-    page.get_by_role("button", name=name, exact=True).click()
 
 
 def fill(page: Any, label: str, text: str) -> None:

@@ -3,12 +3,9 @@
 from typing import Any
 
 import pytest
+from gestures import says
 
 pytestmark = pytest.mark.browser
-
-
-def says(page: Any, words: str) -> None:
-    page.wait_for_function("words => document.body.innerText.includes(words)", arg=words)
 
 
 def test_a_duel_is_set_up_stepped_held_against_random_and_comes_back(app_url: str, page: Any) -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from gestures import no_sideways_scrolling, press, says
 
 pytestmark = pytest.mark.browser
 
@@ -12,19 +13,6 @@ def opened(page: Any, address: str) -> Any:
     page.goto(address)
     page.get_by_role("button", name="Start", exact=True).wait_for()
     return page
-
-
-def says(page: Any, words: str) -> None:
-    """Wait until the page's text contains `words`."""
-    page.wait_for_function("words => document.body.innerText.includes(words)", arg=words)
-
-
-def press(page: Any, name: str) -> None:
-    page.get_by_role("button", name=name, exact=True).click()
-
-
-def no_sideways_scrolling(page: Any) -> bool:
-    return bool(page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"))
 
 
 def test_a_newcomer_steps_through_rounds_on_real_pictures(app_url: str, page: Any) -> None:

@@ -3,18 +3,10 @@
 from typing import Any
 
 import pytest
+from gestures import press, says
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
-
-
-def says(page: Any, words: str) -> None:
-    """Wait until the page's text contains `words`."""
-    page.wait_for_function("words => document.body.innerText.includes(words)", arg=words)
-
-
-def press(page: Any, name: str) -> None:
-    page.get_by_role("button", name=name, exact=True).click()
 
 
 def test_pools_are_chosen_seen_and_run_over_seeds(app_url: str, page: Any) -> None:

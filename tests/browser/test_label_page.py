@@ -5,14 +5,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from gestures import no_sideways_scrolling, press, says
 from PIL import Image
 
 pytestmark = pytest.mark.browser
-
-
-def says(page: Any, words: str) -> None:
-    """Wait until the page's text contains `words`."""
-    page.wait_for_function("words => document.body.innerText.includes(words)", arg=words)
 
 
 def ready(page: Any) -> None:
@@ -23,13 +19,9 @@ def ready(page: Any) -> None:
     )
 
 
-def press(page: Any, key: str) -> None:
+def strike(page: Any, key: str) -> None:
     ready(page)
     page.keyboard.press(key)
-
-
-def click(page: Any, name: str) -> None:
-    page.get_by_role("button", name=name, exact=True).click()
 
 
 def picture(page: Any) -> str:
@@ -37,15 +29,11 @@ def picture(page: Any) -> str:
     return str(page.locator(".alviz-stage-caption").inner_text())
 
 
-def no_sideways_scrolling(page: Any) -> bool:
-    return bool(page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"))
-
-
 def practise(page: Any, address: str, per_round: int = 4) -> None:
     page.goto(f"{address}label")
     page.get_by_label("Pictures per round", exact=True).fill(str(per_round))
     page.get_by_label("Your name", exact=True).fill("Ada")
-    click(page, "Start labelling")
+    press(page, "Start labelling")
     says(page, f"picture 1 of {per_round}")
     ready(page)
 
@@ -53,26 +41,26 @@ def practise(page: Any, address: str, per_round: int = 4) -> None:
 def test_keys_label_skip_leave_out_and_undo_and_a_reload_loses_nothing(app_url: str, page: Any) -> None:
     practise(page, app_url)
     first = picture(page)
-    press(page, "8")
+    strike(page, "8")
     says(page, "picture 2 of 4")
     says(page, "last: Sneaker")
-    press(page, "s")
+    strike(page, "s")
     says(page, "picture 3 of 4")
-    press(page, "n")
+    strike(page, "n")
     says(page, "picture 4 of 4")
     assert page.evaluate("location.search").startswith("?run=")
     fourth = picture(page)
     page.reload()
     says(page, "picture 4 of 4")
     assert picture(page) == fourth
-    press(page, "0")
+    strike(page, "0")
     says(page, "Round 1 · picture 1 of 4")  # trained
     says(page, "2 labels")
     for left in (4, 3, 2, 1):
-        press(page, "u")
+        strike(page, "u")
         says(page, f"Round 0 · picture {left} of 4")
     assert picture(page) == first
-    press(page, "u")
+    strike(page, "u")
     says(page, "nothing left to undo")
     assert no_sideways_scrolling(page)
 
@@ -87,7 +75,7 @@ def test_keys_stay_quiet_while_somebody_types_and_while_they_are_held(app_url: s
     ready(page)
     page.locator("body").dispatch_event("keydown", {"key": "2", "code": "Digit2", "repeat": True})
     page.locator("body").dispatch_event("keydown", {"key": "3", "code": "Digit3", "ctrlKey": True})
-    press(page, "4")
+    strike(page, "4")
     says(page, "picture 2 of 4")
     labelled = page.locator(".alviz-stage-count").all_inner_texts()
     assert labelled == ["0", "0", "0", "1", "0", "0", "0", "0", "0", "0"]
@@ -105,19 +93,19 @@ def test_the_keyboard_alone_reaches_everything(app_url: str, page: Any) -> None:
     assert outline == "solidalviz-stage-class"
     page.keyboard.press("Space")
     says(page, "last: Trouser")
-    press(page, "+")
+    strike(page, "+")
     page.keyboard.type("Hat 9")
     page.keyboard.press("Enter")
     says(page, "last: Hat 9")
     says(page, "picture 3 of 20")
-    press(page, "5")  # the keys are back with the pictures
+    strike(page, "5")  # the keys are back with the pictures
     says(page, "last: Coat")
 
 
 def test_labels_and_predictions_are_downloaded(app_url: str, page: Any, tmp_path: Path) -> None:
     practise(page, app_url)
     for key in "1234":
-        press(page, key)
+        strike(page, key)
     says(page, "Round 1 · picture 1 of 4")
     for which, name, rows in ((0, "labels", 4), (1, "predictions", 5996)):
         with page.expect_download() as caught:
@@ -126,7 +114,7 @@ def test_labels_and_predictions_are_downloaded(app_url: str, page: Any, tmp_path
         caught.value.save_as(tmp_path / name)
         assert len((tmp_path / name).read_text().splitlines()) == rows + 1
     page.get_by_label("Class folders in", exact=True).fill(str(tmp_path / "sorted"))
-    click(page, "Sort into class folders")
+    press(page, "Sort into class folders")
     says(page, "4 pictures of 4 classes are in")
     assert sorted(path.name for path in (tmp_path / "sorted").iterdir()) == ["Dress", "Pullover", "T-shirt_top", "Trouser"]
 
@@ -142,9 +130,9 @@ def test_a_hundred_classes_are_found_by_typing_and_own_pictures_fit(app_url: str
     page.get_by_label("Folder", exact=True).fill(str(tmp_path))
     page.get_by_label("Classes, one a line", exact=True).fill("\n".join(names))
     page.get_by_label("Pictures per round", exact=True).fill("6")
-    click(page, "▸ How the pictures are chosen")
+    press(page, "▸ How the pictures are chosen")
     page.get_by_label("Features", exact=True).select_option("pca")
-    click(page, "Start labelling")
+    press(page, "Start labelling")
     says(page, "picture 1 of 6")
     says(page, "6 pictures read")
     for k in range(6):
@@ -164,7 +152,7 @@ def test_a_hundred_classes_are_found_by_typing_and_own_pictures_fit(app_url: str
 def test_an_earlier_answer_is_changed_with_a_click_and_a_picture_is_looked_at_closely(app_url: str, page: Any) -> None:
     practise(page, app_url)
     for key in "12":
-        press(page, key)
+        strike(page, key)
         says(page, f"picture {int(key) + 1} of 4")
     third = picture(page)
     said = page.locator(".alviz-stage-said")
@@ -172,11 +160,11 @@ def test_an_earlier_answer_is_changed_with_a_click_and_a_picture_is_looked_at_cl
     assert said.all_inner_texts() == ["Trouser", "T-shirt/top"]
     said.nth(1).click()
     says(page, "Your answer was: T-shirt/top")
-    press(page, "8")
+    strike(page, "8")
     says(page, "picture 3 of 4")
     assert picture(page) == third and said.all_inner_texts() == ["Sneaker", "Trouser"]
     transform = "() => document.querySelector('.alviz-stage-picture').style.transform"
-    press(page, "z")
+    strike(page, "z")
     says(page, "Whole picture")
     assert page.evaluate(transform) == "scale(3)"
     page.keyboard.press("ArrowRight")
@@ -185,7 +173,7 @@ def test_an_earlier_answer_is_changed_with_a_click_and_a_picture_is_looked_at_cl
     assert page.evaluate(transform) == ""
     page.locator(".alviz-stage-picture").click()
     assert page.evaluate(transform) == "scale(3)"
-    press(page, "s")
+    strike(page, "s")
     says(page, "picture 4 of 4")
     ready(page)
     assert page.evaluate(transform) == ""
@@ -196,11 +184,11 @@ def test_a_second_tab_gets_one_sentence(app_url: str, page: Any) -> None:
     other = page.context.new_page()
     other.goto(page.url)
     says(other, "picture 1 of 4")
-    press(page, "1")
+    strike(page, "1")
     says(page, "picture 2 of 4")
-    press(other, "2")
+    strike(other, "2")
     says(other, "changed in another tab or process")
-    press(page, "3")
+    strike(page, "3")
     says(page, "picture 3 of 4")
     other.reload()
     says(other, "picture 3 of 4")

@@ -5,16 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from gestures import says
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
 
 RUN = "explore?dataset=digits&n_queries=10&budget=40"
-
-
-def says(page: Any, words: str) -> None:
-    """Wait until the page's text contains `words`."""
-    page.wait_for_function("words => document.body.innerText.includes(words)", arg=words)
 
 
 def ready(page: Any, status: str) -> None:

@@ -3,18 +3,11 @@
 from typing import Any
 
 import pytest
+from gestures import press, says
 
 pytestmark = pytest.mark.browser
 
 PLACES = """() => Object.fromEntries([...document.querySelectorAll('.alviz-ranks > li')].map((row) => [row.firstChild.title, row.lastChild.innerText.trim()]))"""
-
-
-def press(page: Any, name: str) -> None:
-    page.get_by_role("button", name=name, exact=True).click()
-
-
-def says(page: Any, words: str) -> None:
-    page.wait_for_function("words => document.body.innerText.includes(words)", arg=words)
 
 
 def test_a_sample_says_who_picked_it_and_every_strategy_ranks_it(app_url: str, page: Any) -> None:

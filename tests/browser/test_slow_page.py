@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from gestures import press, says
 
 pytestmark = pytest.mark.browser
 
@@ -15,14 +16,6 @@ WATCH = """() => {
     const heard = document.querySelector('.alviz-heard');
     new MutationObserver(() => readings.push(heard.textContent)).observe(heard, { childList: true });
 }"""
-
-
-def press(page: Any, name: str) -> None:
-    page.get_by_role("button", name=name, exact=True).click()
-
-
-def says(page: Any, words: str) -> None:
-    page.wait_for_function("words => document.body.innerText.includes(words)", arg=words)
 
 
 def stands(page: Any, caption: str) -> None:

@@ -3,17 +3,10 @@
 from typing import Any
 
 import pytest
+from gestures import press, says
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
-
-
-def says(page: Any, words: str) -> None:
-    page.wait_for_function("words => document.body.innerText.includes(words)", arg=words)
-
-
-def press(page: Any, name: str) -> None:
-    page.get_by_role("button", name=name, exact=True).click()
 
 
 def started(page: Any, address: str, words: str) -> None:

@@ -1,9 +1,5 @@
 // The last answers as small pictures: what was said about each can be changed without undoing those after it.
 
-function make(tag, className, text = "") {
-  return Object.assign(document.createElement(tag), { className, textContent: text });
-}
-
 // row: where they are drawn, from the trait "recent"; pick(sample): one was clicked.
 function lastAnswers(model, row, pick) {
   const smalls = new Map();  // sample -> address of its small picture, "" until it is there
@@ -17,13 +13,13 @@ function lastAnswers(model, row, pick) {
     for (const sample of [...smalls.keys()]) if (!samples.includes(sample)) forget(sample);
     row.hidden = !said.length;
     row.replaceChildren(...said.map(({ sample, word }) => {
-      const button = make("button", "alviz-stage-said");
+      const button = node("button", "alviz-stage-said");
       button.type = "button";
       button.title = `${word}: change this answer`;
-      const small = make("img", "alviz-stage-small");
+      const small = node("img", "alviz-stage-small");
       small.alt = "";
       if (smalls.get(sample)) small.src = smalls.get(sample);
-      button.append(small, make("span", "alviz-stage-name", word));
+      button.append(small, node("span", "alviz-stage-name", word));
       button.addEventListener("click", () => pick(sample));
       return button;
     }));

@@ -1,11 +1,5 @@
 // One labelled control. Text from Python is only ever set as text, never as HTML.
 
-function make(tag, properties = {}, ...children) {
-  const node = Object.assign(document.createElement(tag), properties);
-  node.append(...children);
-  return node;
-}
-
 function render({ model, el }) {
   const id = `alviz-field-${Math.random().toString(36).slice(2)}`;  // every widget has a module of its own, so no counter would do
   const kind = model.get("kind");

@@ -1,11 +1,5 @@
 // A question, the guess that is locked in, and then the answer beside it. Text from Python is only ever set as text, never as HTML.
 
-function make(tag, properties = {}, ...children) {
-  const node = Object.assign(document.createElement(tag), properties);
-  node.append(...children);
-  return node;
-}
-
 function render({ model, el }) {
   const id = `alviz-guess-${Math.random().toString(36).slice(2)}`;
   el.classList.add("alviz-guess");

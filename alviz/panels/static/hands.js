@@ -6,14 +6,8 @@ const MOST_SPREAD = 2;
 const GRAIN = 256;  // points lie on a lattice of so many to a unit, which is what a page's address can say of them
 const HIT = 12;  // pixels within which a point is meant
 
-function build(tag, className, properties = {}, ...children) {
-  const node = Object.assign(document.createElement(tag), { className, ...properties });
-  node.append(...children);
-  return node;
-}
-
 function labelled(text, input) {
-  return build("label", "alviz-hands-control", {}, build("span", "", { textContent: text }), input);
+  return make("label", { className: "alviz-hands-control" }, make("span", { textContent: text }), input);
 }
 
 function decoded(scene) {
@@ -27,16 +21,16 @@ function decoded(scene) {
 function render({ model, el }) {
   const [colors, symbols, glyphs] = ["colors", "symbols", "glyphs"].map((name) => model.get(name));
   el.classList.add("alviz-hands");
-  const bar = build("div", "alviz-hands-bar", { role: "group" });
-  const canvas = build("canvas", "alviz-hands-canvas");
-  const overlay = build("div", "alviz-hands-overlay");
-  const cursor = build("div", "alviz-hands-cursor", { hidden: true });
-  const stage = build("div", "alviz-hands-stage", { tabIndex: 0 }, canvas, cursor, overlay);
+  const bar = make("div", { className: "alviz-hands-bar", role: "group" });
+  const canvas = make("canvas", { className: "alviz-hands-canvas" });
+  const overlay = make("div", { className: "alviz-hands-overlay" });
+  const cursor = make("div", { className: "alviz-hands-cursor", hidden: true });
+  const stage = make("div", { className: "alviz-hands-stage", tabIndex: 0 }, canvas, cursor, overlay);
   stage.setAttribute("role", "application");
-  const reading = build("p", "alviz-reading", { id: `alviz-hands-${Math.random().toString(36).slice(2)}` });
+  const reading = make("p", { className: "alviz-reading", id: `alviz-hands-${Math.random().toString(36).slice(2)}` });
   reading.setAttribute("aria-live", "polite");
   stage.setAttribute("aria-describedby", reading.id);
-  const keys = build("p", "alviz-help");
+  const keys = make("p", { className: "alviz-help" });
   el.append(bar, stage, reading, keys);
 
   let scene = null;
@@ -215,9 +209,9 @@ function render({ model, el }) {
     });
   };
   const makeHandle = (g) => {
-    const ring = build("div", "alviz-hands-ring");
-    const center = build("button", "alviz-hands-center", { type: "button" });
-    const edge = build("div", "alviz-hands-edge", { title: "Drag: spread" });
+    const ring = make("div", { className: "alviz-hands-ring" });
+    const center = make("button", { className: "alviz-hands-center", type: "button" });
+    const edge = make("div", { className: "alviz-hands-edge", title: "Drag: spread" });
     drag(center, (to, moving, when) => { if (to) moveTo(g, to, moving, when); else wish("shape", false); });
     drag(edge, (to, moving) => { if (to) spreadTo(g, Math.hypot(to[0] - shape.centers[g][0], to[1] - shape.centers[g][1]), moving); else wish("shape", false); });
     center.addEventListener("pointerdown", () => select(g));
@@ -324,7 +318,7 @@ function render({ model, el }) {
   });
   const undo = () => { if (painting.mayUndo) { painting.undo(); wish("paint", false); showBar(); } };
 
-  const file = build("input", "", { type: "file", accept: ".csv,text/csv", hidden: true });
+  const file = make("input", { type: "file", accept: ".csv,text/csv", hidden: true });
   file.addEventListener("change", async () => {
     const [chosen] = file.files;
     if (chosen) model.send({ kind: "file", name: chosen.name }, undefined, [await chosen.arrayBuffer()]);
@@ -335,13 +329,13 @@ function render({ model, el }) {
   // ---- the bar: of the Gaussian selected, or the brush ----
 
   const button = (text, title, press, pressed) => {
-    const node = build("button", "alviz-button", { type: "button", textContent: text, title });
+    const node = make("button", { className: "alviz-button", type: "button", textContent: text, title });
     if (pressed !== undefined) node.setAttribute("aria-pressed", String(pressed));
     node.addEventListener("click", press);
     return node;
   };
   const range = (text, value, min, max, step, slide) => {
-    const input = build("input", "", { type: "range", min, max, step, value });
+    const input = make("input", { type: "range", min, max, step, value });
     input.addEventListener("input", () => slide(Number(input.value), true));
     input.addEventListener("change", () => slide(Number(input.value), false));
     return labelled(text, input);
@@ -360,8 +354,8 @@ function render({ model, el }) {
   const gaussianBar = () => {
     bar.setAttribute("aria-label", "The Gaussian selected");
     const g = selected;
-    const kinds = build("select", "");
-    for (let k = 0; k < 5; k++) kinds.append(build("option", "", { value: k, textContent: `${glyphs[k]} ${name(k)}` }));
+    const kinds = make("select");
+    for (let k = 0; k < 5; k++) kinds.append(make("option", { value: k, textContent: `${glyphs[k]} ${name(k)}` }));
     kinds.value = shape.classes[g];
     kinds.addEventListener("change", () => { shape.classes[g] = Number(kinds.value); wish("shape", false); });
     const drop = button("Remove", "Take this Gaussian away", () => remove(g));
@@ -369,7 +363,7 @@ function render({ model, el }) {
     const more = button("Add", "One more Gaussian, up to five", add);
     more.disabled = shape.centers.length >= 5;
     return [
-      build("b", "", { textContent: `Gaussian ${g + 1} of ${shape.centers.length}` }), labelled("Class", kinds),
+      make("b", { textContent: `Gaussian ${g + 1} of ${shape.centers.length}` }), labelled("Class", kinds),
       range("Spread", shape.spreads[g], LEAST_SPREAD, MOST_SPREAD, 0.05, (value, moving) => spreadTo(g, value, moving)),
       range("Weight", Math.log2(shape.weights[g]), -6, 3, 0.25, (value, moving) => { shape.weights[g] = 2 ** value; wish("shape", moving); }),
       drop, more,
@@ -377,7 +371,7 @@ function render({ model, el }) {
   };
   const paintBar = () => {
     bar.setAttribute("aria-label", "Brush");
-    const kinds = build("span", "alviz-hands-kinds", {});
+    const kinds = make("span", { className: "alviz-hands-kinds" });
     for (let k = 0; k < 5; k++) {
       const node = button(`${glyphs[k]} ${name(k)}`, `Paint class ${name(k)} (key ${k + 1})`, () => { [brush, tool] = [k, "brush"]; showBar(); }, tool === "brush" && brush === k);
       node.style.setProperty("--class", colors[k]);
@@ -391,7 +385,7 @@ function render({ model, el }) {
       kinds, button("Erase", "Take points away (key E)", () => { tool = "erase"; showBar(); }, tool === "erase"),
       button("Label", "Click points to label them", () => { tool = "label"; showBar(); }, tool === "label"),
       range("Radius", radius, 0.1, 1.5, 0.1, (value) => { radius = value; later(); }), range("Points", density, 1, 40, 1, (value) => { density = value; }),
-      back, clear, button("Load CSV", "Paint the points of a file with the columns x, y and label", () => file.click()), build("span", "alviz-hands-count", { textContent: `${painting.points.ids.length.toLocaleString("en")} points${painting.full ? " – no room for more" : ""}` }),
+      back, clear, button("Load CSV", "Paint the points of a file with the columns x, y and label", () => file.click()), make("span", { className: "alviz-hands-count", textContent: `${painting.points.ids.length.toLocaleString("en")} points${painting.full ? " – no room for more" : ""}` }),
     ];
   };
 

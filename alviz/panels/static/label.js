@@ -22,51 +22,51 @@ export default {
   render({ model, el }) {
     el.classList.add("alviz-stage");
     el.tabIndex = -1;
-    const bar = make("div", "alviz-stage-bar");
-    const fill = make("div", "alviz-stage-fill");
+    const bar = node("div", "alviz-stage-bar");
+    const fill = node("div", "alviz-stage-fill");
     bar.setAttribute("role", "progressbar");
     bar.setAttribute("aria-label", "This round");
     bar.append(fill);
-    const heading = make("h2", "alviz-stage-heading");
-    const word = make("span", "alviz-stage-word");
+    const heading = node("h2", "alviz-stage-heading");
+    const word = node("span", "alviz-stage-word");
     word.setAttribute("role", "status");
-    const head = make("div", "alviz-stage-head");
+    const head = node("div", "alviz-stage-head");
     head.append(heading, word);
 
-    const frame = make("div", "alviz-stage-frame");
-    const picture = make("img", "alviz-stage-picture");
+    const frame = node("div", "alviz-stage-frame");
+    const picture = node("img", "alviz-stage-picture");
     picture.draggable = false;
-    const instead = make("p", "alviz-stage-instead");
+    const instead = node("p", "alviz-stage-instead");
     frame.append(picture, instead);
-    const caption = make("p", "alviz-stage-caption");
-    const note = make("p", "alviz-stage-note");
-    const left = make("div", "alviz-stage-left");
-    const recent = make("div", "alviz-stage-recent");
+    const caption = node("p", "alviz-stage-caption");
+    const note = node("p", "alviz-stage-note");
+    const left = node("div", "alviz-stage-left");
+    const recent = node("div", "alviz-stage-recent");
     recent.setAttribute("role", "group");
     recent.setAttribute("aria-label", "Your last answers, newest first");
     left.append(frame, caption, note, recent);
 
-    const filter = make("input", "alviz-stage-filter");
+    const filter = node("input", "alviz-stage-filter");
     filter.type = "search";
     filter.placeholder = "Type to find a class   /";
     filter.setAttribute("aria-label", "Find a class");
-    const classes = make("div", "alviz-stage-classes");
+    const classes = node("div", "alviz-stage-classes");
     classes.setAttribute("role", "group");
     classes.setAttribute("aria-label", "Classes");
-    const none = make("p", "alviz-stage-none", "No class of that name.");
-    const adding = make("form", "alviz-stage-adding");
-    const added = make("input", "alviz-stage-added");
+    const none = node("p", "alviz-stage-none", "No class of that name.");
+    const adding = node("form", "alviz-stage-adding");
+    const added = node("input", "alviz-stage-added");
     added.type = "text";
     added.maxLength = 200;
     added.placeholder = "New class for this picture   +";
     added.setAttribute("aria-label", "Name of a new class for this picture");
-    const add = make("button", "alviz-button", "Add");
+    const add = node("button", "alviz-button", "Add");
     add.type = "submit";
     adding.append(added, add);
-    const actions = make("div", "alviz-stage-actions");
-    const right = make("div", "alviz-stage-right");
+    const actions = node("div", "alviz-stage-actions");
+    const right = node("div", "alviz-stage-right");
     right.append(filter, classes, none, adding, actions);
-    const body = make("div", "alviz-stage-body");
+    const body = node("div", "alviz-stage-body");
     body.append(left, right);
     el.append(head, bar, body);
 
@@ -93,7 +93,7 @@ export default {
     };
     const textOf = (value) => (typeof value === "function" ? value() : value ?? "");
     for (const command of Object.values(commands)) {
-      command.button = make("button", "alviz-button alviz-stage-action");
+      command.button = node("button", "alviz-button alviz-stage-action");
       command.button.type = "button";
       command.button.addEventListener("click", command.run);
       actions.append(command.button);
@@ -117,12 +117,12 @@ export default {
     function buildClasses() {
       const names = model.get("classes");
       cells = names.map((name, k) => {
-        const button = make("button", "alviz-stage-class");
+        const button = node("button", "alviz-stage-class");
         button.type = "button";
         const key = DIGITS[k] ?? "";
-        const count = make("span", "alviz-stage-count");
-        const share = make("span", "alviz-stage-share");
-        button.append(make("kbd", "alviz-stage-key", key), make("span", "alviz-stage-name", name), count, share);
+        const count = node("span", "alviz-stage-count");
+        const share = node("span", "alviz-stage-share");
+        button.append(node("kbd", "alviz-stage-key", key), node("span", "alviz-stage-name", name), count, share);
         if (key) button.setAttribute("aria-keyshortcuts", key);
         button.addEventListener("click", () => { answer("label", k); });
         return { button, name, count, share };
@@ -321,7 +321,7 @@ export default {
 
     function drawCommands() {
       for (const command of Object.values(commands)) {
-        command.button.replaceChildren(make("kbd", "alviz-stage-key", command.key), document.createTextNode(textOf(command.label)));
+        command.button.replaceChildren(node("kbd", "alviz-stage-key", command.key), document.createTextNode(textOf(command.label)));
         command.button.title = textOf(command.title);
         command.button.setAttribute("aria-keyshortcuts", command.key);
       }

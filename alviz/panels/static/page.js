@@ -39,3 +39,14 @@ function bytesOf(view) {
   return view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength);
 }
 
+// An element with properties and what is in it; or, shorter, with a class and a text.
+function make(tag, properties = {}, ...children) {
+  const made = Object.assign(document.createElement(tag), properties);
+  made.append(...children);
+  return made;
+}
+
+function node(tag, className, text = "") {
+  return make(tag, { className, textContent: text });
+}
+

@@ -1,11 +1,5 @@
 // Several things chosen from a menu, each a chip that can be taken off again. Text from Python is only ever set as text, never as HTML.
 
-function make(tag, properties = {}, ...children) {
-  const node = Object.assign(document.createElement(tag), properties);
-  node.append(...children);
-  return node;
-}
-
 function render({ model, el }) {
   const id = `alviz-several-${Math.random().toString(36).slice(2)}`;
   el.classList.add("alviz-field", "alviz-several");

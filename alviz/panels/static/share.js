@@ -1,11 +1,5 @@
 // A button that opens a sheet: the page's link with what it hides and locks, a script, BibTeX. Text from Python is only ever set as text.
 
-function make(tag, properties = {}, ...children) {
-  const node = Object.assign(document.createElement(tag), properties);
-  node.append(...children);
-  return node;
-}
-
 // Without a secure connection (http on another machine) there is no clipboard: there the text is selected and copied as by hand.
 async function copy(source, said) {
   const field = source.matches("input") ? source : null;

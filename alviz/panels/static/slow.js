@@ -16,12 +16,6 @@ function icon(name) {
   return svg;
 }
 
-function make(tag, properties = {}, ...children) {
-  const node = Object.assign(document.createElement(tag), properties);
-  node.append(...children);
-  return node;
-}
-
 const lastOf = (model) => model.get("phases").reduce((sum, phase) => sum + phase.count, 0) - 1;
 const phaseAt = (model, position) => model.get("phases").find((phase) => position >= phase.first && position < phase.first + phase.count);
 

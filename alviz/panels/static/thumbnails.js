@@ -2,10 +2,6 @@
 
 const FLAGS = { right: ["✓", "predicted right"], wrong: ["✗", "predicted wrong"] };
 
-function node(tag, className, text = "") {
-  return Object.assign(document.createElement(tag), { className, textContent: text });
-}
-
 // "name<tab>number": the name is cut where space is short, the number never.
 function lineOf(line) {
   const span = node("span", "alviz-thumbnail-line");
