@@ -191,7 +191,9 @@ def _scores(view: View, found: Explanation, parts: Mapping[str, float]) -> list[
     tied = f", tied with {plural(found.tied, 'other')}" if found.tied else ""
     rows = [("Score", f"{number(found.score, 3)} by {finished.strategy}: rank {found.rank:,} of {found.scored:,}{tied}")]
     if parts:
-        rows.append(("Made of", " · ".join(f"{name} = {value}" for name, value in zip(parts, told_apart(list(parts.values())), strict=True))))
+        rows.append(
+            ("Made of", " · ".join(f"{name} = {value}" for name, value in zip(parts, told_apart(list(parts.values())), strict=True)))
+        )
     return rows
 
 

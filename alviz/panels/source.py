@@ -165,5 +165,5 @@ def report_html(report: Report) -> str:
     more = len(report.skipped) + len(report.duplicates) - len(items)
     if more > 0:
         items.append(f"<li>… and {more:,} more</li>")
-    which = f"<details><summary>Which ones</summary><ul tabindex="0" aria-label="Left out">{''.join(items)}</ul></details>" if items else ""
+    which = f'<details><summary>Which ones</summary><ul tabindex="0" aria-label="Left out">{"".join(items)}</ul></details>' if items else ""
     return f'<div class="alviz-report">{line}{which}</div>'
