@@ -63,22 +63,10 @@ def embedding_map(
     measured = trustworthiness is not None and np.isfinite(trustworthiness)
     quality = f"trustworthiness {trustworthiness:.2f}" if measured else ""
     corner = " · ".join(filter(None, [escape(title), quality]))
-    told = (
-        {"hovertext": "Of each sample's neighbours on the map: how far they are neighbours in the features too. 1 is best."}
-        if measured
-        else {}
-    )
-    note = {
-        "text": corner,
-        **told,
-        "x": 0,
-        "y": 0,
-        "xref": "paper",
-        "yref": "paper",
-        "xanchor": "left",
-        "yanchor": "bottom",
-        "showarrow": False,
-    }
+    note: dict[str, Any] = {"text": corner, "x": 0, "y": 0, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom"}
+    note["showarrow"] = False
+    if quality:
+        note["hovertext"] = "Of each sample's neighbours on the map: how far they are neighbours in the features too. 1 is best."
     look = layout(
         f"embedding {title}",
         xaxis=bare_axis(),

@@ -106,3 +106,11 @@ def test_figures_and_runs_are_taken_along(app_url: str, page: Any, tmp_path: Pat
     started.value.save_as(tmp_path / "saved.html")
     found = (tmp_path / "saved.html").read_text(encoding="utf-8")
     assert "<title>random and margin on digits</title>" in found
+
+
+def test_a_match_is_played_in_front_of_an_audience(app_url: str, page: Any) -> None:
+    page.goto(f"{app_url}versus?n_queries=2&present=1")
+    for name, words in (("Start", "0 of 2 picked"), ("Surprise me", "2 of 2 picked"), ("Label and train", "Round 1:")):
+        page.get_by_role("button", name=name, exact=True).click()
+        says(page, words)
+    assert page.locator("nav:visible, select:visible").count() == 0
