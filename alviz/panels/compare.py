@@ -8,7 +8,7 @@ import numpy as np
 
 from alviz.figures import grid_progress
 from alviz.figures.base import plural, shorten
-from alviz.figures.curves import in_words
+from alviz.figures.curves import in_words, value_text
 from alviz.panels.address import LONG, Address, entry_of, fits, one_of, text_of
 from alviz.panels.comparing import Comparing
 from alviz.panels.download import Download
@@ -93,10 +93,10 @@ class Runs:
         """What there is of the chosen run."""
         comparing, cell = self.comparing, self.comparing.cell
         asked, self.opening.layout.display = comparing.question, "none"
-        if cell is None or comparing.grid is None:
+        if cell is None or (grid := comparing.grid) is None:
             self.told.value = ""
             return
-        where = f"<b>{escape(str(cell.label(usual_arms(comparing.grid))))}</b>, {escape(setting_of(comparing.grid, cell, usual_arms(comparing.grid)))}, seed {cell.seed}"
+        where = f"<b>{escape(str(cell.label(usual_arms(grid))))}</b>, {escape(setting_of(grid, cell, usual_arms(grid)))}, seed {cell.seed}"
         if cell.key in comparing.failed:
             self.told.value = f'{where}<div class="alviz-error" role="alert">{escape(comparing.failed[cell.key])}</div>'
             return
@@ -107,11 +107,12 @@ class Runs:
         last = rows.iloc[-1]
         self.told.value = (
             f"{where}: {plural(int(last['round']), 'round')}, {plural(int(last['n_labelled']), 'label')}, "
-            f"accuracy {last['accuracy']:.1%}. In a notebook: <code>alviz.panels.explore(run={str(last['run'])!r})</code>"
+            f"accuracy {value_text(last['accuracy'], 'accuracy')}. In a notebook: <code>alviz.panels.explore(run={str(last['run'])!r})</code>"
         )
         self.round.maximum = int(last["round"])
         shown = min(int(self.round.value or 0), int(last["round"]))
-        self.link.value = f'<a class="alviz-open" href="explore?run={last["run"]}&amp;round={shown}" target="_blank">Open in Explore</a>'
+        budget = cell.n_initial + grid.rounds * cell.n_queries
+        self.link.value = f'<a class="alviz-open" href="explore?run={last["run"]}&amp;round={shown}&amp;budget={budget}" target="_blank">Open in Explore</a>'
         self.opening.layout.display = None
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from alviz import projections
+from alviz.figures.curves import value_text
 from alviz.loop import Run
 from alviz.panels.address import Address, entry_of, fits, of_field, of_fields, one_of, several, text_of, told, whole
 from alviz.panels.field import Field, option
@@ -98,7 +99,7 @@ class History:
         if view is None:
             return
         titles = [
-            f"round {r.index}: {r.n_labelled:,} labels, accuracy {r.metrics['accuracy']:.1%}"
+            f"round {r.index}: {r.n_labelled:,} labels, accuracy {value_text(r.metrics['accuracy'], 'accuracy')}"
             if not math.isnan(r.metrics["accuracy"])
             else f"round {r.index}: {r.n_labelled:,} labels"
             for r in view.rounds

@@ -180,7 +180,7 @@ class HandsPanel:
         hands.observe(lambda _: self._offer(), ["learner"])
         hands.observe(lambda _: self._show(), ["picture", "error", "mode"])
         duel.observe(lambda change: self._follow(change["old"], change["new"]), ["config"])
-        duel.observe(lambda change: setattr(self.buttons["Use this pool"], "disabled", change["new"]), ["busy"])
+        duel.observe(lambda _: self._stand(), ["busy"])
         self._offer()
         self._follow({}, duel.config)
 
@@ -251,7 +251,16 @@ class HandsPanel:
                 self.fields["learner"].note = f"{1000 * picture.seconds:.0f} ms a picture{slow}."
             names = self.plane.names[:2] if picture.pool is None else picture.pool.class_names
             self.legend.value = plane_legend(names, hands.kind, "the next picks")
-            self.buttons["Label the stars"].disabled = len(picture.picks) == 0
+        self._stand()
+
+    def _stand(self) -> None:
+        """Buttons that can do nothing cannot be pressed."""
+        picture = self.hands.picture
+        empty = picture is None or picture.pool is None
+        self.buttons["Label the stars"].disabled = picture is None or len(picture.picks) == 0
+        for name in ("Reset labels", "Save CSV"):
+            self.buttons[name].disabled = empty
+        self.buttons["Use this pool"].disabled = empty or self.duel.busy
 
     def _save(self) -> None:
         hands, picture = self.hands, self.hands.picture

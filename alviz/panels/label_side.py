@@ -8,7 +8,7 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from alviz.figures.base import plural
+from alviz.figures.base import percent, plural
 from alviz.panels.download import Download
 from alviz.panels.field import Field, option
 from alviz.panels.frame import panel
@@ -133,7 +133,7 @@ class LabelSide:
         if last.cross_validated and last.n_labelled < FEWEST:
             text += ": too few to measure it."
         else:
-            text += "." if math.isnan(accuracy) else f": {accuracy:.0%} right, {measured}."
+            text += "." if math.isnan(accuracy) else f": {percent(accuracy)} right, {measured}."
         spec = run.dataset.spec
         if spec is not None and spec["name"] == PRACTICE:
             labelled = session.now.labelled

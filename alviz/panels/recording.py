@@ -15,6 +15,7 @@ import ipywidgets as widgets
 import numpy as np
 
 from alviz.figures.base import plural
+from alviz.figures.curves import value_text
 from alviz.panels.duel import plane as look
 from alviz.panels.field import Field
 from alviz.panels.guess import COLUMNS, MARKS, Guess, Tally
@@ -113,7 +114,10 @@ class Recorder:
         kinds = [entry["value"] for entry in KINDS]
         plots = {kind: [[self._plot(picture(look(run, r, kind))) for run in duel.runs] for r in rounds] for kind in kinds}
         told = [run.rounds for run in duel.runs]
-        titles = [[heading(run.name, f"{run.rounds[r].metrics['accuracy']:.1%} accuracy") for run in duel.runs] for r in rounds]
+        titles = [
+            [heading(run.name, f"{value_text(run.rounds[r].metrics['accuracy'], 'accuracy')} accuracy") for run in duel.runs]
+            for r in rounds
+        ]
         labels = [f"round {r}: {plural(told[0][r].n_labelled, 'label')}" for r in rounds]
         timeline = Timeline(shown=0, last=duel.position, planned=duel.position, titles=labels)
         background = Field(label="Background", options=list(KINDS), value=duel.config["kind"], help="What is drawn over the plane.")

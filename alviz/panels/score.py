@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alviz.data.dataset import Dataset
-from alviz.figures.base import SPACE, plural, shorten, spoken
+from alviz.figures.base import plural, shorten, spoken
+from alviz.figures.curves import value_text
 from alviz.loop.round import Round
 from alviz.panels.match import DRAWS, Turn
 
@@ -64,7 +65,7 @@ def headline(found: Score, rival: str) -> str:
 
 def percent(share: float) -> str:
     """An accuracy: "86.4 %"."""
-    return "–" if math.isnan(share) else f"{100 * share:.1f}{SPACE}%"
+    return "–" if math.isnan(share) else value_text(share, "accuracy")
 
 
 def table(turns: Sequence[Turn], reference: NDArray[np.float64], rival: str) -> str:

@@ -11,6 +11,7 @@ from alviz import data, learners, strategies
 from alviz.data.dataset import Dataset
 from alviz.figures import Drawing, accuracy_html, accuracy_table, toy_plane
 from alviz.figures.base import plural
+from alviz.figures.curves import value_text
 from alviz.figures.toy import grid
 from alviz.panels.address import LONGEST, Address, entry_of, of_field, of_fields, one_of, several, text_of, told, whole
 from alviz.panels.duel import DEFAULTS, Duel, Plane
@@ -201,7 +202,7 @@ class ToyPlanes:
             if k < len(planes):
                 drawing = picture(planes[k])
                 finished = planes[k].run.rounds[planes[k].shown]
-                title.value = heading(planes[k].run.name, f"{finished.metrics['accuracy']:.1%} accuracy")
+                title.value = heading(planes[k].run.name, f"{value_text(finished.metrics['accuracy'], 'accuracy')} accuracy")
                 plot.show(drawing.figure, drawing.reading)
             elif k < count:
                 title.value = heading(waiting[k], "")

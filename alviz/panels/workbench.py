@@ -13,6 +13,7 @@ import traitlets
 
 from alviz import data
 from alviz.data.dataset import Dataset
+from alviz.figures.curves import value_text
 from alviz.loop import Run
 from alviz.loop.explain import without
 from alviz.panels.floor import Floor
@@ -411,7 +412,11 @@ def parted(run: Run, twin: Run, sample: int) -> str:
     since = [set(np.concatenate([finished.queried for finished in one.rounds[: r + 1]]).tolist()) for one in (run, twin)]
     others = since[1] - since[0]
     accuracy = [one.rounds[r].metrics["accuracy"] for one in (twin, run)]
-    measured = "" if any(map(math.isnan, accuracy)) else f"; accuracy in round {r}: {accuracy[0]:.1%}, with it {accuracy[1]:.1%}"
+    measured = (
+        ""
+        if any(map(math.isnan, accuracy))
+        else f"; accuracy in round {r}: {value_text(accuracy[0], 'accuracy')}, with it {value_text(accuracy[1], 'accuracy')}"
+    )
     return f"Without sample {sample:,} the labels up to round {r} fell on other samples in {len(others):,} of {len(since[1]):,} cases{measured}."
 
 

@@ -116,7 +116,7 @@ def test_a_run_is_chosen_and_opened_in_explore_at_any_round(page: Compare, store
     assert "<b>margin</b>, digits, seed 1: 2 rounds, 45 labels" in page.runs.told.value
     page.runs.round.value = 1
     run = mine.run.iloc[0]
-    assert f'href="explore?run={run}&amp;round=1"' in page.runs.link.value
+    assert f'href="explore?run={run}&amp;round=1&amp;budget=45"' in page.runs.link.value
     bench = Workbench(store=store)
     bench.resume(run, 1)
     bench.wait(60)

@@ -241,6 +241,7 @@ def test_the_pool_made_by_hand_runs_on_the_page() -> None:
 def test_a_painting_from_a_file_goes_to_the_page_and_runs() -> None:
     page = Toy(Duel(hands="paint", strategies=["random", "margin"], learner="logistic"))
     page.hands.hands.wait(60)
+    assert all(button.disabled for button in page.hands.buttons.values())  # nothing is painted yet
     points = np.random.default_rng(0).normal(size=(40, 2)).astype(np.float32)
     targets = np.arange(40) % 2
     plane = page.hands.plane
@@ -252,6 +253,7 @@ def test_a_painting_from_a_file_goes_to_the_page_and_runs() -> None:
     plane._answer(plane, {"kind": "paint", "version": 1, "moving": False}, [plane.loaded["xy"], plane.loaded["classes"], ids])
     page.hands.hands.wait(60)
     assert plane.answered == 1
+    assert not any(button.disabled for button in page.hands.buttons.values())
     page.hands.buttons["Use this pool"].click()
     page.duel.wait(60)
     page.header.buttons["Start"].click()

@@ -47,7 +47,7 @@ def test_a_plane_is_recorded_round_by_round_over_every_background() -> None:
     runs = part.owner.duel.runs
     for r, titles in enumerate(node["titles"]):
         for run, title in zip(runs, titles, strict=True):
-            assert f"<b>{run.name}</b>" in title and f"{run.rounds[r].metrics['accuracy']:.1%}" in title
+            assert f"<b>{run.name}</b>" in title and f"{100 * run.rounds[r].metrics['accuracy']:.1f}\u00a0%" in title
     assert "Recorded with seed 3 and overlap " in node["note"]
 
 
