@@ -78,7 +78,7 @@ def _names_beside(
     names: list[str], x: NDArray[np.float64], y: NDArray[np.float64], wide: tuple[float, float], span: tuple[float, float]
 ) -> list[dict[str, Any]]:
     """A name above each point, to its right, or to its left where it lies in the right half; those that would cover each other are moved apart upwards."""
-    height, reach = 0.05 * (span[1] - span[0]), 0.3 * (wide[1] - wide[0])
+    height, reach = 0.08 * (span[1] - span[0]), 0.3 * (wide[1] - wide[0])
     notes: list[dict[str, Any]] = []
     placed: list[tuple[float, float, float]] = []  # height, left end, right end
     for i in np.argsort(y, kind="stable"):
