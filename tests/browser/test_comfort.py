@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from gestures import no_sideways_scrolling, press, says
 
 pytestmark = pytest.mark.browser
 
@@ -38,14 +39,6 @@ def open_(page: Any, app_url: str, address: str) -> None:
     )
 
 
-def says(page: Any, words: str) -> None:
-    page.wait_for_function("words => document.body.innerText.includes(words)", arg=words)
-
-
-def press(page: Any, name: str) -> None:
-    page.get_by_role("button", name=name, exact=True).click()
-
-
 def no_rule_is_broken(page: Any, themes: Sequence[str] = THEMES) -> None:
     """As the page stands now: all rules in the first of the themes, and the one about colours in the others."""
     for k, theme in enumerate(themes):
@@ -65,7 +58,7 @@ def test_no_rule_is_broken_in_any_theme_nor_anything_beyond_the_edge(app_url: st
     no_rule_is_broken(page)
     for width, height in ((1920, 1080), (820, 1180)):
         page.set_viewport_size({"width": width, "height": height})
-        assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+        assert no_sideways_scrolling(page)
 
 
 def test_no_rule_is_broken_with_everything_opened(app_url: str, page: Any) -> None:
@@ -73,7 +66,7 @@ def test_no_rule_is_broken_with_everything_opened(app_url: str, page: Any) -> No
     says(page, "Only k-center saw")
     page.locator(".alviz-thumbnail:visible").first.click()
     press(page, "Rank it under every strategy")
-    says(page, "Among the first")
+    page.get_by_role("button", name="slow strategies too").wait_for()
     page.locator(".alviz-report summary:visible").last.click()
     press(page, "Slow motion")
     page.wait_for_selector(".alviz-chapter")
