@@ -46,9 +46,3 @@ def test_the_report_is_a_table_with_a_line_for_every_row(page: ModuleType) -> No
     assert cells[0] == ["what", "measured", "target", ""]
     assert set("".join(cells[1])) == {"-", ":"}
     assert cells[2:] == [["first", "1.00 s", "≤ 2.00 s", "met"], ["second", "300 MB", "", ""]]
-
-
-def test_the_section_is_replaced_and_the_rest_of_the_document_stays(page: ModuleType) -> None:
-    once = page.put("old", "# Measurements\n")
-    assert once == f"# Measurements\n\n{page.BEGIN}\nold\n{page.END}\n"
-    assert page.put("new", once + "\n## More\n") == f"# Measurements\n\n{page.BEGIN}\nnew\n{page.END}\n\n## More\n"
