@@ -119,11 +119,10 @@ class VisitorKernels(AsyncMappingKernelManager):
         """Start a kernel: for a visitor, who has been let in, at once, or the spare one is given; for the pool as soon as there is room, and nobody is
         refused for it."""
         task = asyncio.current_task()
-        spare = self._spare
-        if task is not spare and not any(task in pool for pool in self._pools.values()):
-            if spare is not None and _succeeded(spare):
+        if task is not self._spare and not any(task in pool for pool in self._pools.values()):
+            if spare := self._spare_ids() & set(self.list_kernel_ids()):  # it may have ended a moment ago
                 self._spare = None
-                return spare.result()
+                return spare.pop()
             kernel_id: str = await super().start_kernel(**kwargs)
             return kernel_id
         while not self.room():

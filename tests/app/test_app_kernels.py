@@ -174,6 +174,17 @@ def test_a_spare_kernel_that_died_is_replaced(pooling: Pooling) -> None:
     assert asyncio.run(scene()) == ["s1"]
 
 
+def test_a_spare_kernel_that_has_just_died_is_given_to_nobody(pooling: Pooling) -> None:
+    async def scene() -> str:
+        pooling.keep_spare()
+        assert pooling._spare is not None
+        await pooling._spare
+        pooling._kernels.clear()
+        return await pooling.start_kernel(kernel_name=KERNEL_NAME)
+
+    assert asyncio.run(scene()) == "s1"
+
+
 def test_without_warm_kernels_there_is_no_spare_one(manager: Manager) -> None:
     manager.keep_spare()
     assert manager._spare is None and manager.left_at(0) == []
