@@ -55,7 +55,7 @@ def test_a_grid_is_run_read_and_opened(app_url: str, page: Any) -> None:
     page.mouse.click(box["x"] + 0.75 * box["width"], box["y"] + 0.4 * box["height"])  # second row, second seed
     says(page, "margin, digits, seed 1: 2 rounds, 30 labels")
     fill(page, "Round", "1")
-    page.wait_for_function("() => document.querySelector('.alviz-open').href.endsWith('round=1')")
+    page.wait_for_function("() => document.querySelector('.alviz-open').href.includes('round=1&')")
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
     address = page.url

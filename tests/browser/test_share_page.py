@@ -54,3 +54,16 @@ def test_a_painted_pool_opens_elsewhere_point_for_point(app_url: str, page: Any)
     stage.focus()
     page.keyboard.press("Space")  # painted on from there
     expect(page.locator(".alviz-hands-count")).to_have_text("36 points")
+
+
+def test_nothing_can_be_clicked_before_the_address_is_read(app_url: str, page: Any) -> None:
+    held: list[Any] = []
+    page.route(lambda url: "url.js" in url, lambda route: held.append(route))
+    page.goto(f"{app_url}explore?dataset=moons&n_queries=3")
+    page.get_by_role("button", name="Start", exact=True).wait_for()
+    page.wait_for_selector(".js-plotly-plot .main-svg")
+    assert page.evaluate("() => getComputedStyle(document.querySelector('.alviz-page button')).pointerEvents") == "none"
+    for route in held:
+        route.continue_()
+    page.get_by_role("button", name="Start", exact=True).click()
+    page.wait_for_function("() => document.body.innerText.includes('3/100 labels')")

@@ -20,6 +20,7 @@ export default {
     model.save_changes();
     model.set("opened", true);
     model.save_changes();
+    document.documentElement.dataset.addressed = "";  // until then a click would be about other settings than the address has
   },
   render({ el }) {
     el.style.display = "none";
