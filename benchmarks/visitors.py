@@ -59,6 +59,7 @@ def spent(app: App) -> float:
 def differences(visitor: Visitor, dataset: Any) -> list[str]:
     """What a visitor is shown that is not as in a run made here with the same settings."""
     from alviz import Run
+    from alviz.figures.curves import value_text
 
     own = Run(
         dataset,
@@ -76,7 +77,7 @@ def differences(visitor: Visitor, dataset: Any) -> list[str]:
         wrong.append("queries")
     if f"{last.n_labelled:,}/" not in visitor.status():
         wrong.append("status")
-    told = [f"{finished.n_labelled:,} labels, accuracy {finished.metrics['accuracy']:.1%}" for finished in own.rounds]
+    told = [f"{finished.n_labelled:,} labels, accuracy {value_text(finished.metrics['accuracy'], 'accuracy')}" for finished in own.rounds]
     if [title.split(": ", 1)[1] for title in visitor.titles()] != told:
         wrong.append("accuracy")
     if not visitor.said(visitor.settings):

@@ -11,7 +11,6 @@ import socket
 import tempfile
 from collections.abc import Callable
 from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -34,6 +33,7 @@ from alviz.app.kernels import MODULES, OwnKernelSpec, VisitorKernels
 from alviz.app.lessons import LESSONS
 from alviz.app.pages import PAGES, notebook_dir
 from alviz.app.saved_lessons import SavedLessons
+from alviz.figures.plotlyjs import PLOTLY_JS
 from alviz.figures.slide import SLIDE
 
 TEMPLATES = Path(__file__).parent / "template"
@@ -106,7 +106,7 @@ class AppServer(Voila):
         """The addresses that are answered, and no others: no file browser, no notebook sources, no REST beyond the kernel's own."""
         voila_files = [Path(path) for path in self.static_paths if Path(path).is_dir()]
         extension_files = [Path(path) for path in self.labextensions_path if Path(path).is_dir()]
-        own_files = {"folders": [TEMPLATES / "static", PANEL_FILES], "named": {"plotly.min.js": plotly_js()}}
+        own_files = {"folders": [TEMPLATES / "static", PANEL_FILES], "named": {PLOTLY_JS.name: PLOTLY_JS}}
         voila = {"template_paths": self.template_paths, "config": self.config, "voila_configuration": self.voila_configuration}
         return [
             (r"/", handlers.HomeHandler),
@@ -160,23 +160,15 @@ class AppServer(Voila):
 
     async def _warm_up(self, first_page: str) -> None:
         """Compress the one large file, then fill the pools one page after the other, for side by side all would be late; then the spare kernel."""
-        await asyncio.to_thread(lambda: load(plotly_js()).compressed)
+        await asyncio.to_thread(lambda: load(PLOTLY_JS).compressed)
         for page in sorted(PAGES, key=lambda page: page.name != first_page):
             await self.kernel_manager.fill_pool(f"{page.name}.ipynb")
         self.kernel_manager.keep_spare()
 
 
-def plotly_js() -> Path:
-    """plotly.js as shipped inside the installed plotly package."""
-    spec = find_spec("plotly")
-    assert spec is not None
-    assert spec.origin is not None
-    return Path(spec.origin).parent / "package_data" / "plotly.min.js"
-
-
 def asset_address(name: str) -> str:
     """Address of a file of the app (``plotly.min.js``, or one in the template's or the panels' static folder)."""
-    folders = [TEMPLATES / "static", PANEL_FILES, plotly_js().parent]
+    folders = [TEMPLATES / "static", PANEL_FILES, PLOTLY_JS.parent]
     path = next(folder / name for folder in folders if (folder / name).is_file())
     return f"/alviz/static/{name}?v={load(path).digest}"
 

@@ -4,13 +4,12 @@ import gzip
 from collections.abc import Mapping
 from functools import cache
 from hashlib import blake2b
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import traitlets
 
+from alviz.figures.plotlyjs import PLOTLY_JS, TRACES
 from alviz.panels.theme import Themed, script
 
 FULL_PRECISION = 1000
@@ -20,7 +19,8 @@ FULL_PRECISION = 1000
 class Plot(Themed):
     """A plotly figure given as a plain dict, redrawn in place when it changes; zoom, drag mode and scroll position stay as the user left them.
 
-    Set `figure` (a new dict each time; changes inside a dict are not seen), or call `show`. Arrays in it travel as binary buffers, and only those
+    Set `figure` (a new dict each time; changes inside a dict are not seen), or call `show`; its traces are of the types in
+    `alviz.figures.plotlyjs.TRACES`, another one is a ValueError. Arrays in it travel as binary buffers, and only those
     that differ from the figure before. A trace may carry, beyond plotly's keys, `alviz_ids`: int (m,), the dataset index of every point; and
     `alviz_codes` int (m,) with `alviz_names`, a list: names[codes[i]] is point i's `text`. Colours written "var(--alviz-text)" follow the theme.
 
@@ -54,6 +54,13 @@ class Plot(Themed):
         with self.hold_sync():
             self.figure = dict(figure)
             self.alt = alt
+
+    @traitlets.validate("figure")
+    def _can_be_drawn(self, proposal: dict[str, Any]) -> Any:
+        kinds = {trace.get("type", "scatter") for trace in proposal["value"].get("data", ())}
+        if unknown := sorted(kinds.difference(TRACES)):
+            raise ValueError(f"figure: traces of the type {unknown[0]!r} are not drawn here, only {', '.join(TRACES)}")
+        return proposal["value"]
 
     @traitlets.default("selection")
     def _nothing_selected(self) -> np.ndarray:
@@ -91,16 +98,9 @@ class Plot(Themed):
             super()._answer(widget, content, buffers)
 
 
-def plotly_js() -> Path:
-    """plotly.min.js as plotly's package ships it, found without importing plotly."""
-    spec = find_spec("plotly")
-    assert spec is not None and spec.origin is not None
-    return Path(spec.origin).parent / "package_data" / "plotly.min.js"
-
-
 @cache
 def _compressed_plotly() -> bytes:
-    return gzip.compress(plotly_js().read_bytes(), 6)
+    return gzip.compress(PLOTLY_JS.read_bytes(), 6)
 
 
 def _packed(value: Any, known: set[str], used: set[str]) -> Any:

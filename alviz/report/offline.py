@@ -6,13 +6,13 @@ import hashlib
 import json
 from collections.abc import Mapping
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from markupsafe import Markup
 
+from alviz.figures.plotlyjs import PLOTLY_JS
 from alviz.figures.slide import SLIDE
 from alviz.report import about
 
@@ -73,10 +73,8 @@ def in_script(value: Any) -> str:
 
 @cache
 def _plotly() -> tuple[str, str]:
-    """(plotly.js as its package ships it, compressed and in base64; the digest by which the page's policy lets it run)."""
-    spec = find_spec("plotly")
-    assert spec is not None and spec.origin is not None
-    source = (Path(spec.origin).parent / "package_data" / "plotly.min.js").read_bytes()
+    """(plotly.js, compressed and in base64; the digest by which the page's policy lets it run)."""
+    source = PLOTLY_JS.read_bytes()
     return _compressed(source), _digest(source)
 
 

@@ -9,6 +9,8 @@ import threading
 import nbformat
 import pytest
 
+from alviz.figures.plotlyjs import TRACES
+
 pytestmark = pytest.mark.browser
 
 NOTEBOOK = """
@@ -141,8 +143,9 @@ def test_figures_are_drawn_with_their_readings_and_plotly_comes_once(opened):
     assert opened.locator(".alviz-reading").first.inner_text() == "Six thousand <b>points</b>."
     assert opened.locator(".alviz-empty").first.is_hidden()
     assert opened.get_by_text("Press step.").is_visible()
-    assert sum(size > 1_000_000 for size in opened.frames_received) == 1
-    assert sum(opened.frames_received) < 3_000_000
+    assert sum(size > 400_000 for size in opened.frames_received) == 1
+    assert sum(opened.frames_received) < 1_500_000
+    assert opened.evaluate("Object.keys(Plotly.PlotSchema.get().traces).sort()") == list(TRACES)
     assert opened.locator(".modebar-btn[data-title*='loud']").count() == 0
     assert opened.locator("#alviz-theme").count() == 1
 

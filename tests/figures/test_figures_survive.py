@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from alviz import figures
+from alviz.figures.plotlyjs import TRACES
 from alviz.studies.duels import expectation, picked_when
 
 EVIL = ("<b>A</b><script>x</script>", "%{x} & {y}", "$z$ " + "very " * 20 + "long")
@@ -130,6 +131,7 @@ def long_lists(value: Any) -> list[int]:
 def test_every_figure_of_every_case(case):
     for name, drawing in everything(*case).items():
         drawing.plotly()
+        assert {trace.get("type", "scatter") for trace in drawing.figure["data"]} <= set(TRACES), name
         assert not long_lists(drawing.figure), name
         assert drawing.reading.endswith("."), (name, drawing.reading)
         assert not re.search(r"\b(nan|inf)\b", drawing.reading), (name, drawing.reading)

@@ -8,7 +8,8 @@ import sys
 import numpy as np
 import pytest
 
-from alviz.panels.plot import FULL_PRECISION, Plot, plotly_js
+from alviz.figures.plotlyjs import PLOTLY_JS
+from alviz.panels.plot import FULL_PRECISION, Plot
 
 
 @pytest.fixture
@@ -143,9 +144,18 @@ def test_plotly_js_is_sent_only_on_request_and_whole(plot):
     plot._handle_custom_msg({"kind": "need-plotly"}, [])
     [(content, [source])] = plot.sent
     assert content == {"kind": "plotly"}
-    assert gzip.decompress(source) == plotly_js().read_bytes()
+    assert gzip.decompress(source) == PLOTLY_JS.read_bytes()
+
+
+def test_a_kind_of_trace_that_cannot_be_drawn_is_refused(plot):
+    plot.figure = {"data": [{"x": [0, 1]}]}
+    with pytest.raises(
+        ValueError, match=r"^figure: traces of the type 'pie' are not drawn here, only bar, contour, heatmap, scatter, scattergl$"
+    ):
+        plot.figure = {"data": [{"x": [0, 1]}, {"type": "pie"}]}
+    assert plot.figure == {"data": [{"x": [0, 1]}]}
 
 
 def test_plots_need_no_plotly_import():
-    code = "import sys; from alviz.panels import plot; plot.Plot(); plot.plotly_js(); assert 'plotly' not in sys.modules"
+    code = "import sys; from alviz.panels import plot; plot.Plot(); assert 'plotly' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
