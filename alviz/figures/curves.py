@@ -18,11 +18,11 @@ END_WIDTH = 18
 Runs = Sequence[tuple[str, Sequence[Round]]]
 
 
-def learning_curve(runs: Runs, metric: str = "accuracy", shown_round: int | None = None) -> Drawing:
-    """A metric over the number of labels: this run first, then branches or other runs, each (name, rounds), named at the end of its line.
+def learning_curve(runs: Runs, metric: str = "accuracy", shown_round: int | None = None, looked_at: int = 0) -> Drawing:
+    """A metric over the number of labels: a run with its branches or other runs, each (name, rounds), named at the end of its line.
 
-    shown_round: the round of the first run that gets the larger mark (default: the last). Rounds without the metric leave a gap.
-    Trace i belongs to run i; the first run lies on top.
+    looked_at: which run lies on top and is told of. shown_round: its round that gets the larger mark (default: the last). Rounds without the metric
+    leave a gap. Trace i belongs to run i, and so does its colour, whichever is looked at.
     """
     curves = [(name, *_points(rounds, metric)) for name, rounds in runs]
     if not any(np.isfinite(values).any() for _, _, values in curves):
@@ -31,14 +31,14 @@ def learning_curve(runs: Runs, metric: str = "accuracy", shown_round: int | None
     form = ".1%" if metric in SHARES else ".3g"
     data, ends = [], []
     for i, ((name, labels, values), color, dash, symbol) in enumerate(zip(curves, *_styles(len(curves)), strict=True)):
-        data.append({**_line(name, labels, values, color, dash, symbol, form), "zorder": len(curves) - i})
+        data.append({**_line(name, labels, values, color, dash, symbol, form), "zorder": len(curves) - (i if i != looked_at else -1)})
         finite = np.flatnonzero(np.isfinite(values))
         if len(finite) and len(curves) > 1:
             ends.append((labels[finite[-1]], values[finite[-1]], name, color))
-    _, labels, values = curves[0]
+    _, labels, values = curves[looked_at]
     at = _shown(values, shown_round)
     if at is not None:
-        data.append(_mark(labels[at], values[at]))
+        data.append(_mark(labels[at], values[at], palette.class_colors(len(curves))[looked_at]))
     span = padded(np.concatenate([values for _, _, values in curves]))
     if metric in SHARES:  # no ticks beyond what can be
         span = max(span[0], -0.02), min(span[1], 1.02)
@@ -53,7 +53,7 @@ def learning_curve(runs: Runs, metric: str = "accuracy", shown_round: int | None
         yaxis=axis(title, range=list(span), tickformat=_share_ticks(span) if metric in SHARES else ""),
         annotations=end_labels(ends, span),
     )
-    return Drawing({"data": data, "layout": look}, _curve_reading(curves, metric, at))
+    return Drawing({"data": data, "layout": look}, _curve_reading(curves, looked_at, metric, at))
 
 
 def _share_ticks(span: tuple[float, float]) -> str:
@@ -73,7 +73,7 @@ def imbalance_curve(rounds: Sequence[Round], dataset: Dataset | None = None, sho
     at = _shown(values, shown_round)
     if at is None:
         return nothing("No label has come in yet.", "ir")
-    data.append(_mark(labels[at], values[at]))
+    data.append(_mark(labels[at], values[at], palette.MAIN))
     shapes, notes = [], []
     if pool is not None:
         shapes.append(
@@ -121,9 +121,9 @@ def _line(name: str, labels: Any, values: Any, color: str, dash: str, symbol: st
     }
 
 
-def _mark(x: Any, y: Any) -> dict[str, Any]:
+def _mark(x: Any, y: Any, color: str) -> dict[str, Any]:
     """A ring around the shown round."""
-    marker = {"symbol": "circle-open", "size": 14, "color": palette.class_colors(1)[0], "line": {"width": 2}}
+    marker = {"symbol": "circle-open", "size": 14, "color": color, "line": {"width": 2}}
     return {
         "type": "scatter",
         "mode": "markers",
@@ -184,8 +184,8 @@ def _difference(change: float, metric: str, what: str) -> str:
     return f"{size} {'above' if change > 0 else 'below'} {what}"
 
 
-def _curve_reading(curves: list[tuple[str, Any, Any]], metric: str, at: int | None) -> str:
-    _, labels, values = curves[0]
+def _curve_reading(curves: list[tuple[str, Any, Any]], looked_at: int, metric: str, at: int | None) -> str:
+    _, labels, values = curves[looked_at]
     words = in_words(metric)
     words = words[0].upper() + words[1:]
     if at is None:
@@ -193,7 +193,11 @@ def _curve_reading(curves: list[tuple[str, Any, Any]], metric: str, at: int | No
     text = f"{words} is {value_text(values[at], metric)} with {plural(int(labels[at]), 'label')}"
     if at > 0 and np.isfinite(values[0]):
         text += f", {_difference(values[at] - values[0], metric, 'the start')}"
-    rivals = [(float(v[same[0]]), name) for name, x, v in curves[1:] if len(same := np.flatnonzero((x == labels[at]) & np.isfinite(v)))]
+    rivals = [
+        (float(v[same[0]]), name)
+        for name, x, v in curves[:looked_at] + curves[looked_at + 1 :]
+        if len(same := np.flatnonzero((x == labels[at]) & np.isfinite(v)))
+    ]
     if rivals:
         best, name = max(rivals)
         text += f" and {_difference(values[at] - best, metric, shorten(name))} with as many labels"

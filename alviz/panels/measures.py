@@ -20,7 +20,7 @@ from alviz.figures.base import Drawing
 from alviz.panels.field import Field, option
 from alviz.panels.linking import link_selection
 from alviz.panels.plot import Plot
-from alviz.panels.tracks import Track, View
+from alviz.panels.tracks import View
 from alviz.panels.workbench import Workbench
 
 METRICS = (
@@ -82,18 +82,14 @@ class CurvePanel(_Switched):
             "Press Start: accuracy against labels, round by round.",
         )
 
-    def _order(self, view: View) -> list[Track]:
-        """The run looked at first, as the figure wants it."""
-        return [view.track, *(track for track in self.workbench.tracks if track is not view.track)]
-
     def drawing(self, view: View) -> Drawing:
         past = {view.track: view.rounds}
-        runs = [(short(track.label), past.get(track, track.run.rounds)) for track in self._order(view)]
-        return learning_curve(runs, metric=str(self.what.value), shown_round=view.shown)
+        tracks = self.workbench.tracks
+        runs = [(short(track.label), past.get(track, track.run.rounds)) for track in tracks]
+        return learning_curve(runs, metric=str(self.what.value), shown_round=view.shown, looked_at=tracks.index(view.track))
 
     def clicked(self, point: dict[str, Any]) -> None:
-        view = self.workbench.view
-        tracks = [] if view is None else self._order(view)
+        tracks = self.workbench.tracks
         if point["trace"] < len(tracks):
             track = tracks[point["trace"]]
             budgets = np.array([r.n_labelled for r in track.run.rounds])

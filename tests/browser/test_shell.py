@@ -35,6 +35,9 @@ def test_home_leads_to_every_page(page: Any, app_url: str) -> None:
         link = page.get_by_role("link", name=name, exact=True)
         assert link.count() == 1
         assert link.get_attribute("href") == f"/{name.lower()}"
+    page.set_viewport_size({"width": 1280, "height": 800})  # a notebook's screen has all of it at once
+    assert page.locator(".shell-card").count() == 8
+    assert page.evaluate("document.documentElement.scrollHeight") <= 800
 
 
 @pytest.mark.parametrize("name", PAGES)

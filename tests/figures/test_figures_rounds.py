@@ -45,6 +45,18 @@ def test_the_learning_curve_compares_with_the_best_branch_at_the_same_labels(rou
     assert len(styles) == 3, "lines are told apart without colour"
 
 
+def test_a_run_keeps_its_colour_whichever_is_looked_at(rounds):
+    runs = [("one", rounds), ("two", [rounds[0], replace(rounds[1], metrics={"accuracy": 0.6})])]
+    first, second = (learning_curve(runs, looked_at=k) for k in (0, 1))
+    colors = [[trace["line"]["color"] for trace in drawing.figure["data"][:2]] for drawing in (first, second)]
+    assert colors[0] == colors[1] and len(set(colors[0])) == 2
+    for k, drawing in enumerate((first, second)):
+        *lines, mark = drawing.figure["data"]
+        assert mark["marker"]["color"] == colors[0][k] and mark["y"].tolist() == [lines[k]["y"][-1]]
+        assert lines[k]["zorder"] > lines[1 - k]["zorder"]
+    assert "60.0" in second.reading and "below one" in second.reading
+
+
 def test_names_at_line_ends_do_not_overlap(rounds):
     drawing = learning_curve([(f"run {i}", rounds) for i in range(4)])
     low, high = drawing.figure["layout"]["yaxis"]["range"]
