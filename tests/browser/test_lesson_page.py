@@ -34,10 +34,36 @@ def test_a_guess_is_made_by_keyboard_and_its_answer_stays_beside_it(page: Any, a
     expect(page.locator(".alviz-tally")).to_contain_text("not yet")
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
     assert [(rule["id"], [node["target"] for node in rule["nodes"]]) for rule in Axe().run(page).response["violations"]] == []
+    check_that_it_is_presented(page)
     page.locator(".shell-prose").get_by_role("link", name="Diversity", exact=True).click()
     page.wait_for_url("**/lessons/3-diversity")
     page.wait_for_selector(".shell-loading", state="detached")
     assert page.locator(".shell-failure").count() == 0
+
+
+def check_that_it_is_presented(page: Any) -> None:
+    """In large type; a clicker's keys leave its planes alone and bring one part after the other to the top of the screen."""
+    page.set_viewport_size({"width": 1920, "height": 1080})
+    page.evaluate("scrollTo(0, 0)")
+    text = page.locator(".shell-prose p").first
+    small = text.bounding_box()["height"] / text.evaluate("text => text.getClientRects().length")
+    page.locator("body").press("p")
+    page.wait_for_selector(":root[data-present]")
+    assert text.bounding_box()["height"] / text.evaluate("text => text.getClientRects().length") == pytest.approx(2 * small, rel=0.05)
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    heading = page.get_by_role("heading", name="Blind spot one")
+    for _ in range(20):
+        page.keyboard.press("PageDown")
+        if abs(heading.bounding_box()["y"] - 16) < 3:
+            break
+    else:
+        raise AssertionError("the clicker never came to the heading")
+    page.keyboard.press("PageUp")
+    assert heading.bounding_box()["y"] > 100
+    assert {timeline.get_attribute("aria-valuemax") for timeline in page.locator(".alviz-timeline").all()} == {"0"}  # nothing was started
+    page.keyboard.press("Escape")
+    page.wait_for_selector(":root:not([data-present])")
+    page.set_viewport_size({"width": 1280, "height": 800})
 
 
 def test_a_lesson_is_reached_by_the_menu_also_on_a_tablet_and_saved_from_the_list(page: Any, app_url: str) -> None:

@@ -1,5 +1,5 @@
 // Presenter mode: the page for an audience. `?present=1` in the address, the key P, or the button in the header; Escape, P or the button leaves it.
-// A clicker's keys go through the rounds, wherever the focus is: on by one, and a step where there is no further round yet.
+// A clicker's keys go through the rounds, wherever the focus is: on by one, and a step where there is no further round yet. In a lesson they go through its parts.
 (() => {
   const root = document.documentElement;
   const LEAST = { width: 960, height: 540 };  // what a page is laid out for; a larger screen makes everything larger
@@ -34,16 +34,24 @@
     else if (shown < last) look("ArrowRight");
     else button("Step")?.click();
   }
-  const KEYS = { PageDown: next, ArrowRight: next, PageUp: () => look("ArrowLeft"), ArrowLeft: () => look("ArrowLeft") };
+  const ROUNDS = { PageDown: next, ArrowRight: next, PageUp: () => look("ArrowLeft"), ArrowLeft: () => look("ArrowLeft") };
+  // A part comes to the top of the screen; of one that is longer than the screen, what follows of it.
+  function turn(way) {
+    const EDGE = 16, screen = 0.85 * innerHeight;
+    const tops = [...document.querySelectorAll(".shell-lesson :is(.shell-prose, .shell-prose h2, .shell-cell)")].map((part) => way * (part.getBoundingClientRect().top - EDGE));
+    scrollBy({ top: way * Math.min(screen, ...tops.filter((top) => top > 2)) });
+  }
+  const PARTS = { PageDown: () => turn(1), PageUp: () => turn(-1) };
+  const keys = () => document.querySelector(".shell-lesson") ? PARTS : timeline() ? ROUNDS : {};
 
   addEventListener("keydown", (event) => {
     if (!event.isTrusted || event.ctrlKey || event.altKey || event.metaKey || event.target.closest?.("input, select, textarea, [contenteditable]")) return;
     if (event.key.toLowerCase() === "p") { if (on()) set(false); else begin(); }
     else if (!on()) return;
     else if (event.key === "Escape") set(false);
-    else if (event.key in KEYS && timeline()) {
+    else if (event.key in keys()) {
       fill();
-      KEYS[event.key]();
+      keys()[event.key]();
     } else return;
     event.preventDefault();
     event.stopPropagation();
