@@ -1,4 +1,4 @@
-"""The lessons: each runs, what it shows bears its answers out, as one file it asks and reveals without Python, the list and the teacher's page agree with the notebooks."""
+"""The lessons (test_notebooks.py runs them in a kernel): what each shows bears its answers out, as one file it asks and reveals without Python, the list and the teacher's page agree with the notebooks."""
 
 import base64
 import gzip
@@ -13,7 +13,6 @@ from typing import Any
 
 import nbformat
 import pytest
-from nbclient import NotebookClient
 
 from alviz.app.lesson_file import write_lesson
 from alviz.app.lessons import LESSONS, around, notebook, questions, teachers_page, teaching
@@ -109,33 +108,6 @@ def test_a_lesson_has_what_lessons_have(lesson) -> None:
     assert set(linked) <= set(NAMES)
     before, after = around(lesson.name)
     assert {neighbour.name for neighbour in (before, after) if neighbour is not None} <= set(linked)
-
-
-@pytest.fixture(scope="module")
-def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NotebookClient]:
-    """One kernel for all lessons: each clears what the one before has defined, and only the imports stay warm."""
-    folder = tmp_path_factory.mktemp("lessons")
-    with pytest.MonkeyPatch.context() as patch:
-        for variable in ("XDG_DATA_HOME", "XDG_CACHE_HOME"):
-            patch.setenv(variable, str(folder))
-        client = NotebookClient(nbformat.v4.new_notebook(), timeout=300, resources={"metadata": {"path": str(folder)}})
-        with client.setup_kernel():
-            yield client
-
-
-CLEAR = "%reset -f"
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
-def test_a_lesson_runs_in_a_kernel(name: str, kernel: NotebookClient) -> None:
-    lesson = nbformat.read(notebook(name), as_version=4)
-    assert all(not cell.outputs for cell in lesson.cells if cell.cell_type == "code")  # answers are not stored in the file
-    lesson.cells = [nbformat.v4.new_code_cell(CLEAR), *lesson.cells]
-    kernel.nb = lesson
-    for k, cell in enumerate(lesson.cells):
-        kernel.execute_cell(cell, k)
-    assert "application/vnd.jupyter.widget-view+json" in lesson.cells[-1].outputs[0].data
 
 
 @pytest.fixture(scope="module")

@@ -176,7 +176,7 @@ def test_killed_at_random_moments_it_goes_on_to_the_same_table(grid: Comparison,
     reached = 0
     for attempt in range(40):
         client = subprocess.Popen([sys.executable, str(program)], start_new_session=True)
-        wanted = min(reached + chance.randint(3, 25), 84)
+        wanted = min(reached + chance.randint(8, 30), 84)
         while client.poll() is None and standing(grid, store).done < wanted:
             time.sleep(0.01)
         if client.poll() is None:
