@@ -202,8 +202,8 @@ class VisitorKernels(AsyncMappingKernelManager):
             self._fill_spare(SPARE_DELAY)
         self._alone_since = {k: t for k, t in self._alone_since.items() if k in living}
         for kernel_id in living - pooled:
-            if await self._is_over(kernel_id, now):
-                with contextlib.suppress(KeyError, HTTPError):  # the page's own goodbye may have come first
+            with contextlib.suppress(KeyError, HTTPError):  # the page's own goodbye may have come first
+                if await self._is_over(kernel_id, now):
                     await self.shutdown_kernel(kernel_id)
 
     async def _is_over(self, kernel_id: str, now: float) -> bool:

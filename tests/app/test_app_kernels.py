@@ -90,6 +90,19 @@ def test_a_dead_kernel_is_forgotten_at_once(manager: Manager) -> None:
     assert manager.left_at(0) == []
 
 
+def test_kernels_that_end_while_another_is_looked_at_are_passed_over(manager: Manager, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their pages say goodbye while the manager waits for word of the first."""
+    for kernel_id in "abc":
+
+        async def alive(this: str = kernel_id) -> bool:
+            for other in {*"abc"} - {this}:
+                await manager.shutdown_kernel(other)
+            return False
+
+        monkeypatch.setattr(manager.add(kernel_id), "is_alive", alive)
+    assert manager.left_at(0) == []
+
+
 def test_warm_kernels_wait_for_ever_and_failed_ones_leave_the_pool(manager: Manager) -> None:
     async def scene() -> tuple[list[str], int, dict[str, int]]:
         async def ready() -> dict[str, Any]:
