@@ -193,7 +193,7 @@ class LessonFileHandler(ShellHandler):
     """``/lessons/NAME.ipynb``: where the link of one lesson to the next leads."""
 
     def get(self, name: str) -> None:
-        self.redirect(f"/lessons/{name}")
+        self.redirect(f"/lessons/{name}?{self.request.query}".rstrip("?"))
 
 
 def _render(handler: RequestHandler, template: str, **values: Any) -> str:

@@ -18,19 +18,22 @@ END_WIDTH = 18
 Runs = Sequence[tuple[str, Sequence[Round]]]
 
 
-def learning_curve(runs: Runs, metric: str = "accuracy", shown_round: int | None = None, looked_at: int = 0) -> Drawing:
+def learning_curve(
+    runs: Runs, metric: str = "accuracy", shown_round: int | None = None, looked_at: int = 0, slots: Sequence[int] | None = None
+) -> Drawing:
     """A metric over the number of labels: a run with its branches or other runs, each (name, rounds), named at the end of its line.
 
     looked_at: which run lies on top and is told of. shown_round: its round that gets the larger mark (default: the last). Rounds without the metric
-    leave a gap. Trace i belongs to run i, and so does its colour, whichever is looked at.
+    leave a gap. Trace i belongs to run i. slots: per run the place of its colour, line and mark in the palette (default: 0, 1, …).
     """
     curves = [(name, *_points(rounds, metric)) for name, rounds in runs]
     if not any(np.isfinite(values).any() for _, _, values in curves):
         return nothing(f"No {in_words(metric)} has been measured yet.", f"curve {metric}")
     validated = any(finished.cross_validated for _, rounds in runs for finished in rounds)
     form = ".1%" if metric in SHARES else ".3g"
+    styles = style_of(range(len(curves)) if slots is None else slots)
     data, ends = [], []
-    for i, ((name, labels, values), color, dash, symbol) in enumerate(zip(curves, *_styles(len(curves)), strict=True)):
+    for i, ((name, labels, values), color, dash, symbol) in enumerate(zip(curves, *styles, strict=True)):
         data.append({**_line(name, labels, values, color, dash, symbol, form), "zorder": len(curves) - (i if i != looked_at else -1)})
         finite = np.flatnonzero(np.isfinite(values))
         if len(finite) and len(curves) > 1:
@@ -38,12 +41,12 @@ def learning_curve(runs: Runs, metric: str = "accuracy", shown_round: int | None
     _, labels, values = curves[looked_at]
     at = _shown(values, shown_round)
     if at is not None:
-        data.append(_mark(labels[at], values[at], palette.class_colors(len(curves))[looked_at]))
+        data.append(_mark(labels[at], values[at], styles[0][looked_at]))
     span = padded(np.concatenate([values for _, _, values in curves]))
     if metric in SHARES:  # no ticks beyond what can be
         span = max(span[0], -0.02), min(span[1], 1.02)
     longest = max((len(shorten(name, END_WIDTH)) for *_, name, _ in ends), default=0)
-    margin = {"l": 8, "r": 22 + 6 * longest, "t": 8, "b": 8}
+    margin = {"l": 8, "r": 24 + 6.7 * longest, "t": 8, "b": 8}
     budgets = padded(np.concatenate([labels for _, labels, _ in curves]))
     title = in_words(metric) + (" (cross-validated)" if validated else "")
     look = layout(
@@ -104,8 +107,11 @@ def _points(rounds: Sequence[Round], metric: str) -> tuple[Any, Any]:
     return labels, np.array([finished.metrics.get(metric, np.nan) for finished in rounds], dtype=np.float64)
 
 
-def _styles(k: int) -> tuple[list[str], list[str], list[str]]:
-    return palette.class_colors(k), palette.dashes(k), palette.symbols(k)
+def style_of(slots: Sequence[int]) -> tuple[list[str], list[str], list[str]]:
+    """Colours, dashes and markers of what has these places in the palette."""
+    k = max(slots, default=-1) + 1
+    colors, dashes, symbols = palette.class_colors(k), palette.dashes(k), palette.symbols(k)
+    return [colors[i] for i in slots], [dashes[i] for i in slots], [symbols[i] for i in slots]
 
 
 def _line(name: str, labels: Any, values: Any, color: str, dash: str, symbol: str, form: str) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def pick_board(
     """
     kind: Any = "probability" if unsure else "boundary"
     labelled = np.setdiff1d(np.flatnonzero(pool.targets >= 0), picks)
-    drawing = toy_plane(pool, labelled, picks, grid_x, grid_y, probabilities, kind, title=f"picks {pool.name}")
+    drawing = toy_plane(pool, labelled, picks, grid_x, grid_y, probabilities, kind, title=f"picks {pool.name}", picking=True)
     data = []
     for trace in drawing.figure["data"]:
         if trace.get("name") == "pool":

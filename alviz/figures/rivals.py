@@ -27,7 +27,7 @@ from alviz.figures.base import (
     spoken,
     whole_ticks,
 )
-from alviz.figures.curves import END_WIDTH, Runs, end_labels, in_words, learning_curve, padded
+from alviz.figures.curves import END_WIDTH, Runs, end_labels, in_words, learning_curve, padded, style_of
 from alviz.figures.embedding import GL_FROM
 from alviz.loop.metrics import SHARES, imbalance_ratio
 from alviz.loop.round import Round
@@ -38,11 +38,18 @@ ALL, SOME, START = "pentagon", "pentagon-open", "circle-open"
 
 
 def duel_map(
-    points: NDArray[Any], dataset: Dataset, names: Sequence[str], when: NDArray[np.int64], *, shown: int, title: str = ""
+    points: NDArray[Any],
+    dataset: Dataset,
+    names: Sequence[str],
+    when: NDArray[np.int64],
+    *,
+    shown: int,
+    title: str = "",
+    slots: Sequence[int] | None = None,
 ) -> Drawing:
     """All n samples at `points` (n, 2), those that the strategies `names` picked up to round `shown` marked by who picked them: all, some, or one alone.
 
-    when: (S, n) of `picked_when`. A strategy has the colour and mark of its curve in `duel_curve`.
+    when: (S, n) of `picked_when`. slots: per strategy the place of its colour and mark in the palette, as in `duel_curve` (default: 0, 1, …).
     """
     mine = (when >= 1) & (when <= shown)
     times, start = mine.sum(axis=0), (when == 0).any(axis=0)
@@ -75,7 +82,8 @@ def duel_map(
         trace(times == len(names), "picked by all", {"symbol": ALL, "size": large + 1, "color": NEUTRAL}),
         trace(some, "by some", {"symbol": SOME, "size": large + 1, "color": NEUTRAL, "line": {"width": 2}}),
     ]
-    for s, (name, color, symbol) in enumerate(zip(names, *_styles(len(names)), strict=True)):
+    colors, _, symbols = style_of(range(len(names)) if slots is None else slots)
+    for s, (name, color, symbol) in enumerate(zip(names, colors, symbols, strict=True)):
         own = {"symbol": symbol, "size": large, "opacity": opacity, "color": color, "line": {"width": 0.5, "color": "white"}}
         data.append(trace(mine[s] & (times == 1), f"{name} only", own))
     note = {
@@ -143,9 +151,19 @@ def overlap_html(names: Sequence[str], when: NDArray[np.int64], shown: int) -> s
     return f'<table class="alviz-table">{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>' if body else ""
 
 
-def duel_curve(runs: Runs, random: Expectation | None, metric: str = "accuracy", shown_round: int | None = None) -> Drawing:
-    """A metric of every strategy (name, rounds) over the labels, before the range that random from the same start covers over its seeds, and its mean."""
-    drawing = learning_curve(runs, metric, shown_round)
+def duel_curve(
+    runs: Runs,
+    random: Expectation | None,
+    metric: str = "accuracy",
+    shown_round: int | None = None,
+    looked_at: int = 0,
+    slots: Sequence[int] | None = None,
+) -> Drawing:
+    """A metric of every strategy (name, rounds) over the labels, before the range that random from the same start covers over its seeds, and its mean.
+
+    looked_at, slots: as `learning_curve` takes them.
+    """
+    drawing = learning_curve(runs, metric, shown_round, looked_at, slots)
     if random is None or metric not in random.metrics or not drawing.figure["data"]:
         return drawing
     curves = [(name, [r.n_labelled for r in rounds], np.array([r.metrics.get(metric, np.nan) for r in rounds])) for name, rounds in runs]
@@ -180,13 +198,13 @@ def duel_curve(runs: Runs, random: Expectation | None, metric: str = "accuracy",
     if metric in SHARES:
         span = max(span[0], -0.02), min(span[1], 1.02)
     ends = [(int(x[-1]), float(mean[-1]), f"random ×{random.seeds}", palette.POOL)]
-    for (name, labels, values), color in zip(curves, palette.class_colors(len(curves)), strict=True):
+    for (name, labels, values), color in zip(curves, style_of(range(len(curves)) if slots is None else slots)[0], strict=True):
         if len(measured := np.flatnonzero(np.isfinite(values))):
             ends.append((labels[measured[-1]], float(values[measured[-1]]), name, color))
     look = drawing.figure["layout"]
     ticks = {"tickformat": ".0%" if span[1] - span[0] > 0.05 else ".1%"} if metric in SHARES else {}
     look = {**look, "yaxis": {**look["yaxis"], "range": list(span), **ticks}, "annotations": end_labels(ends, span)}
-    look["margin"] = {**look["margin"], "r": 30 + 6 * max(len(shorten(name, END_WIDTH)) for *_, name, _ in ends)}
+    look["margin"] = {**look["margin"], "r": 30 + 6.7 * max(len(shorten(name, END_WIDTH)) for *_, name, _ in ends)}
     last = len(curves[0][1]) - 1
     at = last if shown_round is None else min(shown_round, last)
     reading = _band_reading(
@@ -219,10 +237,13 @@ def _band_reading(values: list[tuple[str, float]], x: Any, band: Any, labels: in
     return f"{text}; one more run of random would lie above them in 1 of {seeds + 1} cases."
 
 
-def duel_balance(names: Sequence[str], rounds: Sequence[Round], dataset: Dataset) -> Drawing:
-    """Labels per class of every strategy after its round of `rounds`, the common start included: bars side by side, or with many classes the sorted counts as lines."""
+def duel_balance(names: Sequence[str], rounds: Sequence[Round], dataset: Dataset, slots: Sequence[int] | None = None) -> Drawing:
+    """Labels per class of every strategy after its round of `rounds`, the common start included: bars side by side, or with many classes the sorted counts as lines.
+
+    slots: as `learning_curve` takes them.
+    """
     counts = [finished.class_counts for finished in rounds]
-    colors = palette.class_colors(len(names))
+    colors, dashes, _ = style_of(range(len(names)) if slots is None else slots)
     if not any(one.sum() for one in counts):
         return nothing("No label has come in yet.", "duel balance")
     if dataset.n_classes <= NAMED_UP_TO:
@@ -252,7 +273,7 @@ def duel_balance(names: Sequence[str], rounds: Sequence[Round], dataset: Dataset
                 "line": {"color": color, "dash": dash, "width": 2, "shape": "hvh"},
                 "hovertemplate": f"{escape(name)}: %{{y:,d}} labels of its class number %{{x}}<extra></extra>",
             }
-            for name, one, color, dash in zip(names, counts, colors, palette.dashes(len(names)), strict=True)
+            for name, one, color, dash in zip(names, counts, colors, dashes, strict=True)
         ]
         most = float(max(one.max() for one in counts))
         axes = {
@@ -296,7 +317,3 @@ def only_sentence(s: int, names: Sequence[str], rounds: Sequence[Round], count: 
     whom = shorten(names[others[0]]) if len(others) == 1 else "the others"
     missed = f" (one of {int((unseen > 0).sum())} such classes)" if (unseen > 0).sum() > 1 else ""
     return f"{text}. Of {spoken(class_names[c])} it labelled {counts[s, c]:,}, {whom} none{missed}."
-
-
-def _styles(k: int) -> tuple[list[str], list[str]]:
-    return palette.class_colors(k), palette.symbols(k)

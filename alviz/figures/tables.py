@@ -69,7 +69,8 @@ def accuracy_reading(rows: Sequence[AccuracyRow], first: int = 1) -> str:
     if len(ranked) == 1:
         return text + "."
     second = ranked[1].cells[last]
-    text += f", {100 * (cell.mean - second.mean):.1f} points more than {ranked[1].strategy}"
+    lead = f"{100 * (cell.mean - second.mean):.1f}"
+    text += f", as many as {ranked[1].strategy}" if lead == "0.0" else f", {lead} points more than {ranked[1].strategy}"
     if cell.seeds < 2 or second.seeds < 2:
         return text + "; one seed decides nothing."
     apart = cell.mean - cell.half_width > second.mean + second.half_width

@@ -34,13 +34,15 @@ def toy_plane(
     labels: NDArray[np.int64] | None = None,
     accuracy: float | None = None,
     title: str = "",
+    picking: bool = False,
 ) -> Drawing:
     """The pool of a 2D dataset over a field computed on the grid grid_x (w,) × grid_y (h,), both ascending.
 
     kind "boundary": field (h, w, K) class probabilities, drawn as regions of the most probable class and the line between them.
     "probability": the same, the more certain the deeper. "score": field (h, w), the strategy's score, higher = label sooner (NaN: none);
     `probabilities` (h, w, K), where given, add the line. field None: points only. labelled: dataset indices of all labelled samples; queried: those of the shown round (stars). labels: (n,) what the
-    oracle said (default: the dataset's targets). accuracy: in [0, 1], told in the reading; title: keeps the zooms of several planes apart.
+    oracle said (default: the dataset's targets). accuracy: in [0, 1], told in the reading; title: keeps the zooms of several planes apart; picking: the
+    queries are not labelled yet, so that the line is the one before them.
     Raises ValueError for a dataset that is not 2D, a field of another shape and an unknown kind.
     """
     if dataset.features is None or dataset.features.shape[1] != 2:
@@ -67,7 +69,7 @@ def toy_plane(
         data += boundary_lines(believed, grid)
     data += _points(dataset, rings, stars, said)
     look = layout(f"toy {title}", xaxis=bare_axis(), yaxis=bare_axis(scaleanchor="x"), showlegend=True, dragmode="lasso")
-    return Drawing({"data": data, "layout": look}, _reading(dataset, rings, stars, believed, grid, accuracy))
+    return Drawing({"data": data, "layout": look}, _reading(dataset, rings, stars, believed, grid, accuracy, picking))
 
 
 def grid(dataset: Dataset, side: int = SIDE) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -190,7 +192,7 @@ def _trace(dataset: Dataset, ids: Any, name: str, marker: dict[str, Any], classe
     return {**shared, **hover, "alviz_ids": ids, "alviz_codes": codes, "alviz_names": names}
 
 
-def _reading(dataset: Dataset, rings: Any, stars: Any, believed: Any, grid: Any, accuracy: float | None) -> str:
+def _reading(dataset: Dataset, rings: Any, stars: Any, believed: Any, grid: Any, accuracy: float | None, picking: bool) -> str:
     done = len(rings) + len(stars)
     known = accuracy is not None and np.isfinite(accuracy)
     told = f"accuracy is {100 * accuracy:.1f}{SPACE}%" if known else ""  # type: ignore[operator]
@@ -203,9 +205,8 @@ def _reading(dataset: Dataset, rings: Any, stars: Any, believed: Any, grid: Any,
         distance, _ = cKDTree(edge).query(dataset.features)
         near = int((distance[stars] <= np.quantile(distance[asked], NEAR)).sum())
         verb = "lies" if near == 1 else "lie"
-        text = (
-            f"{near} of this round's {plural(len(stars), 'pick')} {verb} among the {percent(NEAR)} of the pool nearest to the new boundary"
-        )
+        whose, line = ("your", "the boundary") if picking else ("this round's", "the new boundary")
+        text = f"{near} of {whose} {plural(len(stars), 'pick')} {verb} among the {percent(NEAR)} of the pool nearest to {line}"
     elif believed is not None and not len(edge):
         text = "The model gives one class to the whole plane: there is no boundary yet"
     else:

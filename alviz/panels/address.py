@@ -69,7 +69,9 @@ class Address:
     def notice(self) -> str:
         """What makes no sense, as a sentence, and what else there is to say; or ""."""
         more = f" and {len(self.wrong) - TOLD} more" if len(self.wrong) > TOLD else ""
-        left_out = f"Left out of the address, because nothing goes by that name or number here: {', '.join(self.wrong[:TOLD])}{more}."
+        left_out = (
+            f"Left out of the address, because it is unknown here, one too many or out of range: {', '.join(self.wrong[:TOLD])}{more}."
+        )
         return " ".join([*([left_out] if self.wrong else []), *dict.fromkeys(self.words)])
 
 

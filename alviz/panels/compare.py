@@ -39,7 +39,7 @@ NOBODY = "nobody"
 ALONE = ("overlap", "time")
 """Figures beside the curves that say something of a single arm too."""
 COLUMNS = (("curves", "labels", "penalties", "ranks"), ("runs", "wins", "overlap", "time"))
-EMPTY = "Put a grid together on the left and press Run: the curves of all strategies, and who is better, grow here."
+EMPTY = "Put a grid together and press Run: the curves of all strategies, and who is better, grow here."
 WISHES = ("metric", "measure", "arms", "reference", "setting")
 
 
@@ -48,7 +48,7 @@ class Runs:
 
     def __init__(self, comparing: Comparing):
         self.comparing = comparing
-        self.plot = Plot(empty="Put a grid together on the left.")
+        self.plot = Plot(empty="Put a grid together.")
         self.told = widgets.HTML()
         self.round = Field(
             kind="number", label="Round", minimum=0, help="The round that Explore shows first; there you can step to any other."

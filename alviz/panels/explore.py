@@ -215,7 +215,7 @@ class Explore:
     def _status(self) -> tuple[str, bool, bool]:
         view = self.workbench.view
         if view is None:
-            return "Choose on the left, then press <b>Start</b>.", False, False
+            return "Choose data, learner and strategy, then press <b>Start</b>.", False, False
         left = view.rounds[-1].n_labelled < min(view.track.budget, len(view.dataset))
         label, learner = view.track.label, view.track.run.base_learner.name
         teacher = "" if f", {learner}" in label else f" with {escape(learner)}"

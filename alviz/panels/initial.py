@@ -321,7 +321,7 @@ class InitialPools:
         starts = self.starts
         if not starts.chosen or starts.dataset is None:
             shown = "" if starts.dataset is None else f"{escape(starts.dataset.name)} · "
-            return f"{shown}<span>Choose up to four initial pools on the left, then press <b>Start</b>.</span>", False, False
+            return f"{shown}<span>Choose up to four initial pools, then press <b>Start</b>.</span>", False, False
         samples = plural(len(starts.chosen[0].indices), "sample")
         line = f"{escape(starts.dataset.name)} · <span>{plural(len(starts.chosen), 'pool')} of {samples}</span>"
         line += f" · <span>{len(starts.results)}/{max(int(starts.config['seeds']), len(starts.results))} seeds run</span>"

@@ -86,7 +86,9 @@ class CurvePanel(_Switched):
         past = {view.track: view.rounds}
         tracks = self.workbench.tracks
         runs = [(short(track.label), past.get(track, track.run.rounds)) for track in tracks]
-        return learning_curve(runs, metric=str(self.what.value), shown_round=view.shown, looked_at=tracks.index(view.track))
+        return learning_curve(
+            runs, metric=str(self.what.value), shown_round=view.shown, looked_at=tracks.index(view.track), slots=[t.slot for t in tracks]
+        )
 
     def clicked(self, point: dict[str, Any]) -> None:
         tracks = self.workbench.tracks

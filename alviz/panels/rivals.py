@@ -91,6 +91,11 @@ class RivalsPanel:
             return None
         return view, [run.name for run in view.track.duel], [run.rounds[: view.shown + 1] for run in view.track.duel]
 
+    def _slots(self, view: View) -> list[int]:
+        """Per run of the duel the place of its colour."""
+        slots = {track.run: track.slot for track in self.workbench.tracks}
+        return [slots[run] for run in view.track.duel]
+
     def _show(self) -> None:
         duel = self._duel()
         self.widget.layout.display = None if duel else "none"
@@ -109,7 +114,7 @@ class RivalsPanel:
         self.order.value = ORDER if view.shown else ""
         self._curve()
         last = [mine[-1] for mine in rounds]
-        drawing = duel_balance(names, last, view.dataset)
+        drawing = duel_balance(names, last, view.dataset, self._slots(view))
         self.balance.show(drawing.figure, drawing.reading)
         found = only_one_saw(rounds, len(view.dataset))
         for s, only in enumerate(self.only):
@@ -123,7 +128,15 @@ class RivalsPanel:
             return
         view, names, rounds = duel
         when = picked_when(rounds, len(view.dataset))
-        drawing = duel_map(projection.points, view.dataset, names, when, shown=view.shown, title=projections.label(projection.method))
+        drawing = duel_map(
+            projection.points,
+            view.dataset,
+            names,
+            when,
+            shown=view.shown,
+            title=projections.label(projection.method),
+            slots=self._slots(view),
+        )
         self.map.show(drawing.figure, drawing.reading)
 
     def _curve(self) -> None:
@@ -132,7 +145,8 @@ class RivalsPanel:
             return
         view, names, _ = duel
         runs = [(name, run.rounds[: len(view.rounds)]) for name, run in zip(names, view.track.duel, strict=True)]
-        drawing = duel_curve(runs, self.baseline.found, str(self.metric.value), view.shown)
+        looked_at = view.track.duel.index(view.track.run)
+        drawing = duel_curve(runs, self.baseline.found, str(self.metric.value), view.shown, looked_at, self._slots(view))
         self.curve.show(drawing.figure, drawing.reading)
 
     # ---- random ----

@@ -350,7 +350,7 @@ class Toy:
     def _status(self) -> tuple[str, bool, bool]:
         duel = self.duel
         if not duel.planes:
-            return "Choose two to four strategies on the left, then press <b>Start</b>.", False, False
+            return "Choose two to four strategies, then press <b>Start</b>.", False, False
         first = duel.planes[0].run
         budget = first.n_initial + duel.steps * first.n_queries
         labels = first.rounds[duel.shown].n_labelled

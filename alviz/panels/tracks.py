@@ -14,13 +14,15 @@ from alviz.loop.round import Round
 
 @dataclass(frozen=True, eq=False)
 class Track:
-    """A run on the page: its label in legends, the labels it may spend in all, and the settings it was made with. duel: the runs that go in step, this one among them, or none."""
+    """A run on the page: its label in legends, the labels it may spend in all, and the settings it was made with. duel: the runs that go in step, this one among
+    them, or none. slot: the place of its colour in the palette, its own as long as it is on the page."""
 
     run: Run
     label: str
     budget: int
     config: dict[str, Any] = field(default_factory=dict)
     duel: tuple[Run, ...] = ()
+    slot: int = 0
 
     @property
     def moved(self) -> tuple[Run, ...]:

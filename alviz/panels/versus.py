@@ -273,7 +273,7 @@ class Versus:
     def _status(self) -> tuple[str, bool, bool]:
         match = self.match
         if not match.turns or match.started is None or match.dataset is None:
-            return "You against a query strategy: choose on the left, then press <b>Start</b>.", False, False
+            return "You against a query strategy: choose which, then press <b>Start</b>.", False, False
         budget = match.batch * (match.steps + 1)
         line = f"<b>you against {escape(match.rival)}</b> on {escape(match.dataset.name)} with {escape(match.started['learner'])}"
         line += f" · <span>round {match.position}/{match.steps} · {match.turns[-1].yours.n_labelled:,}/{budget:,} labels each</span>"

@@ -165,8 +165,8 @@ class Workbench(Working):
         def work(job: Job) -> None:
             track = self._needed()
             twin = without(track.run, sample)
-            branch = Track(twin, self._label(f"{track.run.name} without #{sample}"), track.budget, track.config)
-            self._show(branch, shown=twin.position)
+            label = self._label(f"{track.run.name} without #{sample}")
+            branch = self._show(Track(twin, label, track.budget, track.config), shown=twin.position)
             self._steps(branch, job, track.run.position - twin.position)
             self.notice = parted(track.run, twin, sample)
 
@@ -336,16 +336,23 @@ class Workbench(Working):
         duel = tuple(runs) if len(runs) > 1 else ()
         self._show(*[Track(run, self._label(run.name, config["learner"]), budget, config, duel) for run in runs], shown=shown)
 
-    def _show(self, *new: Track, shown: int) -> None:
-        """Show the first of these new tracks."""
-        tracks = [*self.tracks, *new][-MAX_TRACKS:]
-        while len(tracks) > max(2, len(new)) and sum(r.probabilities.nbytes for t in tracks for r in t.run.rounds) > MAX_BYTES:
-            tracks = tracks[1:]
+    def _show(self, *new: Track, shown: int) -> Track:
+        """Show the first of these new tracks, and give it with its place. The oldest make room where there are too many or too large ones, a duel as a whole."""
+        old: list[Track] = self.tracks
+        while old and (
+            len(old) + len(new) > MAX_TRACKS
+            or (len(old) + len(new) > 2 and sum(r.probabilities.nbytes for t in [*old, *new] for r in t.run.rounds) > MAX_BYTES)
+        ):
+            old = [track for track in old if track.run not in old[0].moved]
+        free = (slot for slot in range(2 * MAX_TRACKS) if slot not in {track.slot for track in old})
+        new = tuple(replace(track, slot=next(free)) for track in new)
+        tracks = [*old, *new]
         with self.hold_trait_notifications():
             self._take(new[0].run.dataset)
             self.tracks = tracks
             self.view = View.of(new[0], shown)
         self._refresh_map()
+        return new[0]
 
     def _label(self, name: str, learner: str = "") -> str:
         """A run's name in legends; with its learner where that alone tells it from another."""

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.browser
 
 def test_a_duel_is_set_up_stepped_held_against_random_and_comes_back(app_url: str, page: Any) -> None:
     page.goto(f"{app_url}explore?dataset=digits&n_queries=10&budget=30&rivals=k-center,bald")
-    says(page, "Left out of the address, because nothing goes by that name or number here: rivals=bald")
+    says(page, "Left out of the address, because it is unknown here, one too many or out of range: rivals=bald")
     assert page.get_by_text("Only margin saw").count() == 0
     page.get_by_label("Duel with", exact=True).select_option("random")
     page.wait_for_function("() => location.search.includes('rivals=k-center,random')")

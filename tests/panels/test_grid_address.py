@@ -57,7 +57,7 @@ def test_a_grid_that_makes_no_sense_is_left_out(grid: dict[str, str]) -> None:
     page.url.query = grid
     page.comparing.wait(60)
     assert page.comparing.spec == before and page.comparing.notice.startswith(
-        f"Left out of the address, because nothing goes by that name or number here: {next(iter(grid))}="
+        f"Left out of the address, because it is unknown here, one too many or out of range: {next(iter(grid))}="
     )
 
 

@@ -327,3 +327,34 @@ def test_random_rests_while_the_page_has_something_else_to_do(page: Explore) -> 
         assert asked.acquire(timeout=60)
     free.set()
     assert baseline.wait(60) and baseline.found is not None and baseline.found.seeds == 3
+
+
+def line_colors(drawing: dict[str, Any]) -> dict[str, str]:
+    """Per named curve its colour."""
+    return {trace["name"]: trace["line"]["color"] for trace in drawing["data"] if "lines" in trace["mode"] and trace.get("name")}
+
+
+def test_a_run_keeps_its_colour_in_every_card_until_it_makes_room_and_a_duel_makes_room_as_a_whole() -> None:
+    page = Explore(Workbench(**{**SMALL, "rivals": []}))
+    bench = page.workbench
+    do(bench, "start")
+    bench.config = {**bench.config, "rivals": ["entropy", "k-center"]}
+    do(bench, "start")
+    do(bench, "step")
+    alone, *duel = (track.label for track in bench.tracks)
+    curve, card = line_colors(page.curve.plot.figure), line_colors(page.rivals.curve.figure)
+    assert list(curve) == [alone, *duel] and len(set(curve.values())) == 4
+    assert [card[run.name] for run in bench.view.track.duel] == [curve[label] for label in duel]
+    bars = {trace["name"]: trace["marker"]["color"] for trace in page.rivals.balance.figure["data"]}
+    assert list(bars.values()) == list(card.values())[-3:]
+    bench.look_at(bench.tracks[2], 1)
+    assert line_colors(page.curve.plot.figure) == curve
+    ring = page.rivals.curve.figure["data"][-1]["marker"]
+    assert ring["symbol"] == "circle-open" and ring["color"] == curve[duel[1]]
+    for _ in range(5):  # eight runs have room
+        do(bench, "branch")
+    assert [track.label for track in bench.tracks][:3] == duel
+    now = line_colors(page.curve.plot.figure)
+    assert {label: now[label] for label in duel} == {label: curve[label] for label in duel} and len(set(now.values())) == 8
+    do(bench, "branch")
+    assert not set(duel) & {track.label for track in bench.tracks} and len(bench.tracks) == 6

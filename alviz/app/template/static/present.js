@@ -7,16 +7,15 @@
 
   function measure() {
     const scale = Math.min(innerWidth / LEAST.width, innerHeight / LEAST.height);
-    root.style.setProperty("--present-scale", String(Math.max(1, scale)));
+    keepPlace(() => root.style.setProperty("--present-scale", String(Math.max(1, scale))));
   }
   function set(wanted) {
     if (wanted === on()) return;
-    if (wanted) root.dataset.present = ""; else delete root.dataset.present;
+    keepPlace(() => { if (wanted) root.dataset.present = ""; else delete root.dataset.present; });
     const address = new URL(location.href);
     if (wanted) address.searchParams.set("present", "1"); else address.searchParams.delete("present");
     history.replaceState(history.state, "", address);
     if (!wanted && document.fullscreenElement) document.exitFullscreen();
-    scrollTo(0, 0);
   }
   // A browser grants the full screen to a key or a click only; where it does not, the page is presented in its window.
   const fill = () => { if (!document.fullscreenElement) root.requestFullscreen?.().catch(() => {}); };
@@ -35,23 +34,54 @@
     else button("Step")?.click();
   }
   const ROUNDS = { PageDown: next, ArrowRight: next, PageUp: () => look("ArrowLeft"), ArrowLeft: () => look("ArrowLeft") };
-  // A part comes to the top of the screen; of one that is longer than the screen, what follows of it.
-  function turn(way) {
-    const EDGE = 16, screen = 0.85 * innerHeight;
-    const tops = [...document.querySelectorAll(".shell-lesson :is(.shell-prose, .shell-prose h2, .shell-cell)")].map((part) => way * (part.getBoundingClientRect().top - EDGE));
-    scrollBy({ top: way * Math.min(screen, ...tops.filter((top) => top > 2)) });
+
+  // A lesson's parts: its questions and planes, and its text from one heading to the next.
+  const EDGE = 16;  // pixels above a part that is at the top of the screen
+  function parts() {
+    return [...document.querySelectorAll(".shell-lesson :is(.shell-prose, .shell-cell)")].flatMap((cell) => {
+      const { top, bottom } = cell.getBoundingClientRect();
+      const headings = [...cell.querySelectorAll("h2")].map((heading) => heading.getBoundingClientRect().top).filter((y) => y > top + EDGE);
+      const cuts = [top, ...headings, bottom];
+      return headings.concat(bottom).map((end, k) => ({ top: cuts[k], bottom: end }));
+    });
   }
-  const PARTS = { PageDown: () => turn(1), PageUp: () => turn(-1) };
+  // What changes the size of everything leaves the part that is read at the top of the screen; another page begins anew.
+  function keepPlace(change) {
+    const read = parts().findIndex(({ bottom }) => bottom > 2 * EDGE);
+    const begun = scrollY > 2 * EDGE;
+    change();
+    if (read < 0 || !begun) scrollTo(0, 0);
+    else scrollBy(0, parts()[read].top - EDGE);
+  }
+  // On: the first part that is not wholly seen comes to the top; of one that is longer than the screen, what follows of it. Back: the same way.
+  const trail = [];
+  function forth() {
+    const next = parts().find(({ bottom }) => bottom > innerHeight + 2);
+    if (!next) return;
+    trail.push(scrollY);
+    scrollBy(0, next.top > EDGE + 2 ? next.top - EDGE : Math.min(0.85 * innerHeight, next.bottom + EDGE - innerHeight));
+  }
+  function back() {
+    while (trail.length && trail.at(-1) >= scrollY) trail.pop();
+    const tops = parts().map(({ top }) => top - EDGE).filter((top) => top < -2 && top > -0.85 * innerHeight);
+    if (trail.length) scrollTo(0, trail.pop());
+    else scrollBy(0, Math.min(...tops, tops.length ? 0 : -0.85 * innerHeight));
+  }
+  const PARTS = { PageDown: forth, PageUp: back };
   const keys = () => document.querySelector(".shell-lesson") ? PARTS : timeline() ? ROUNDS : {};
 
+  // A field that is answered keeps the keys that it needs; a clicker has no others than Page down and Page up.
+  const written = (field) => field.closest?.("textarea, [contenteditable], input:not([type=radio], [type=checkbox], [type=range])");
+  const chosen = (field) => field.closest?.("select, input");
   addEventListener("keydown", (event) => {
-    if (!event.isTrusted || event.ctrlKey || event.altKey || event.metaKey || event.target.closest?.("input, select, textarea, [contenteditable]")) return;
-    if (event.key.toLowerCase() === "p") { if (on()) set(false); else begin(); }
+    const { key, target } = event;
+    if (!event.isTrusted || event.ctrlKey || event.altKey || event.metaKey) return;
+    if (key.toLowerCase() === "p" && !written(target) && !target.closest?.("select")) { if (on()) set(false); else begin(); }
     else if (!on()) return;
-    else if (event.key === "Escape") set(false);
-    else if (event.key in keys()) {
+    else if (key === "Escape" && !written(target)) set(false);
+    else if (key in keys() && (key.startsWith("Page") || !chosen(target))) {
       fill();
-      keys()[event.key]();
+      keys()[key]();
     } else return;
     event.preventDefault();
     event.stopPropagation();
@@ -59,6 +89,12 @@
   addEventListener("click", (event) => {
     if (event.target.closest(".shell-present")) begin();
     else if (event.target.closest(".shell-leave")) set(false);
+    const link = event.target.closest("a[href]");
+    if (link && on() && link.origin === location.origin && link.pathname !== location.pathname) {  // the next lesson is presented too
+      const address = new URL(link.href);
+      address.searchParams.set("present", "1");
+      link.href = address;
+    }
   });
   document.addEventListener("fullscreenchange", () => { if (!document.fullscreenElement) set(false); });
   addEventListener("resize", measure);
