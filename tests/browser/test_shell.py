@@ -49,6 +49,11 @@ def test_a_page_opens_and_draws(page: Any, app_url: str, name: str) -> None:
     assert page.locator(".shell-failure").count() == 0
     assert page.evaluate("typeof Plotly.react") == "function"
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    page.set_viewport_size({"width": 1000, "height": 400})
+    page.evaluate("scrollTo(0, 200)")
+    page.set_viewport_size({"width": 1000, "height": 420})  # as when a tablet hides its bars
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    assert page.evaluate("scrollY") == 200
 
 
 def test_the_query_stays_in_the_address(page: Any, app_url: str) -> None:

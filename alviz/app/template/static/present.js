@@ -7,7 +7,8 @@
 
   function measure() {
     const scale = Math.min(innerWidth / LEAST.width, innerHeight / LEAST.height);
-    keepPlace(() => root.style.setProperty("--present-scale", String(Math.max(1, scale))));
+    const change = () => root.style.setProperty("--present-scale", String(Math.max(1, scale)));
+    if (on()) keepPlace(change); else change();
   }
   function set(wanted) {
     if (wanted === on()) return;
@@ -16,6 +17,7 @@
     if (wanted) address.searchParams.set("present", "1"); else address.searchParams.delete("present");
     history.replaceState(history.state, "", address);
     if (!wanted && document.fullscreenElement) document.exitFullscreen();
+    if (!document.querySelector(".shell-lesson")) scrollTo(0, 0);
   }
   // A browser grants the full screen to a key or a click only; where it does not, the page is presented in its window.
   const fill = () => { if (!document.fullscreenElement) root.requestFullscreen?.().catch(() => {}); };
@@ -45,13 +47,12 @@
       return headings.concat(bottom).map((end, k) => ({ top: cuts[k], bottom: end }));
     });
   }
-  // What changes the size of everything leaves the part that is read at the top of the screen; another page begins anew.
+  // What changes the size of everything leaves the part of a lesson that is read at the top of the screen.
   function keepPlace(change) {
     const read = parts().findIndex(({ bottom }) => bottom > 2 * EDGE);
     const begun = scrollY > 2 * EDGE;
     change();
-    if (read < 0 || !begun) scrollTo(0, 0);
-    else scrollBy(0, parts()[read].top - EDGE);
+    if (read >= 0 && begun) scrollBy(0, parts()[read].top - EDGE);
   }
   // On: the first part that is not wholly seen comes to the top; of one that is longer than the screen, what follows of it. Back: the same way.
   const trail = [];
